@@ -1,0 +1,106 @@
+namespace Macro.Core;
+
+/// <summary>One packet or datagram of a <see cref="PacketBatch"/>: a slice of its buffer, and for datagrams the far end.</summary>
+public struct PacketSlot
+{
+    /// <summary>First byte in <see cref="PacketBatch.Buffer"/>.</summary>
+    public int Offset;
+
+    /// <summary>Bytes.</summary>
+    public int Length;
+
+    /// <summary>Where a datagram came from or goes to; none for a packet of a TUN device.</summary>
+    public Endpoint Remote;
+
+    /// <summary>ECN field of the outer IP header, 0..3.</summary>
+    public byte Ecn;
+}
+
+/// <summary>
+/// A batch of packets in one pinned buffer, made once and used again: reading and writing allocate nothing.
+/// The device that fills it owns it until it returns; then the caller may read and change it until the next call.
+/// </summary>
+/// <remarks>
+/// Slots that follow each other with the same remote and the same length (the last may be shorter) leave in one
+/// system call with segmentation offload where the kernel has it; they need not be adjacent in the buffer.
+/// </remarks>
+public sealed class PacketBatch
+{
+    readonly PacketSlot[] _slots;
+    int _used;
+
+    /// <param name="bytes">Size of the buffer.</param>
+    /// <param name="slots">Most packets that it holds.</param>
+    public PacketBatch(int bytes, int slots)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(slots);
+        Buffer = GC.AllocateArray<byte>(bytes, pinned: true);
+        _slots = new PacketSlot[slots];
+    }
+
+    /// <summary>A second list of slots over the memory of another batch: packets pass from one to the other without a copy.</summary>
+    public PacketBatch(PacketBatch memory, int slots)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(slots);
+        Buffer = memory.Buffer;
+        _slots = new PacketSlot[slots];
+    }
+
+    /// <summary>The pinned memory behind the slots.</summary>
+    public byte[] Buffer { get; }
+
+    public int Count { get; private set; }
+
+    public int Capacity => _slots.Length;
+
+    public Span<PacketSlot> Slots => _slots.AsSpan(0, Count);
+
+    public ref PacketSlot this[int index] => ref _slots.AsSpan(0, Count)[index];
+
+    public Span<byte> Bytes(int index)
+    {
+        ref var slot = ref this[index];
+        return Buffer.AsSpan(slot.Offset, slot.Length);
+    }
+
+    public void Clear()
+    {
+        Count = 0;
+        _used = 0;
+    }
+
+    /// <summary>Adds a slot over bytes that already lie in the buffer. False when all slots are taken.</summary>
+    public bool TryAdd(int offset, int length, Endpoint remote, byte ecn = 0)
+    {
+        if (Count == _slots.Length)
+            return false;
+        _slots[Count++] = new PacketSlot { Offset = offset, Length = length, Remote = remote, Ecn = ecn };
+        _used = Math.Max(_used, offset + length);
+        return true;
+    }
+
+    /// <summary>
+    /// Takes fresh room behind everything that is in use: <paramref name="headroom"/> bytes, then the slot, then
+    /// <paramref name="tailroom"/> bytes. False when slots or bytes have run out.
+    /// </summary>
+    public bool TryReserve(int headroom, int length, int tailroom, Endpoint remote, out int index)
+    {
+        index = Count;
+        if (Count == _slots.Length || Buffer.Length - _used < headroom + length + tailroom)
+            return false;
+        _slots[Count++] = new PacketSlot { Offset = _used + headroom, Length = length, Remote = remote };
+        _used += headroom + length + tailroom;
+        return true;
+    }
+
+    /// <summary>Copies a packet in. False when slots or bytes have run out.</summary>
+    public bool TryCopy(ReadOnlySpan<byte> packet, Endpoint remote, int headroom = 0, int tailroom = 0)
+    {
+        if (!TryReserve(headroom, packet.Length, tailroom, remote, out var index))
+            return false;
+        packet.CopyTo(Bytes(index));
+        return true;
+    }
+}
