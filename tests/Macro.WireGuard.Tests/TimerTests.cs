@@ -106,7 +106,6 @@ public class TimerTests
     [Fact]
     public void The_initiator_that_only_receives_renews_at_the_last_minute()
     {
-        // Bob alone has data; alice's passive keepalives would renew at 120 s, so they are what eve swallows.
         var made = _pair.Alice.Tunnel.Sending!.Created;
         _pair.Run((made + Limits.LastMinuteTime - Now).TotalSeconds);
         Assert.Equal(1, _pair.Alice.CountSent(MessageType.Initiation));
