@@ -33,7 +33,8 @@ public sealed class Node
     public void HandleHandshake(Span<byte> datagram, Endpoint source, Hop? via, Instant now)
     {
         if (Message.TryReadType(datagram, out var type) && type != MessageType.Initiation
-            && Indices.TryFind(Message.ReceiverIndex(datagram), out var tunnel, out _)
+            && Message.TryReadReceiver(datagram, out var index)
+            && Indices.TryFind(index, out var tunnel, out _)
             && tunnel?.Context is Hop hop && hop.Previous == via)
             hop.Circuit.HandleHandshake(hop, datagram, now);
         else if (via is null)

@@ -36,7 +36,7 @@ public sealed class Circuit
     readonly byte[] _frame = new byte[2048];
     readonly Instant _buildDeadline;
     Instant _hopDeadline;
-    Instant _activeUntil;
+    long _lastTraffic;
     int _reached = -1;
     uint _nextRequest;
 
@@ -127,16 +127,19 @@ public sealed class Circuit
             return;
         hop.Tunnel.HandleActivity(now);
         Drive(hop, now);
-        NoteTraffic(now);
+        if (State == CircuitState.Ready && IsActive(now))
+            HurryProbes(now);
     }
 
-    /// <summary>Traffic is expected: probe every second for a while, so that a dead relay is found at once.</summary>
-    public void NoteTraffic(Instant now)
+    /// <summary>
+    /// From a pump thread: packets leave through the circuit. True when they begin after a pause: the owner thread must be
+    /// told (<see cref="HandleActivity"/>), so that it probes every second while there is traffic.
+    /// </summary>
+    internal bool NoteTraffic(Instant now)
     {
-        _activeUntil = now + s_activeFor;
-        if (State == CircuitState.Ready)
-            foreach (var hop in Hops)
-                hop.Health.NextProbe = Instant.Min(hop.Health.NextProbe, now + s_activeProbe);
+        var last = new Instant(Volatile.Read(ref _lastTraffic));
+        Volatile.Write(ref _lastTraffic, now.Ticks);
+        return now - last > s_activeFor / 2;
     }
 
     public void HandleTimeout(Instant now)
@@ -208,9 +211,8 @@ public sealed class Circuit
                 ExitTerms = terms;
                 State = CircuitState.Ready;
                 _hopDeadline = Instant.Never;
-                foreach (var each in Hops)
-                    each.Health.NextProbe = now;
-                NoteTraffic(now);
+                Volatile.Write(ref _lastTraffic, now.Ticks);
+                HurryProbes(now);
                 ProbeHops(now);
                 break;
             case { Status: not ControlStatus.Ok }:
@@ -279,9 +281,17 @@ public sealed class Circuit
             }
             if (health.NextProbe > now || health.ProbeSent is not null)
                 continue;
-            health.NextProbe = now + (now < _activeUntil || health.IsSuspect ? s_activeProbe : s_idleProbe);
+            health.NextProbe = now + (IsActive(now) || health.IsSuspect ? s_activeProbe : s_idleProbe);
             Send(hop, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = health.BeginProbe(now) }), now);
         }
+    }
+
+    bool IsActive(Instant now) => now - new Instant(Volatile.Read(ref _lastTraffic)) < s_activeFor;
+
+    void HurryProbes(Instant now)
+    {
+        foreach (var hop in Hops)
+            hop.Health.NextProbe = Instant.Min(hop.Health.NextProbe, now);
     }
 
     /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>

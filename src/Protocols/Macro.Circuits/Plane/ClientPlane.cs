@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.WireGuard;
 
 namespace Macro.Circuits;
 
@@ -33,6 +34,8 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             batch.Clear();
             return;
         }
+        if (circuit.NoteTraffic(now))
+            owner.PostActivity(circuit.Exit.Tunnel);
         var buffer = batch.Buffer;
         for (var level = circuit.Hops.Length - 1; level >= 0; level--)
         {
@@ -50,7 +53,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
                 }
                 if (slot.Length <= mtu && _sealer.TryAdd(buffer, slot.Offset, slot.Length, hop.Tunnel, mtu, now, out var length))
                 {
-                    slot.Offset -= Macro.WireGuard.Message.DataHeaderSize;
+                    slot.Offset -= Message.DataHeaderSize;
                     slot.Length = length;
                     slot.Remote = circuit.Entry;
                 }

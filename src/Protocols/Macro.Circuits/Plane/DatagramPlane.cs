@@ -85,7 +85,7 @@ public sealed class DatagramPlane
             _owner.PostHandshake(datagram, source, via);
             return;
         }
-        var index = Message.ReceiverIndex(datagram);
+        _ = Message.TryReadReceiver(datagram, out var index);
         if (_indices.TryFind(index, out _, out var session) && session is not null && Belongs(session, via))
             Enqueue(session, datagram, offset, length, source, now);
         else if (via is null && _switches.TryFind(source, index, out var channel))
@@ -99,7 +99,7 @@ public sealed class DatagramPlane
 
     void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Instant now)
     {
-        var counter = Message.Counter(datagram);
+        var counter = Message.ReadCounter(datagram);
         if (!session.MayOpen(counter, now) || !session.TryAcquire())
         {
             Counters.Rejected++;
@@ -211,7 +211,7 @@ public sealed class DatagramPlane
         var inbound = channel.Owner;
         var length = Frame.HeaderSize + datagram.Length;
         if (length > CircuitMtu.Payload
-            || !Returned.TryReserve(headroom, datagram.Length, 15 + Message.DataOverhead, inbound.Remote, out var index))
+            || !Returned.TryReserve(headroom, datagram.Length, Message.DataTailroom, inbound.Remote, out var index))
         {
             Counters.Dropped++;
             return;

@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.WireGuard;
 
 namespace Macro.Circuits;
 
@@ -36,7 +37,7 @@ public sealed class ExitPlane(IExitLeases leases, IPlaneOwner owner, int slots)
                 Counters.Dropped++;
                 continue;
             }
-            slot.Offset -= Macro.WireGuard.Message.DataHeaderSize;
+            slot.Offset -= Message.DataHeaderSize;
             slot.Length = length;
             slot.Remote = lease.Inbound.Remote;
             Counters.ExitBytes += payload;

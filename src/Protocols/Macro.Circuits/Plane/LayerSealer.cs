@@ -24,7 +24,7 @@ sealed class LayerSealer(int capacity, IPlaneOwner owner)
         var session = tunnel.Sending;
         if (session is null || !session.TryAcquire())
             return false;
-        var padded = Math.Max(length, Math.Min((length + 15) & ~15, mtu));
+        var padded = Message.PaddedLength(length, mtu);
         var start = offset - Message.DataHeaderSize;
         if (!session.TryPrepareSeal(buffer.AsSpan(start, Message.DataHeaderSize), now, out var counter))
         {

@@ -64,7 +64,7 @@ public sealed class Relay
             Counters.Malformed++;
         else if (type == MessageType.Initiation)
             HandleInitiation(datagram, source, now);
-        else if (_switches.TryFind(source, Message.ReceiverIndex(datagram), out var channel))
+        else if (Message.TryReadReceiver(datagram, out var index) && _switches.TryFind(source, index, out var channel))
             SwitchBack(channel!, datagram, now);
         else
             Counters.Unknown++;
@@ -177,8 +177,7 @@ public sealed class Relay
                 Counters.RateLimited++;
                 return;
             }
-            var index = Message.SenderIndex(message);
-            if (_indices.TryFind(index, out _, out _) || !_switches.TryBind(channel, index))
+            if (!Message.TryReadSender(message, out var index) || _indices.TryFind(index, out _, out _) || !_switches.TryBind(channel, index))
             {
                 Answer(inbound, number, new StatusAnswer(ControlType.Bind) { Status = ControlStatus.Busy }, now);
                 return;
