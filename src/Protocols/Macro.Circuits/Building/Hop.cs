@@ -33,6 +33,9 @@ public sealed class Hop
 
     public Tunnel Tunnel { get; private set; }
 
+    /// <summary>The key by which this hop, and nobody else, knows the client.</summary>
+    public PublicKey PublicKey => _key.PublicKey;
+
     /// <summary>Channel number, on this hop, that leads to the next one.</summary>
     public uint NextChannel { get; }
 
