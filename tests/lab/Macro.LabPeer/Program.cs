@@ -22,6 +22,9 @@ switch (args)
     case ["echo", var address, var port, var count, var size]:
         return await UdpEcho.AskAsync(new IPEndPoint(IPAddress.Parse(address), Number(port)), Number(count), Number(size)).ConfigureAwait(false);
 
+    case ["garbage", var address, var port, var count, var seed, var perSecond, var capture]:
+        return await Garbage.ThrowAsync(new IPEndPoint(IPAddress.Parse(address), Number(port)), Number(count), Number(seed), Number(perSecond), capture).ConfigureAwait(false);
+
     default:
         await Console.Error.WriteLineAsync(
             """
@@ -29,6 +32,8 @@ switch (args)
             lab-peer bytes N                       writes the stream that /bytes/N answers
             lab-peer sha256 N                      its SHA-256
             lab-peer echo ADDRESS PORT COUNT SIZE  sends datagrams to a UDP echo and prints {"sent","received"}
+            lab-peer garbage ADDRESS PORT COUNT SEED PER_SECOND PCAP
+                                                   sends random datagrams and mutations of the captured ones
             """).ConfigureAwait(false);
         return 2;
 }

@@ -16,18 +16,20 @@ serve() {
 
 # download NAME HOST:PORT BYTES: fetches the stream and compares its SHA-256 with our own.
 download() {
-  local digest began=$EPOCHREALTIME
+  local digest speed began=$EPOCHREALTIME
   digest=$(in_ns "$1" curl -sS --noproxy '*' --max-time 180 "http://$2/bytes/$3" | sha256sum | cut -d' ' -f1)
+  speed=$(rate "$3" "$began")
   [ "$digest" = "$("$lab_peer" sha256 "$3")" ] || { echo "$3 bytes down: SHA-256 is $digest"; return 1; }
-  echo "$3 bytes down, $(rate "$3" "$began")"
+  echo "$3 bytes down, $speed"
 }
 
 # upload NAME HOST:PORT BYTES: sends the stream; the server answers the SHA-256 of what arrived.
 upload() {
-  local answer began=$EPOCHREALTIME
+  local answer speed began=$EPOCHREALTIME
   answer=$("$lab_peer" bytes "$3" | in_ns "$1" curl -sS --noproxy '*' --max-time 180 -T - -H Expect: "http://$2/upload")
+  speed=$(rate "$3" "$began")
   [ "$(jq -r '"\(.length) \(.sha256)"' <<<"$answer")" = "$3 $("$lab_peer" sha256 "$3")" ] || { echo "$3 bytes up: $answer"; return 1; }
-  echo "$3 bytes up, $(rate "$3" "$began")"
+  echo "$3 bytes up, $speed"
 }
 
 # udp_echo NAME ADDRESS COUNT SIZE: every datagram must come back intact.
