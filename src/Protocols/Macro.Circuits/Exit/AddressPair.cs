@@ -1,6 +1,6 @@
 using Macro.Core;
 
-namespace Macro.Circuits.Exit;
+namespace Macro.Circuits;
 
 /// <summary>One address of each family for the same session.</summary>
 public readonly record struct AddressPair(IpAddress V4, IpAddress V6)

@@ -1,6 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using Macro.Core;
 
-namespace Macro.Circuits.Exit;
+namespace Macro.Circuits;
 
 /// <summary>
 /// The addresses that an exit hands out, one pair per exit session, and the way back from an address to its session.
@@ -57,7 +58,21 @@ public sealed class AddressPool<TSession> where TSession : class
     public bool TryTake(TSession session, Instant now, out AddressPair pair)
     {
         ArgumentNullException.ThrowIfNull(session);
-        pair = default;
+        var taken = default(AddressPair);
+        var ok = TryTake(chosen =>
+        {
+            taken = chosen;
+            return session;
+        }, now, out _);
+        pair = taken;
+        return ok;
+    }
+
+    /// <summary>As above, for a session that is made from its pair.</summary>
+    public bool TryTake(Func<AddressPair, TSession> make, Instant now, [NotNullWhen(true)] out TSession? session)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        session = null;
         int number;
         if (_fresh < _sessions.Length)
             number = _fresh++;
@@ -65,9 +80,9 @@ public sealed class AddressPool<TSession> where TSession : class
             number = _resting.Dequeue().Number;
         else
             return false;
+        session = make(Pair(number));
         Volatile.Write(ref _sessions[number], session);
         Count++;
-        pair = Pair(number);
         return true;
     }
 

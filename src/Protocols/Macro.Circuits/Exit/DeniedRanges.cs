@@ -1,6 +1,6 @@
 using Macro.Core;
 
-namespace Macro.Circuits.Exit;
+namespace Macro.Circuits;
 
 /// <summary>
 /// The destinations that no exit reaches whatever its rules say: everything that is not an ordinary unicast address of

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using Macro.Core;
 using Macro.Core.Packets;
 
-namespace Macro.Circuits.Exit;
+namespace Macro.Circuits;
 
 /// <summary>
 /// Where an exit lets its clients go: what is always denied, then the operator's rules, of which the first that matches
@@ -42,6 +42,12 @@ public sealed class ExitPolicy
     public static ExitRule AcceptAll { get; } = new(Accepts: true, Addresses: null, 0, ushort.MaxValue, Protocol: null);
 
     /// <summary>
+    /// <see cref="AcceptAll"/> for an exit whose own addresses all lie in denied ranges. One with a public address names
+    /// it in the constructor.
+    /// </summary>
+    public static ExitPolicy Default { get; } = new([AcceptAll], []);
+
+    /// <summary>
     /// Reads rules, one per line; empty lines and what follows a '#' do not count. False with the number of the first
     /// bad line, from 1.
     /// </summary>
@@ -72,13 +78,13 @@ public sealed class ExitPolicy
         if (!IsSupported(protocol, destination.IsV4))
             return ExitVerdict.UnsupportedProtocol;
         var address = DecideAddress(destination);
-        if (address != ExitVerdict.Allowed)
+        if (address != ExitVerdict.Accept)
             return address;
         if (port == Smtp && protocol is (IpProtocol.Tcp or IpProtocol.Udp))
             return ExitVerdict.DeniedPort;
         foreach (ref readonly var rule in _rules.AsSpan())
             if (rule.Matches(protocol, destination, port))
-                return rule.Accepts ? ExitVerdict.Allowed : ExitVerdict.DeniedByRule;
+                return rule.Accepts ? ExitVerdict.Accept : ExitVerdict.DeniedByRule;
         return ExitVerdict.DeniedByRule;
     }
 
@@ -118,7 +124,7 @@ public sealed class ExitPolicy
     ExitVerdict DecideAddress(IpAddress destination) =>
         _own.Contains(destination) ? ExitVerdict.OwnAddress
         : DeniedRanges.Contain(destination, _allowPrivate) ? ExitVerdict.DeniedRange
-        : ExitVerdict.Allowed;
+        : ExitVerdict.Accept;
 
     static bool IsSupported(IpProtocol protocol, bool v4) =>
         protocol is IpProtocol.Tcp or IpProtocol.Udp || protocol == (v4 ? IpProtocol.Icmp : IpProtocol.IcmpV6);

@@ -2,7 +2,7 @@ using System.Globalization;
 using Macro.Core;
 using Macro.Core.Packets;
 
-namespace Macro.Circuits.Exit;
+namespace Macro.Circuits;
 
 /// <summary>
 /// One line of an exit policy: <c>accept|reject ADDRESSES[:PORTS][/PROTOCOL]</c>. ADDRESSES is <c>*</c>, an IPv4 prefix,

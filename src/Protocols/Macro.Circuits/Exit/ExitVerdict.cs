@@ -1,9 +1,9 @@
-namespace Macro.Circuits.Exit;
+namespace Macro.Circuits;
 
-/// <summary>What an exit does with a packet or a flow. Everything but <see cref="Allowed"/> is dropped and counted.</summary>
+/// <summary>What an exit does with a packet or a flow. Everything but <see cref="Accept"/> is dropped and counted.</summary>
 public enum ExitVerdict
 {
-    Allowed,
+    Accept,
 
     /// <summary>Not one whole IP packet with a whole transport header.</summary>
     Malformed,

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Macro.Core;
 using Macro.Core.Packets;
 
-namespace Macro.Circuits.Exit;
+namespace Macro.Circuits;
 
 /// <summary>
 /// The 1:1 rewrite at an exit: every client has the same address inside (<see cref="AddressPair.Inner"/>), and outside the
@@ -13,25 +13,46 @@ namespace Macro.Circuits.Exit;
 /// <remarks>A packet that is refused is left as it was.</remarks>
 public static class SourceRewrite
 {
-    /// <summary>
-    /// From the client to the Internet: source inner -> pool. False, drop: not a whole packet, a source other than the
-    /// inner address, or an ICMP error about a packet that never went to this client.
-    /// </summary>
-    public static bool Outbound(Span<byte> packet, AddressPair pool) => Rewrite(packet, AddressPair.Inner, pool, outbound: true);
-
-    /// <summary>
-    /// From the Internet to the client: destination pool -> inner. False, drop: not a whole packet, a destination other
-    /// than the session's, or an ICMP error about a packet that this client never sent.
-    /// </summary>
-    public static bool Inbound(Span<byte> packet, AddressPair pool) => Rewrite(packet, pool, AddressPair.Inner, outbound: false);
-
-    static bool Rewrite(Span<byte> packet, AddressPair from, AddressPair to, bool outbound)
+    /// <summary>The length of the IP packet at the start of a payload, whose padding follows it. False: not a whole packet.</summary>
+    public static bool TryTrim(ReadOnlySpan<byte> payload, out int length)
     {
-        if (!IpView.TryParse(packet, out var view) || view.IsSourceRouted)
-            return false;
+        var whole = IpView.TryParse(payload, out var view);
+        length = whole ? view.Bytes.Length : 0;
+        return whole;
+    }
+
+    /// <summary>False: not a whole packet.</summary>
+    public static bool TryReadDestination(ReadOnlySpan<byte> packet, out IpAddress destination)
+    {
+        var whole = IpView.TryParse(packet, out var view);
+        destination = whole ? view.Destination : default;
+        return whole;
+    }
+
+    /// <summary>
+    /// From the client to the Internet: source inner -> the session's pool address of the packet's family. False, drop:
+    /// not a whole packet, a source other than the inner address, or an ICMP error about a packet that never went to
+    /// this client.
+    /// </summary>
+    public static bool Outbound(Span<byte> packet, IpAddress v4, IpAddress v6) =>
+        IpView.TryParse(packet, out var view)
+        && view.Source == AddressPair.Inner.OfFamily(view.IsV4)
+        && Rewrite(packet, view, view.Source, view.IsV4 ? v4 : v6, outbound: true);
+
+    /// <summary>
+    /// From the Internet to the client: destination -> inner. The caller found the session by the destination
+    /// (<see cref="TryReadDestination"/>). False, drop: not a whole packet, or an ICMP error about a packet that this
+    /// client never sent.
+    /// </summary>
+    public static bool Inbound(Span<byte> packet) =>
+        IpView.TryParse(packet, out var view)
+        && Rewrite(packet, view, view.Destination, AddressPair.Inner.OfFamily(view.IsV4), outbound: false);
+
+    static bool Rewrite(Span<byte> packet, IpView view, IpAddress before, IpAddress after, bool outbound)
+    {
         var (v4, protocol, at, laterFragment) = (view.IsV4, view.Protocol, view.PayloadOffset, view.IsLaterFragment);
-        var (before, after) = (from.OfFamily(v4), to.OfFamily(v4));
-        if ((outbound ? view.Source : view.Destination) != before)
+        // An IPv4-mapped address in an IPv6 header is no address of ours.
+        if (view.IsSourceRouted || before.IsV4 != v4 || after.IsV4 != v4)
             return false;
         packet = packet[..view.Bytes.Length];
         var payload = packet[at..];
