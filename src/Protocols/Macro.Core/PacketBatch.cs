@@ -95,6 +95,35 @@ public sealed class PacketBatch
         return true;
     }
 
+    /// <summary>
+    /// Shortens the slot that was reserved last to the bytes that really came, with <paramref name="tailroom"/> behind
+    /// them; the rest of its room is free again.
+    /// </summary>
+    public void TrimLast(int length, int tailroom)
+    {
+        ref var slot = ref this[Count - 1];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, slot.Length);
+        slot.Length = length;
+        _used = slot.Offset + length + tailroom;
+    }
+
+    /// <summary>Gives back the slot that was reserved last, and its room with the headroom before it.</summary>
+    public void DropLast(int headroom)
+    {
+        _used = this[Count - 1].Offset - headroom;
+        Count--;
+    }
+
+    /// <summary>Takes out the slots of length 0, which their owner gave up; the others keep their order.</summary>
+    public void Compact()
+    {
+        var kept = 0;
+        for (var i = 0; i < Count; i++)
+            if (_slots[i].Length > 0)
+                _slots[kept++] = _slots[i];
+        Count = kept;
+    }
+
     /// <summary>Copies a packet in. False when slots or bytes have run out.</summary>
     public bool TryCopy(ReadOnlySpan<byte> packet, Endpoint remote, int headroom = 0, int tailroom = 0)
     {
