@@ -95,6 +95,25 @@ public sealed class PacketBatch
         return true;
     }
 
+    /// <summary>
+    /// Shortens the slot that was reserved last to the bytes that really came, with <paramref name="tailroom"/> behind
+    /// them; the rest of its room is free again.
+    /// </summary>
+    public void TrimLast(int length, int tailroom)
+    {
+        ref var slot = ref this[Count - 1];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, slot.Length);
+        slot.Length = length;
+        _used = slot.Offset + length + tailroom;
+    }
+
+    /// <summary>Gives back the slot that was reserved last, and its room with the headroom before it.</summary>
+    public void DropLast(int headroom)
+    {
+        _used = this[Count - 1].Offset - headroom;
+        Count--;
+    }
+
     /// <summary>Copies a packet in. False when slots or bytes have run out.</summary>
     public bool TryCopy(ReadOnlySpan<byte> packet, Endpoint remote, int headroom = 0, int tailroom = 0)
     {

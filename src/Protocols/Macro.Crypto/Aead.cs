@@ -14,7 +14,10 @@ public struct AeadJob
     /// <summary>Bytes of the text without its tag; the tag's 16 bytes lie right behind it.</summary>
     public int Length;
 
-    /// <summary>After opening: the tag fitted. A text whose tag did not fit is undefined.</summary>
+    /// <summary>
+    /// After opening: the tag fitted; a text whose tag did not fit is undefined. After sealing: the key was still there;
+    /// a text whose key was wiped meanwhile is all zero and must not be sent.
+    /// </summary>
     public bool Ok;
 }
 
@@ -31,7 +34,9 @@ public static class Aead
         foreach (ref var job in jobs)
         {
             var text = buffer.Slice(job.Offset, job.Length + TagSize);
-            job.Key.Seal(job.Counter, text[..job.Length], text[job.Length..]);
+            job.Ok = job.Key.TrySeal(job.Counter, text[..job.Length], text[job.Length..]);
+            if (!job.Ok)
+                text.Clear();
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Org.BouncyCastle.Crypto.Digests;
 
 namespace Macro.Crypto;
 
@@ -11,24 +10,23 @@ public static class Blake2s
 {
     public const int HashSize = 32, MacSize = 16, BlockSize = 64;
 
-    [ThreadStatic]
-    static Blake2sDigest? t_digest;
-
     /// <summary>BLAKE2s-256 of <paramref name="first"/> followed by <paramref name="second"/>. The output may overlap the input.</summary>
     public static void Hash(Span<byte> hash, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second = default)
     {
-        var digest = t_digest ??= new Blake2sDigest(256);
-        digest.BlockUpdate(first);
-        digest.BlockUpdate(second);
-        digest.DoFinal(hash);
+        Blake2sState state = default;
+        state.Begin(HashSize, default);
+        state.Update(first);
+        state.Update(second);
+        state.Finish(hash[..HashSize]);
     }
 
-    /// <summary>BLAKE2s with a key of up to 32 bytes and 16 bytes of output.</summary>
+    /// <summary>BLAKE2s with a key of up to 32 bytes and 16 bytes of output. The output may overlap the input.</summary>
     public static void Mac(Span<byte> mac, ReadOnlySpan<byte> key, ReadOnlySpan<byte> input)
     {
-        var digest = new Blake2sDigest(key.ToArray(), MacSize, null, null);
-        digest.BlockUpdate(input);
-        digest.DoFinal(mac);
+        Blake2sState state = default;
+        state.Begin(MacSize, key);
+        state.Update(input);
+        state.Finish(mac[..MacSize]);
     }
 
     /// <summary>HMAC-BLAKE2s-256 (RFC 2104) of <paramref name="first"/> followed by <paramref name="second"/>.</summary>
@@ -44,11 +42,12 @@ public static class Blake2s
 
         foreach (ref var b in block)
             b ^= 0x36;
-        var digest = t_digest ??= new Blake2sDigest(256);
-        digest.BlockUpdate(block);
-        digest.BlockUpdate(first);
-        digest.BlockUpdate(second);
-        digest.DoFinal(inner);
+        Blake2sState state = default;
+        state.Begin(HashSize, default);
+        state.Update(block);
+        state.Update(first);
+        state.Update(second);
+        state.Finish(inner);
 
         foreach (ref var b in block)
             b ^= 0x36 ^ 0x5c;

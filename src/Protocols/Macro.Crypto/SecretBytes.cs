@@ -10,17 +10,15 @@ namespace Macro.Crypto;
 public class SecretBytes : IDisposable
 {
     readonly byte[] _bytes;
-    bool _wiped;
+    volatile bool _wiped;
 
-    public SecretBytes(ReadOnlySpan<byte> bytes)
-    {
-        _bytes = GC.AllocateUninitializedArray<byte>(bytes.Length, pinned: true);
-        bytes.CopyTo(_bytes);
-    }
+    public SecretBytes(ReadOnlySpan<byte> bytes) : this(bytes.Length) => bytes.CopyTo(_bytes);
+
+    SecretBytes(int size) => _bytes = GC.AllocateArray<byte>(size, pinned: true);
 
     public static SecretBytes Random(int size, IRandom random)
     {
-        var secret = new SecretBytes(new byte[size]);
+        var secret = new SecretBytes(size);
         random.Fill(secret._bytes);
         return secret;
     }
@@ -40,6 +38,20 @@ public class SecretBytes : IDisposable
         }
     }
 
+    /// <summary>
+    /// Copies the secret to the caller's stack, who wipes it. False when it was wiped, even by another thread half-way
+    /// through: a key that is partly zero never comes out.
+    /// </summary>
+    internal bool TryCopyTo(Span<byte> destination)
+    {
+        _bytes.CopyTo(destination);
+        Volatile.ReadBarrier();
+        if (!_wiped)
+            return true;
+        CryptographicOperations.ZeroMemory(destination);
+        return false;
+    }
+
     /// <summary>Constant time in the contents.</summary>
     public bool Matches(ReadOnlySpan<byte> other) => CryptographicOperations.FixedTimeEquals(Span, other);
 
@@ -51,8 +63,9 @@ public class SecretBytes : IDisposable
 
     protected virtual void Dispose(bool disposing)
     {
-        CryptographicOperations.ZeroMemory(_bytes);
         _wiped = true;
+        Volatile.WriteBarrier();
+        CryptographicOperations.ZeroMemory(_bytes);
     }
 
     public override string ToString() => _wiped ? "(wiped)" : "(secret)";

@@ -1,0 +1,11 @@
+using System.Runtime.InteropServices;
+
+namespace Macro.Linux;
+
+static partial class Interop
+{
+    internal const int EFD_CLOEXEC = 0x80000;
+
+    [LibraryImport(Libc, EntryPoint = "eventfd", SetLastError = true)]
+    internal static partial FileDescriptor EventFd(uint initial, int flags);
+}

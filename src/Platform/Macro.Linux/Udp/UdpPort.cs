@@ -1,0 +1,143 @@
+using Macro.Core;
+
+namespace Macro.Linux;
+
+/// <summary>
+/// One UDP port for IPv4 and IPv6: a dual-stack socket, or an IPv4 socket where the kernel has no IPv6. One thread receives
+/// at a time; any thread sends; any thread disposes, which wakes the receiver. No ICMP error ever reaches the caller: what
+/// cannot be sent is lost, as the network may lose it.
+/// </summary>
+/// <remarks>
+/// A batch to receive into should have 64 KiB and 64 slots for each joined datagram (UDP_GRO) that it is to take:
+/// 512 KiB and 512 slots is a good size.
+/// </remarks>
+public sealed class UdpPort : IUdp
+{
+    readonly FileDescriptor _socket;
+    readonly int _family;
+    readonly bool _joined;
+    volatile bool _segments;
+    volatile bool _closed;
+    int _disposed;
+
+    UdpPort(FileDescriptor socket, int family, UdpOptions options)
+    {
+        _socket = socket;
+        _family = family;
+        SetBuffer(Interop.SO_SNDBUF, Interop.SO_SNDBUFFORCE, options.SocketBuffer);
+        SetBuffer(Interop.SO_RCVBUF, Interop.SO_RCVBUFFORCE, options.SocketBuffer);
+        if (options.Mark != 0)
+            Mark = options.Mark;
+        // An IPv6 socket takes the IPv4 option too: it speaks for mapped addresses.
+        _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IP, Interop.IP_RECVTOS, 1);
+        if (family == Interop.AF_INET6)
+            _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IPV6, Interop.IPV6_RECVTCLASS, 1);
+        _segments = options.Offload;
+        _joined = options.Offload && Interop.SetSocketOption(socket, Interop.SOL_UDP, Interop.UDP_GRO, 1) == 0;
+    }
+
+    public ushort Port { get; private init; }
+
+    /// <summary>False where the kernel has no IPv6; then datagrams to IPv6 endpoints are dropped.</summary>
+    public bool HasV6 => _family == Interop.AF_INET6;
+
+    /// <summary>Mark of the packets sent, for policy routing; 0 for none. Needs CAP_NET_ADMIN.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public uint Mark
+    {
+        get;
+        set
+        {
+            Interop.Check(Interop.SetSocketOption(_socket, Interop.SOL_SOCKET, Interop.SO_MARK, (int)value), $"set the firewall mark 0x{value:x}");
+            field = value;
+        }
+    }
+
+    /// <summary>Binds the port on all addresses of both families; 0 takes any free one.</summary>
+    /// <exception cref="LinuxException">The port is taken (<see cref="LinuxException.Errno"/> 98), or the kernel refused.</exception>
+    public static UdpPort Bind(ushort port, UdpOptions? options = null)
+    {
+        var socket = Interop.Socket(Interop.AF_INET6, Interop.SOCK_DGRAM | Interop.SOCK_CLOEXEC, 0);
+        var family = Interop.AF_INET6;
+        if (socket.IsInvalid && Interop.LastError == Interop.EAFNOSUPPORT)
+        {
+            family = Interop.AF_INET;
+            socket = Interop.Socket(Interop.AF_INET, Interop.SOCK_DGRAM | Interop.SOCK_CLOEXEC, 0);
+        }
+        socket.Checked("open a UDP socket");
+        try
+        {
+            if (family == Interop.AF_INET6)
+                Interop.Check(Interop.SetSocketOption(socket, Interop.IPPROTO_IPV6, Interop.IPV6_V6ONLY, 0), "open a UDP socket for both families");
+            var bound = BindSocket(socket, family, port);
+            return new UdpPort(socket, family, options ?? new UdpOptions()) { Port = bound };
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public bool Receive(PacketBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        try
+        {
+            while (!_closed)
+            {
+                batch.Clear();
+                ReceiveVector.OfThread.Receive(_socket, batch, _joined);
+                if (batch.Count > 0 && !_closed)
+                    return true;
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // Disposed between two calls.
+        }
+        return false;
+    }
+
+    public void Send(PacketBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Count == 0 || _closed)
+            return;
+        try
+        {
+            if (!SendVector.OfThread.Send(_socket, _family, batch, _segments))
+                _segments = false;
+        }
+        catch (ObjectDisposedException)
+        {
+            // A closed port sends nothing.
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        _closed = true;
+        // An unconnected socket answers ENOTCONN, and wakes its receivers all the same.
+        _ = Interop.Shutdown(_socket, Interop.SHUT_RDWR);
+        _socket.Dispose();
+    }
+
+    static unsafe ushort BindSocket(FileDescriptor socket, int family, ushort port)
+    {
+        Interop.SocketAddress address = default;
+        address.Write(new Endpoint(family == Interop.AF_INET6 ? IpAddress.V6Any : IpAddress.V4Any, port), family);
+        var length = (uint)(family == Interop.AF_INET6 ? Interop.SocketAddress.V6Size : Interop.SocketAddress.V4Size);
+        Interop.Check(Interop.Bind(socket, &address, length), $"listen on UDP port {port}");
+        Interop.Check(Interop.GetSocketName(socket, &address, &length), "learn the UDP port");
+        return address.Read().Port;
+    }
+
+    void SetBuffer(int option, int forced, int bytes)
+    {
+        if (Interop.SetSocketOption(_socket, Interop.SOL_SOCKET, forced, bytes) < 0)
+            _ = Interop.SetSocketOption(_socket, Interop.SOL_SOCKET, option, bytes);
+    }
+}

@@ -1,0 +1,346 @@
+using Macro.Core;
+using Macro.WireGuard;
+
+namespace Macro.Circuits;
+
+public enum CircuitState
+{
+    Building,
+
+    /// <summary>Every hop has answered and the exit carries packets.</summary>
+    Ready,
+
+    /// <summary>Over; <see cref="Circuit.Failure"/> says why, if it was not closed by its owner.</summary>
+    Closed,
+}
+
+/// <summary>Why a circuit ended, and which hop is to blame.</summary>
+public sealed record CircuitFailure(int HopIndex, string Reason);
+
+/// <summary>
+/// A client's circuit of 1 to 3 hops: nested WireGuard sessions, built by telescoping. The initiation for the next hop
+/// travels in the same burst as the <see cref="Extend"/> that opens its channel, so a hop costs one round trip.
+/// A state machine of one owner thread; datagrams leave through the outbox.
+/// </summary>
+public sealed class Circuit
+{
+    static readonly TimeSpan s_buildTimeout = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan s_hopTimeout = TimeSpan.FromMilliseconds(1500);
+    const int HopAttempts = 4;
+    static readonly TimeSpan s_activeProbe = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan s_idleProbe = TimeSpan.FromSeconds(25);
+    static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
+
+    readonly Outbox _outbox;
+    readonly byte[][] _layers;
+    readonly byte[] _frame = new byte[2048];
+    readonly Instant _buildDeadline;
+    Instant _hopDeadline;
+    long _lastTraffic;
+    int _reached = -1;
+    uint _nextRequest;
+
+    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(targets.Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(targets.Length, CircuitMtu.MaxHops);
+        _outbox = outbox;
+        _buildDeadline = now + s_buildTimeout;
+        _layers = new byte[targets.Length][];
+        Hops = new Hop[targets.Length];
+        for (var i = 0; i < targets.Length; i++)
+        {
+            Hops[i] = new Hop(this, i, targets[i], indices, random);
+            _layers[i] = new byte[2048];
+        }
+        _nextRequest = random.NextUInt32();
+        Entry = targets[0].Endpoint;
+    }
+
+    public Hop[] Hops { get; }
+
+    /// <summary>Where the outermost datagrams go.</summary>
+    public Endpoint Entry { get; }
+
+    public Hop Exit => Hops[^1];
+
+    public CircuitState State { get; private set; }
+
+    /// <summary>Hops that have completed their handshake.</summary>
+    public int HopsReached => _reached + 1;
+
+    public CircuitFailure? Failure { get; private set; }
+
+    /// <summary>What the exit said when it opened.</summary>
+    public OpenExitAnswer? ExitTerms { get; private set; }
+
+    /// <summary>This client's address as the entry sees it.</summary>
+    public Endpoint Observed { get; private set; }
+
+    public Instant NextTimeout
+    {
+        get
+        {
+            if (State == CircuitState.Closed)
+                return Instant.Never;
+            var next = State == CircuitState.Building ? Instant.Min(_buildDeadline, _hopDeadline) : Instant.Never;
+            foreach (var hop in Hops.AsSpan(0, Math.Min(Hops.Length, _reached + 2)))
+            {
+                next = Instant.Min(next, Instant.Min(hop.Tunnel.NextTimeout, hop.Requests.NextTimeout));
+                next = Instant.Min(next, hop.Health.NextTimeout);
+            }
+            return next;
+        }
+    }
+
+    public void Start(Instant now) => Connect(0, now);
+
+    /// <summary>A handshake message (types 2, 3) that came for a hop by the way that leads to it.</summary>
+    public void HandleHandshake(Hop hop, Span<byte> datagram, Instant now)
+    {
+        if (State == CircuitState.Closed)
+            return;
+        Transmit(hop, hop.Tunnel.Decapsulate(datagram, _layers[hop.Index], now), now);
+        Drive(hop, now);
+    }
+
+    /// <summary>An opened payload of a hop's session that the fast path does not handle: answers to control requests.</summary>
+    public void HandlePayload(Hop hop, ReadOnlySpan<byte> payload, Instant now)
+    {
+        if (State == CircuitState.Closed || !Frame.TryRead(payload, out var frame) || frame.Type != FrameType.Control)
+            return;
+        var body = payload.Slice(Frame.HeaderSize, frame.Length);
+        if (ControlCodec.Decode(body, out var message, out var type, out var isAnswer) != ControlVerdict.Ok || !isAnswer)
+            return;
+        if (message is ProbeAnswer probe)
+            hop.Health.Answered(probe.Token, now);
+        else if (message is StatusAnswer { Asked: ControlType.Bind, Status: ControlStatus.Busy } && frame.Channel == hop.NextChannel)
+            Reconnect(hop.Index + 1, now);
+        else if (hop.Requests.TryComplete(frame.Channel, type))
+            HandleAnswer(hop, (ControlAnswer)message!, now);
+    }
+
+    /// <summary>The fast path says that a timer of this hop may need setting, or that traffic began.</summary>
+    public void HandleActivity(Hop hop, Instant now)
+    {
+        if (State == CircuitState.Closed)
+            return;
+        hop.Tunnel.HandleActivity(now);
+        Drive(hop, now);
+        if (State == CircuitState.Ready && IsActive(now))
+            HurryProbes(now);
+    }
+
+    /// <summary>
+    /// From a pump thread: packets leave through the circuit. True when they begin after a pause: the owner thread must be
+    /// told (<see cref="HandleActivity"/>), so that it probes every second while there is traffic.
+    /// </summary>
+    internal bool NoteTraffic(Instant now)
+    {
+        var last = new Instant(Volatile.Read(ref _lastTraffic));
+        Volatile.Write(ref _lastTraffic, now.Ticks);
+        return now - last > s_activeFor / 2;
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        if (State == CircuitState.Closed)
+            return;
+        if (State == CircuitState.Building && now >= _buildDeadline)
+        {
+            Fail(_reached + 1, "no answer in time");
+            return;
+        }
+        if (State == CircuitState.Building && now >= _hopDeadline)
+            Reconnect(_reached + 1, now);
+        for (var i = 0; i < Hops.Length && i <= _reached + 1 && State != CircuitState.Closed; i++)
+        {
+            Drive(Hops[i], now);
+            Repeat(Hops[i], now);
+        }
+        if (State == CircuitState.Ready)
+            ProbeHops(now);
+    }
+
+    /// <summary>Tells every hop to forget us, innermost first, and wipes the keys.</summary>
+    public void Close(Instant now)
+    {
+        if (State == CircuitState.Closed)
+            return;
+        for (var i = Math.Min(_reached, Hops.Length - 1); i >= 0; i--)
+            Send(Hops[i], FrameType.Control, _nextRequest++, ControlCodec.Encode(new Close { Channel = 0 }), now);
+        End();
+    }
+
+    void Connect(int index, Instant now)
+    {
+        var hop = Hops[index];
+        if (index > 0)
+            Ask(Hops[index - 1], new Extend { Channel = Hops[index - 1].NextChannel, Descriptor = hop.Target.Descriptor }, now);
+        StartHandshake(hop, now);
+    }
+
+    void Reconnect(int index, Instant now)
+    {
+        if (State != CircuitState.Building || index != _reached + 1 || index >= Hops.Length)
+            return;
+        if (Hops[index].Attempts >= HopAttempts)
+        {
+            Fail(index, "no answer to the handshake");
+            return;
+        }
+        Hops[index].Restart();
+        StartHandshake(Hops[index], now);
+    }
+
+    void StartHandshake(Hop hop, Instant now)
+    {
+        hop.Tunnel.Initiate(now);
+        _hopDeadline = now + s_hopTimeout;
+        Drive(hop, now);
+    }
+
+    void HandleAnswer(Hop hop, ControlAnswer answer, Instant now)
+    {
+        switch (answer)
+        {
+            case HelloAnswer hello:
+                Observed = hello.Observed;
+                break;
+            case OpenExitAnswer terms:
+                ExitTerms = terms;
+                State = CircuitState.Ready;
+                _hopDeadline = Instant.Never;
+                Volatile.Write(ref _lastTraffic, now.Ticks);
+                HurryProbes(now);
+                ProbeHops(now);
+                break;
+            case { Status: not ControlStatus.Ok }:
+                // The hop that refuses to extend is honest about its neighbour; the blame goes to the one it cannot reach.
+                var blamed = answer.Type == ControlType.Extend && answer.Status is ControlStatus.RefusedUnreachable or ControlStatus.RefusedUnverified
+                    ? hop.Index + 1
+                    : hop.Index;
+                Fail(blamed, $"{answer.Type} refused: {answer.Status}");
+                break;
+            case var _:
+                break;
+        }
+    }
+
+    void HopReached(Hop hop, Instant now)
+    {
+        if (State != CircuitState.Building || hop.Index != _reached + 1)
+            return;
+        _reached = hop.Index;
+        if (hop.Index == 0)
+            Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
+        if (hop.Next is not null)
+            Connect(hop.Index + 1, now);
+        else
+        {
+            _hopDeadline = Instant.Never;
+            Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
+        }
+    }
+
+    void Drive(Hop hop, Instant now)
+    {
+        while (State != CircuitState.Closed && hop.Tunnel.HandleTimeout(_layers[hop.Index], now) is { Kind: TunnelOutputKind.ToNetwork } output)
+            Transmit(hop, output, now);
+        while (State != CircuitState.Closed && hop.Tunnel.TryTakeEvent(out var happened))
+        {
+            if (happened.Kind == TunnelEventKind.SessionEstablished)
+                HopReached(hop, now);
+            else if (happened.Kind is TunnelEventKind.HandshakeFailed or TunnelEventKind.KeysErased)
+                Fail(hop.Index, "the session could not be renewed");
+        }
+    }
+
+    void Repeat(Hop hop, Instant now)
+    {
+        while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body, out var exhausted))
+            Send(hop, FrameType.Control, id, body, now);
+        if (State != CircuitState.Closed && hop.Requests.NextTimeout <= now)
+            Fail(hop.Index, "no answer to a request");
+    }
+
+    void ProbeHops(Instant now)
+    {
+        foreach (var hop in Hops)
+        {
+            var health = hop.Health;
+            if (health.Deadline <= now)
+            {
+                health.Miss();
+                health.NextProbe = now;
+            }
+            if (health.IsDead)
+            {
+                Fail(FirstSuspect(), "stopped answering");
+                return;
+            }
+            if (health.NextProbe > now || health.ProbeSent is not null)
+                continue;
+            health.NextProbe = now + (IsActive(now) || health.IsSuspect ? s_activeProbe : s_idleProbe);
+            Send(hop, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = health.BeginProbe(now) }), now);
+        }
+    }
+
+    bool IsActive(Instant now) => now - new Instant(Volatile.Read(ref _lastTraffic)) < s_activeFor;
+
+    void HurryProbes(Instant now)
+    {
+        foreach (var hop in Hops)
+            hop.Health.NextProbe = Instant.Min(hop.Health.NextProbe, now);
+    }
+
+    /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>
+    int FirstSuspect() => Array.FindIndex(Hops, hop => hop.Health.IsSuspect);
+
+    void Ask(Hop hop, ControlMessage message, Instant now)
+    {
+        var body = ControlCodec.Encode(message);
+        var id = _nextRequest++;
+        hop.Requests.Add(id, message.Type, body, now);
+        Send(hop, FrameType.Control, id, body, now);
+    }
+
+    void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now)
+    {
+        new Frame(type, 0, (ushort)body.Length, channel).Write(_frame);
+        body.CopyTo(_frame.AsSpan(Frame.HeaderSize));
+        Transmit(hop, hop.Tunnel.Encapsulate(_frame.AsSpan(0, Frame.HeaderSize + body.Length), _layers[hop.Index], now), now);
+    }
+
+    /// <summary>A datagram of a hop's tunnel lies in that hop's layer buffer: send it, wrapped for every hop before it.</summary>
+    void Transmit(Hop hop, TunnelOutput output, Instant now)
+    {
+        if (output.Kind != TunnelOutputKind.ToNetwork)
+            return;
+        var length = output.Length;
+        for (var i = hop.Index; i > 0; i--)
+        {
+            var datagram = _layers[i].AsSpan(0, length);
+            new Frame(FrameType.Forward, 0, (ushort)length, Hops[i - 1].NextChannel).Write(_frame);
+            datagram.CopyTo(_frame.AsSpan(Frame.HeaderSize));
+            var outer = Hops[i - 1].Tunnel.Encapsulate(_frame.AsSpan(0, Frame.HeaderSize + length), _layers[i - 1], now);
+            if (outer.Kind != TunnelOutputKind.ToNetwork)
+                return;
+            length = outer.Length;
+        }
+        _outbox.Send(_layers[0].AsSpan(0, length), Entry);
+    }
+
+    void Fail(int hopIndex, string reason)
+    {
+        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason);
+        End();
+    }
+
+    void End()
+    {
+        State = CircuitState.Closed;
+        foreach (var hop in Hops)
+            hop.Dispose();
+    }
+}

@@ -1,0 +1,76 @@
+using Macro.Core;
+using Macro.Crypto;
+using Macro.WireGuard;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// One hop of a client's circuit: a WireGuard tunnel under a key made for this hop alone, so that no two hops, and no two
+/// circuits, can be linked by it. The owner thread drives it; pump threads read its links and seal with its sessions.
+/// </summary>
+public sealed class Hop
+{
+    readonly IndexTable _indices;
+    readonly IRandom _random;
+    PrivateKey _key;
+
+    internal Hop(Circuit circuit, int index, HopTarget target, IndexTable indices, IRandom random)
+    {
+        (Circuit, Index, Target, _indices, _random) = (circuit, index, target, indices, random);
+        Tunnel = MakeTunnel(out _key);
+        // Numbers are the client's choice; drawn at random they say nothing about the order of circuits.
+        do
+            NextChannel = random.NextUInt32();
+        while (NextChannel == 0);
+    }
+
+    public Circuit Circuit { get; }
+
+    /// <summary>0 = entry.</summary>
+    public int Index { get; }
+
+    public HopTarget Target { get; }
+
+    public Tunnel Tunnel { get; private set; }
+
+    /// <summary>The key by which this hop, and nobody else, knows the client.</summary>
+    public PublicKey PublicKey => _key.PublicKey;
+
+    /// <summary>Channel number, on this hop, that leads to the next one.</summary>
+    public uint NextChannel { get; }
+
+    public Hop? Previous => Index == 0 ? null : Circuit.Hops[Index - 1];
+
+    public Hop? Next => Index + 1 < Circuit.Hops.Length ? Circuit.Hops[Index + 1] : null;
+
+    public HopHealth Health { get; } = new();
+
+    internal Requests Requests { get; } = new();
+
+    /// <summary>Handshakes started with a fresh key, this one included.</summary>
+    internal int Attempts { get; private set; } = 1;
+
+    /// <summary>
+    /// Starts over with a fresh key and index. WireGuard alone would wait five seconds before it repeats an initiation:
+    /// too long for a person who waits for a circuit.
+    /// </summary>
+    internal void Restart()
+    {
+        Attempts++;
+        Dispose();
+        Tunnel = MakeTunnel(out _key);
+    }
+
+    internal void Dispose()
+    {
+        Tunnel.Dispose();
+        _key.Dispose();
+    }
+
+    Tunnel MakeTunnel(out PrivateKey key)
+    {
+        key = PrivateKey.Generate(_random);
+        var options = new TunnelOptions { PrivateKey = key, Remote = Target.RelayKey, Mtu = CircuitMtu.At(Index) };
+        return new Tunnel(options, _indices, _random) { Context = this };
+    }
+}

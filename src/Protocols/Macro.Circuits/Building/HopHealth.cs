@@ -1,0 +1,55 @@
+using Macro.Core;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// What probes tell of one hop: round-trip time (smoothed as in RFC 6298), and misses in a row. A hop is suspect after one
+/// probe without an answer in time, dead after two.
+/// </summary>
+public sealed class HopHealth
+{
+    public const int MissesUntilDead = 2;
+    static readonly TimeSpan s_leastTimeout = TimeSpan.FromMilliseconds(500);
+
+    internal Instant? ProbeSent { get; private set; }
+    internal Instant NextProbe { get; set; } = Instant.Never;
+    internal ulong Token { get; private set; }
+
+    /// <summary>Smoothed round-trip time client to this hop and back; null before the first answer.</summary>
+    public TimeSpan? RoundTrip { get; private set; }
+
+    public int Misses { get; private set; }
+
+    public bool IsSuspect => Misses > 0;
+
+    public bool IsDead => Misses >= MissesUntilDead;
+
+    /// <summary>When to probe, or when the probe that is out counts as missed.</summary>
+    internal Instant NextTimeout => ProbeSent is null ? NextProbe : Deadline;
+
+    internal Instant Deadline => ProbeSent is { } sent ? sent + Timeout : Instant.Never;
+
+    TimeSpan Timeout => RoundTrip is { } rtt && rtt * 3 > s_leastTimeout ? rtt * 3 : s_leastTimeout;
+
+    internal ulong BeginProbe(Instant now)
+    {
+        ProbeSent = now;
+        return ++Token;
+    }
+
+    internal void Miss()
+    {
+        ProbeSent = null;
+        Misses++;
+    }
+
+    internal void Answered(ulong token, Instant now)
+    {
+        if (token != Token || ProbeSent is not { } sent)
+            return;
+        var sample = now - sent;
+        RoundTrip = RoundTrip is { } rtt ? rtt + (sample - rtt) / 8 : sample;
+        ProbeSent = null;
+        Misses = 0;
+    }
+}

@@ -1,0 +1,23 @@
+using Macro.Core;
+using Macro.Crypto;
+
+namespace Macro.Circuits;
+
+/// <summary>What a client knows of a relay that it wants as a hop.</summary>
+public sealed record HopTarget
+{
+    /// <summary>The node's name, for people (z-base-32 of its identity).</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The relay's WireGuard static key of now.</summary>
+    public required PublicKey RelayKey { get; init; }
+
+    /// <summary>Where the client itself would send to; used for the entry only.</summary>
+    public required Endpoint Endpoint { get; init; }
+
+    /// <summary>The signed descriptor, as the hop before it must be shown it.</summary>
+    public required ReadOnlyMemory<byte> Descriptor { get; init; }
+
+    /// <summary>ISO 3166 country, "ZZ" unknown.</summary>
+    public string Region { get; init; } = "ZZ";
+}

@@ -1,0 +1,63 @@
+using Macro.Core;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// Control requests that await their answer: sent again after 250 ms, then 500 ms, and so on, five times in all.
+/// Probes do not come here: a probe that is lost is itself the news.
+/// </summary>
+sealed class Requests
+{
+    const int Tries = 5;
+    static readonly TimeSpan s_first = TimeSpan.FromMilliseconds(250);
+
+    sealed class Pending(uint id, ControlType type, byte[] body, Instant due)
+    {
+        public readonly uint Id = id;
+        public readonly ControlType Type = type;
+        public readonly byte[] Body = body;
+        public Instant Due = due;
+        public int Sent = 1;
+    }
+
+    readonly List<Pending> _pending = [];
+
+    public Instant NextTimeout
+    {
+        get
+        {
+            var next = Instant.Never;
+            foreach (var request in _pending)
+                next = Instant.Min(next, request.Due);
+            return next;
+        }
+    }
+
+    public void Add(uint id, ControlType type, byte[] body, Instant now) => _pending.Add(new Pending(id, type, body, now + s_first));
+
+    /// <summary>True once per request: later copies of an answer are ignored.</summary>
+    public bool TryComplete(uint id, ControlType type) => _pending.RemoveAll(p => p.Id == id && p.Type == type) > 0;
+
+    /// <summary>Takes one request that must be sent again. <paramref name="exhausted"/> is set when one has had its last try.</summary>
+    public bool TryTakeDue(Instant now, out uint id, out byte[] body, out bool exhausted)
+    {
+        (id, body, exhausted) = (0, [], false);
+        foreach (var request in _pending)
+        {
+            if (request.Due > now)
+                continue;
+            if (request.Sent == Tries)
+            {
+                exhausted = true;
+                return false;
+            }
+            request.Due = now + s_first * (1 << request.Sent);
+            request.Sent++;
+            (id, body) = (request.Id, request.Body);
+            return true;
+        }
+        return false;
+    }
+
+    public void Clear() => _pending.Clear();
+}

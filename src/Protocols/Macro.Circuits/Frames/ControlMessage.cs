@@ -1,0 +1,163 @@
+using Macro.Core;
+
+namespace Macro.Circuits;
+
+/// <summary>Numbers of the control messages on the wire. An answer has the number of its request plus 0x80.</summary>
+public enum ControlType : byte
+{
+    Hello = 1,
+    Extend = 2,
+    Bind = 3,
+    OpenExit = 5,
+    Probe = 6,
+    Close = 9,
+}
+
+/// <summary>How a request ended. The asker acts on the group: retry elsewhere, retry later, or give up.</summary>
+public enum ControlStatus : byte
+{
+    Ok = 0,
+
+    /// <summary>The message or one of its fields is unknown here.</summary>
+    Unsupported = 1,
+
+    /// <summary>The message was malformed.</summary>
+    BadRequest = 2,
+
+    /// <summary>The node does not do this (not a relay, not an exit, target not allowed).</summary>
+    RefusedPolicy = 3,
+
+    /// <summary>Too many sessions, channels or leases.</summary>
+    RefusedLoad = 4,
+
+    /// <summary>No endpoint of the next hop can be reached from here.</summary>
+    RefusedUnreachable = 5,
+
+    /// <summary>The descriptor's signature or validity does not hold.</summary>
+    RefusedUnverified = 6,
+
+    /// <summary>The receiver index is taken: start again with another.</summary>
+    Busy = 7,
+
+    /// <summary>No such channel.</summary>
+    NotFound = 8,
+}
+
+/// <summary>
+/// A control message: a request, or the answer to one. On the wire a CBOR map with small integer keys in deterministic
+/// encoding (RFC 8949 4.2.1) inside a <see cref="FrameType.Control"/> frame; see docs/protocol/control.md.
+/// </summary>
+public abstract record ControlMessage
+{
+    /// <summary>Most bytes of an encoded message.</summary>
+    public const int MaxSize = 1200;
+
+    public abstract ControlType Type { get; }
+}
+
+/// <summary>An answer; <see cref="Status"/> says how the request ended.</summary>
+public abstract record ControlAnswer : ControlMessage
+{
+    public required ControlStatus Status { get; init; }
+}
+
+/// <summary>First message on a session to an entry: what the client speaks.</summary>
+public sealed record Hello : ControlMessage
+{
+    public const ulong CurrentVersion = 1;
+
+    public required ulong Version { get; init; }
+    public ulong Features { get; init; }
+    public override ControlType Type => ControlType.Hello;
+}
+
+public sealed record HelloAnswer : ControlAnswer
+{
+    public ulong Version { get; init; }
+
+    /// <summary>Bit 0 relay, bit 1 exit.</summary>
+    public ulong Roles { get; init; }
+
+    /// <summary>Largest payload of a session, in bytes.</summary>
+    public ulong Mtu { get; init; }
+
+    /// <summary>0 idle .. 7 full.</summary>
+    public ulong LoadClass { get; init; }
+
+    /// <summary>The address that the asker's datagrams come from, as seen here.</summary>
+    public Endpoint Observed { get; init; }
+
+    public override ControlType Type => ControlType.Hello;
+}
+
+/// <summary>Open a channel to the relay in this signed descriptor.</summary>
+public sealed record Extend : ControlMessage
+{
+    public required uint Channel { get; init; }
+    public required ReadOnlyMemory<byte> Descriptor { get; init; }
+    public override ControlType Type => ControlType.Extend;
+}
+
+/// <summary>Route messages from the channel's next hop with this receiver index to this channel.</summary>
+public sealed record Bind : ControlMessage
+{
+    public required uint Channel { get; init; }
+    public required uint Index { get; init; }
+    public override ControlType Type => ControlType.Bind;
+}
+
+/// <summary>Make this session an exit session.</summary>
+public sealed record OpenExit : ControlMessage
+{
+    public required bool V4 { get; init; }
+    public required bool V6 { get; init; }
+    public override ControlType Type => ControlType.OpenExit;
+}
+
+public sealed record OpenExitAnswer : ControlAnswer
+{
+    public bool V4 { get; init; }
+    public bool V6 { get; init; }
+
+    /// <summary>ISO 3166 country of the exit, "ZZ" unknown.</summary>
+    public string Region { get; init; } = "ZZ";
+
+    /// <summary>One line in words: what the exit allows.</summary>
+    public string Policy { get; init; } = "";
+
+    /// <summary>Largest IP packet that this session carries, in bytes.</summary>
+    public ulong Mtu { get; init; }
+
+    public override ControlType Type => ControlType.OpenExit;
+}
+
+/// <summary>Echo; per-hop liveness and health.</summary>
+public sealed record Probe : ControlMessage
+{
+    /// <summary>The asker's own mark, returned as it is.</summary>
+    public required ulong Token { get; init; }
+    public override ControlType Type => ControlType.Probe;
+}
+
+public sealed record ProbeAnswer : ControlAnswer
+{
+    public ulong Token { get; init; }
+
+    /// <summary>Packets of this session that the relay dropped since the session began.</summary>
+    public ulong Drops { get; init; }
+
+    public override ControlType Type => ControlType.Probe;
+}
+
+/// <summary>Forget a channel; the last one also ends the session's use of the relay.</summary>
+public sealed record Close : ControlMessage
+{
+    public required uint Channel { get; init; }
+    public override ControlType Type => ControlType.Close;
+}
+
+/// <summary>The answer to a request that returns nothing but its status, and to every message that is not understood.</summary>
+public sealed record StatusAnswer(ControlType Asked) : ControlAnswer
+{
+    public override ControlType Type => Asked;
+}

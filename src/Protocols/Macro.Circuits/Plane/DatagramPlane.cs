@@ -1,0 +1,265 @@
+using Macro.Core;
+using Macro.Crypto;
+using Macro.WireGuard;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// The fast path of everything that arrives at the UDP port: opens data messages as one batch, then sends each payload
+/// on its way: to a next hop, inward through a client's own nested sessions, to a TUN device, or to the owner thread.
+/// Belongs to one pump thread and to the batch that it receives into; payloads are moved on in that batch's memory.
+/// </summary>
+public sealed class DatagramPlane
+{
+    readonly IndexTable _indices;
+    readonly SwitchTable _switches;
+    readonly ExitPolicy _policy;
+    readonly IPlaneOwner _owner;
+    readonly PacketBatch _received;
+    readonly LayerSealer _sealer;
+    readonly AeadJob[] _jobs;
+    readonly Arrival[] _arrivals;
+    int _count;
+
+    /// <summary>One data message that waits to be opened.</summary>
+    struct Arrival
+    {
+        public Session Session;
+        public Endpoint Source;
+        public int Offset;
+        public int Length;
+    }
+
+    public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, ExitPolicy policy, IPlaneOwner owner)
+    {
+        (_received, _indices, _switches, _policy, _owner) = (received, indices, switches, policy, owner);
+        var slots = received.Capacity;
+        _jobs = new AeadJob[slots];
+        _arrivals = new Arrival[slots];
+        _sealer = new LayerSealer(slots, owner);
+        Forwarded = new PacketBatch(received, slots);
+        Returned = new PacketBatch(Math.Max(received.Buffer.Length * 2, 1 << 17), slots);
+        ToClient = new PacketBatch(received, slots);
+        ToExit = new PacketBatch(received, slots);
+    }
+
+    /// <summary>Datagrams for next hops.</summary>
+    public PacketBatch Forwarded { get; }
+
+    /// <summary>Datagrams back to clients, wrapped in their sessions.</summary>
+    public PacketBatch Returned { get; }
+
+    /// <summary>IP packets for the client's own TUN device.</summary>
+    public PacketBatch ToClient { get; }
+
+    /// <summary>IP packets for the exit's TUN device.</summary>
+    public PacketBatch ToExit { get; }
+
+    public PlaneCounters Counters { get; } = new();
+
+    /// <summary>Handles everything in the received batch; the four output batches are valid until the next call.</summary>
+    public void Handle(Instant now)
+    {
+        Forwarded.Clear();
+        Returned.Clear();
+        ToClient.Clear();
+        ToExit.Clear();
+        foreach (ref var slot in _received.Slots)
+            Classify(slot.Offset, slot.Length, slot.Remote, via: null, now);
+        _sealer.Flush(Returned.Buffer, now);
+        // Each round opens one layer of the client's own circuits; relays and exits are done after the first.
+        while (_count > 0)
+            OpenLayer(now);
+    }
+
+    void Classify(int offset, int length, Endpoint source, Hop? via, Instant now)
+    {
+        var datagram = _received.Buffer.AsSpan(offset, length);
+        if (!Message.TryReadType(datagram, out var type))
+        {
+            Counters.Malformed++;
+            return;
+        }
+        if (type != MessageType.Data)
+        {
+            _owner.PostHandshake(datagram, source, via);
+            return;
+        }
+        _ = Message.TryReadReceiver(datagram, out var index);
+        if (_indices.TryFind(index, out _, out var session) && session is not null && Belongs(session, via))
+            Enqueue(session, datagram, offset, length, source, now);
+        else if (via is null && _switches.TryFind(source, index, out var channel))
+            Return(channel!, datagram, now);
+        else
+            Counters.Unknown++;
+    }
+
+    /// <summary>A hop's messages are taken only by the way that leads to it.</summary>
+    static bool Belongs(Session session, Hop? via) => session.Tunnel.Context is Hop hop ? hop.Previous == via : via is null;
+
+    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Instant now)
+    {
+        var counter = Message.ReadCounter(datagram);
+        if (!session.MayOpen(counter, now) || !session.TryAcquire())
+        {
+            Counters.Rejected++;
+            return;
+        }
+        _jobs[_count] = new AeadJob
+        {
+            Key = session.ReceiveKey,
+            Counter = counter,
+            Offset = offset + Message.DataHeaderSize,
+            Length = length - Message.DataOverhead,
+        };
+        _arrivals[_count++] = new Arrival { Session = session, Source = source, Offset = offset, Length = length };
+    }
+
+    void OpenLayer(Instant now)
+    {
+        var count = _count;
+        _count = 0;
+        Aead.Open(_received.Buffer, _jobs.AsSpan(0, count));
+        Session? noted = null;
+        var (dataPackets, bytes) = (0, 0L);
+        for (var i = 0; i < count; i++)
+        {
+            // Copies: dispatching refills both arrays from the front for the next layer, never past i.
+            var (job, arrival) = (_jobs[i], _arrivals[i]);
+            var session = arrival.Session;
+            session.Release();
+            if (!job.Ok || !session.TryAccept(job.Counter))
+            {
+                Counters.Rejected++;
+                continue;
+            }
+            if (session != noted)
+            {
+                Note(noted, now, dataPackets, bytes);
+                (noted, dataPackets, bytes) = (session, 0, 0);
+            }
+            bytes += arrival.Length;
+            if (session.Tunnel.Context is Inbound inbound)
+                inbound.Roam(arrival.Source);
+            if (job.Length == 0)
+                continue;
+            dataPackets++;
+            Dispatch(session, job.Offset, job.Length, now);
+        }
+        Note(noted, now, dataPackets, bytes);
+        _jobs.AsSpan(_count, count - _count).Clear();
+        _arrivals.AsSpan(_count, count - _count).Clear();
+    }
+
+    void Note(Session? session, Instant now, int dataPackets, long bytes)
+    {
+        if (session is not null && session.Tunnel.Activity.NoteReceived(session, now, dataPackets, bytes))
+            _owner.PostActivity(session.Tunnel);
+    }
+
+    void Dispatch(Session session, int offset, int length, Instant now)
+    {
+        var payload = _received.Buffer.AsSpan(offset, length);
+        var isPacket = payload[0] >> 4 is 4 or 6;
+        switch (session.Tunnel.Context)
+        {
+            case Inbound inbound when isPacket:
+                ToInternet(inbound, payload, offset);
+                break;
+            case Inbound inbound:
+                Forward(inbound, payload, offset);
+                break;
+            case Hop hop when isPacket:
+                if (hop.Next is null && SourceRewrite.TryTrim(payload, out var packet) && ToClient.TryAdd(offset, packet, default))
+                    break;
+                Counters.Unroutable++;
+                break;
+            case Hop hop:
+                Inward(hop, payload, offset, now);
+                break;
+            case var _:
+                Counters.Unroutable++;
+                break;
+        }
+    }
+
+    /// <summary>Relay, client to next hop. Only data messages of open channels; all else is the owner's.</summary>
+    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset)
+    {
+        if (!Frame.TryRead(payload, out var frame))
+        {
+            Counters.Malformed++;
+            return;
+        }
+        var message = payload.Slice(Frame.HeaderSize, frame.Length);
+        if (frame.Type == FrameType.Forward && Message.TryReadType(message, out var type) && type == MessageType.Data)
+        {
+            if (inbound.FindChannel(frame.Channel) is { IsOpen: true } channel
+                && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, channel.NextHop))
+                Counters.RelayedBytes += frame.Length;
+            else
+                Counters.Unroutable++;
+        }
+        else if (frame.Type != FrameType.Cover)
+            _owner.PostPayload(inbound.Tunnel, payload);
+    }
+
+    /// <summary>Relay, next hop to client: copied into room for the wrapping, sealed with the rest of the batch.</summary>
+    void Return(Channel channel, ReadOnlySpan<byte> datagram, Instant now)
+    {
+        const int headroom = Message.DataHeaderSize + Frame.HeaderSize;
+        var inbound = channel.Owner;
+        var length = Frame.HeaderSize + datagram.Length;
+        if (length > CircuitMtu.Payload
+            || !Returned.TryReserve(headroom, datagram.Length, Message.DataTailroom, inbound.Remote, out var index))
+        {
+            Counters.Dropped++;
+            return;
+        }
+        ref var slot = ref Returned[index];
+        datagram.CopyTo(Returned.Buffer.AsSpan(slot.Offset));
+        slot.Offset -= Frame.HeaderSize;
+        new Frame(FrameType.Forward, 0, (ushort)datagram.Length, channel.Number).Write(Returned.Buffer.AsSpan(slot.Offset));
+        if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, CircuitMtu.Payload, now, out slot.Length))
+        {
+            slot.Offset -= Message.DataHeaderSize;
+            Counters.RelayedBytes += datagram.Length;
+        }
+        else
+            Counters.Dropped++;
+    }
+
+    /// <summary>Client: a relay hands over what came from the next hop; one layer deeper.</summary>
+    void Inward(Hop hop, ReadOnlySpan<byte> payload, int offset, Instant now)
+    {
+        if (!Frame.TryRead(payload, out var frame))
+            Counters.Malformed++;
+        else if (frame.Type == FrameType.Control)
+            _owner.PostPayload(hop.Tunnel, payload);
+        else if (frame.Type == FrameType.Forward && hop.Next is not null && frame.Channel == hop.NextChannel)
+            Classify(offset + Frame.HeaderSize, frame.Length, default, hop, now);
+        else if (frame.Type == FrameType.Forward)
+            Counters.Unroutable++;
+    }
+
+    void ToInternet(Inbound inbound, Span<byte> payload, int offset)
+    {
+        if (inbound.Lease is not { } lease)
+        {
+            _owner.PostPayload(inbound.Tunnel, payload);
+            return;
+        }
+        if (!SourceRewrite.TryTrim(payload, out var length))
+        {
+            Counters.Malformed++;
+            return;
+        }
+        var packet = payload[..length];
+        if (_policy.Decide(packet) != ExitVerdict.Accept)
+            Counters.Denied++;
+        else if (SourceRewrite.Outbound(packet, lease.V4, lease.V6) && ToExit.TryAdd(offset, length, default))
+            Counters.ExitBytes += length;
+        else
+            Counters.Unroutable++;
+    }
+}

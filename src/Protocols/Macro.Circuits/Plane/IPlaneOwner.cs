@@ -1,0 +1,48 @@
+using Macro.Core;
+using Macro.WireGuard;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// What the fast path cannot finish goes to the owner thread. Called from pump threads; the bytes are copied before the
+/// call returns, and calls of one thread arrive in order. A full mailbox drops.
+/// </summary>
+public interface IPlaneOwner
+{
+    /// <summary>A handshake message (types 1 to 3) from the network, or from inside a hop's session.</summary>
+    void PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via);
+
+    /// <summary>An opened payload: a control frame, or a handshake message to switch.</summary>
+    void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload);
+
+    /// <summary>A timer of this tunnel may need setting.</summary>
+    void PostActivity(Tunnel tunnel);
+}
+
+/// <summary>Totals of one pump thread since start; nothing in them tells who, when or where to.</summary>
+public sealed class PlaneCounters
+{
+    /// <summary>Bytes of datagrams switched for others, both ways.</summary>
+    public long RelayedBytes { get; internal set; }
+
+    /// <summary>Bytes of IP packets passed to and from the internet for others.</summary>
+    public long ExitBytes { get; internal set; }
+
+    /// <summary>Datagrams that are no WireGuard message.</summary>
+    public long Malformed { get; internal set; }
+
+    /// <summary>Data messages for an index that nobody has.</summary>
+    public long Unknown { get; internal set; }
+
+    /// <summary>Data messages that were forged, replayed or too old.</summary>
+    public long Rejected { get; internal set; }
+
+    /// <summary>Payloads without a way on: no channel, no lease, wrong source address.</summary>
+    public long Unroutable { get; internal set; }
+
+    /// <summary>Packets that the exit policy denies.</summary>
+    public long Denied { get; internal set; }
+
+    /// <summary>Packets dropped for want of a session or of room.</summary>
+    public long Dropped { get; internal set; }
+}

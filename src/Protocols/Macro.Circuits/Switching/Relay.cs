@@ -1,0 +1,362 @@
+using Macro.Core;
+using Macro.Crypto;
+using Macro.WireGuard;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// What a node does for others, as a state machine of one owner thread: answers handshakes of anonymous clients, opens
+/// channels, switches handshake messages, hands out exit leases. Data messages take the fast path (<see cref="DatagramPlane"/>)
+/// over the tables that this class keeps.
+/// </summary>
+public sealed class Relay
+{
+    /// <summary>Malformed control messages that a session may send before it is cut off.</summary>
+    const int AbuseLimit = 16;
+
+    readonly IndexTable _indices;
+    readonly SwitchTable _switches;
+    readonly IRandom _random;
+    readonly IHopVerifier _verifier;
+    readonly IExitLeases _leases;
+    readonly Outbox _outbox;
+    readonly Dictionary<PublicKey, Inbound> _inbounds = [];
+    readonly Deadlines<Inbound> _deadlines = new();
+    readonly HandshakeLoad _load = new();
+    readonly byte[] _buffer = new byte[2048];
+    readonly byte[] _frame = new byte[2048];
+    ListenKey[] _keys = [];
+
+    sealed record ListenKey(PrivateKey Key, HandshakeGate Gate);
+
+    public Relay(IndexTable indices, SwitchTable switches, IHopVerifier verifier, IExitLeases leases, Outbox outbox, IRandom random)
+    {
+        (_indices, _switches, _verifier, _leases, _outbox, _random) = (indices, switches, verifier, leases, outbox, random);
+        _indices.IsTakenElsewhere = _switches.Uses;
+    }
+
+    public RelayOptions Options { get; set; } = new();
+
+    public RelayCounters Counters { get; } = new();
+
+    public int Sessions => _inbounds.Count;
+
+    public Instant NextTimeout => _deadlines.Next;
+
+    /// <summary>The relay keys that clients may address: the current one first, then the one before it until it expires.</summary>
+    public void SetKeys(ReadOnlySpan<PrivateKey> keys)
+    {
+        var old = _keys;
+        _keys = new ListenKey[keys.Length];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            var key = keys[i];
+            _keys[i] = Array.Find(old, k => k.Key == key) ?? new ListenKey(key, new HandshakeGate(key, _random));
+        }
+    }
+
+    /// <summary>
+    /// A handshake message (types 1 to 3) from the network: an initiation of a client, or what a next hop answers to one.
+    /// </summary>
+    public void HandleDatagram(ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
+    {
+        if (!Message.TryReadType(datagram, out var type))
+            Counters.Malformed++;
+        else if (type == MessageType.Initiation)
+            HandleInitiation(datagram, source, now);
+        else if (Message.TryReadReceiver(datagram, out var index) && _switches.TryFind(source, index, out var channel))
+            SwitchBack(channel!, datagram, now);
+        else
+            Counters.Unknown++;
+    }
+
+    /// <summary>An opened payload of a client's session that the fast path does not handle itself.</summary>
+    public void HandlePayload(Inbound inbound, ReadOnlySpan<byte> payload, Instant now)
+    {
+        if (!IsServed(inbound))
+            return;
+        if (!Frame.TryRead(payload, out var frame))
+        {
+            // A first IP packet without a request: a plain WireGuard client that uses this node as its exit.
+            if (payload.Length > 0 && payload[0] >> 4 is 4 or 6 && inbound.Lease is null)
+                OpenLease(inbound);
+            return;
+        }
+        var body = payload.Slice(Frame.HeaderSize, frame.Length);
+        if (frame.Type == FrameType.Forward)
+            SwitchForward(inbound, frame.Channel, body, now);
+        else if (frame.Type == FrameType.Control)
+            HandleControl(inbound, frame.Channel, body, now);
+    }
+
+    /// <summary>The fast path says that a timer of this session may need setting.</summary>
+    public void HandleActivity(Inbound inbound, Instant now)
+    {
+        if (!IsServed(inbound))
+            return;
+        inbound.Tunnel.HandleActivity(now);
+        Drive(inbound, now);
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        while (_deadlines.TryTakeDue(now, out var inbound))
+            Drive(inbound, now);
+    }
+
+    /// <summary>Ends every session: the node stops serving.</summary>
+    public void CloseAll()
+    {
+        foreach (var inbound in _inbounds.Values.ToArray())
+            Remove(inbound);
+    }
+
+    void HandleInitiation(ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
+    {
+        var underLoad = _load.Note(now);
+        foreach (var (key, gate) in _keys)
+        {
+            switch (gate.Check(datagram, source, underLoad, now, _buffer, out var replyLength))
+            {
+                case GateVerdict.ReplyCookie:
+                    _outbox.Send(_buffer.AsSpan(0, replyLength), source);
+                    Counters.Cookies++;
+                    return;
+                case GateVerdict.Accept:
+                    if (gate.TryReadInitiation(datagram, now, out var initiation))
+                        Accept(key, initiation, source, now);
+                    else
+                        Counters.Forged++;
+                    return;
+                case GateVerdict.RateLimited:
+                    Counters.RateLimited++;
+                    return;
+                case var _:
+                    continue;
+            }
+        }
+        // Not for any of our keys: silence.
+        Counters.Unknown++;
+    }
+
+    void Accept(PrivateKey key, ReceivedInitiation initiation, Endpoint source, Instant now)
+    {
+        if (!_inbounds.TryGetValue(initiation.Remote, out var inbound))
+        {
+            if (!(Options.IsRelay || Options.IsExit) || _inbounds.Count >= Options.MaxSessions)
+            {
+                Counters.Refused++;
+                return;
+            }
+            var options = new TunnelOptions { PrivateKey = key, Remote = initiation.Remote, MayInitiate = false, Mtu = Options.Mtu, StagedPackets = 4 };
+            inbound = new Inbound(new Tunnel(options, _indices, _random), source);
+            _inbounds[initiation.Remote] = inbound;
+        }
+        var output = inbound.Tunnel.AcceptInitiation(initiation, _buffer, now);
+        if (output.Kind == TunnelOutputKind.ToNetwork)
+        {
+            inbound.Roam(source);
+            _outbox.Send(_buffer.AsSpan(0, output.Length), source);
+            Counters.Handshakes++;
+        }
+        Drive(inbound, now);
+    }
+
+    /// <summary>Client to next hop, handshake messages: the one place where a channel learns a receiver index.</summary>
+    void SwitchForward(Inbound inbound, uint number, ReadOnlySpan<byte> message, Instant now)
+    {
+        if (inbound.FindChannel(number) is not { } channel || !Message.TryReadType(message, out var type))
+        {
+            Counters.Unroutable++;
+            return;
+        }
+        if (type == MessageType.Initiation)
+        {
+            if (!channel.MayInitiate(now))
+            {
+                Counters.RateLimited++;
+                return;
+            }
+            if (!Message.TryReadSender(message, out var index) || _indices.TryFind(index, out _, out _) || !_switches.TryBind(channel, index))
+            {
+                Answer(inbound, number, new StatusAnswer(ControlType.Bind) { Status = ControlStatus.Busy }, now);
+                return;
+            }
+        }
+        else if (!channel.IsOpen)
+        {
+            Counters.Unroutable++;
+            return;
+        }
+        _outbox.Send(message, channel.NextHop);
+    }
+
+    /// <summary>Next hop to client, handshake messages: the answer that opens the channel.</summary>
+    void SwitchBack(Channel channel, ReadOnlySpan<byte> message, Instant now)
+    {
+        channel.Open();
+        SendFrame(channel.Owner, FrameType.Forward, channel.Number, message, now);
+    }
+
+    void HandleControl(Inbound inbound, uint request, ReadOnlySpan<byte> body, Instant now)
+    {
+        switch (ControlCodec.Decode(body, out var message, out var type, out var isAnswer))
+        {
+            case ControlVerdict.Ok when !isAnswer:
+                if (Handle(inbound, message!, now) is { } answer)
+                    Answer(inbound, request, answer, now);
+                break;
+            case ControlVerdict.Unknown when !isAnswer:
+                Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.Unsupported }, now);
+                break;
+            case ControlVerdict.Malformed:
+                Counters.Malformed++;
+                if (++inbound.Abuse > AbuseLimit)
+                    Remove(inbound);
+                else
+                    Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.BadRequest }, now);
+                break;
+            case var _:
+                break;
+        }
+    }
+
+    ControlAnswer? Handle(Inbound inbound, ControlMessage message, Instant now) => message switch
+    {
+        Hello => new HelloAnswer
+        {
+            Status = ControlStatus.Ok,
+            Version = Hello.CurrentVersion,
+            Roles = (Options.IsRelay ? 1u : 0) | (Options.IsExit ? 2u : 0),
+            Mtu = (ulong)Options.Mtu,
+            LoadClass = (ulong)(7L * _inbounds.Count / Math.Max(1, Options.MaxSessions)),
+            Observed = inbound.Remote,
+        },
+        Extend extend => new StatusAnswer(ControlType.Extend) { Status = HandleExtend(inbound, extend, now) },
+        Bind bind => new StatusAnswer(ControlType.Bind) { Status = HandleBind(inbound, bind) },
+        OpenExit => HandleOpenExit(inbound),
+        Probe probe => new ProbeAnswer { Status = ControlStatus.Ok, Token = probe.Token },
+        Close close => HandleClose(inbound, close),
+        _ => new StatusAnswer(message.Type) { Status = ControlStatus.Unsupported },
+    };
+
+    ControlStatus HandleExtend(Inbound inbound, Extend extend, Instant now)
+    {
+        if (!Options.IsRelay)
+            return ControlStatus.RefusedPolicy;
+        var verdict = _verifier.Verify(extend.Descriptor.Span, now, out var nextHop);
+        if (verdict != ControlStatus.Ok)
+            return verdict;
+        if (inbound.FindChannel(extend.Channel) is { } channel)
+            return channel.NextHop == nextHop ? ControlStatus.Ok : ControlStatus.Busy;
+        if (inbound.Channels.Length >= Inbound.MaxChannels)
+            return ControlStatus.RefusedLoad;
+        inbound.Add(new Channel(inbound, extend.Channel, nextHop));
+        return ControlStatus.Ok;
+    }
+
+    ControlStatus HandleBind(Inbound inbound, Bind bind)
+    {
+        if (inbound.FindChannel(bind.Channel) is not { } channel)
+            return ControlStatus.NotFound;
+        return !_indices.TryFind(bind.Index, out _, out _) && _switches.TryBind(channel, bind.Index) ? ControlStatus.Ok : ControlStatus.Busy;
+    }
+
+    ControlAnswer HandleOpenExit(Inbound inbound)
+    {
+        if (!Options.IsExit)
+            return new StatusAnswer(ControlType.OpenExit) { Status = ControlStatus.RefusedPolicy };
+        if (!OpenLease(inbound))
+            return new StatusAnswer(ControlType.OpenExit) { Status = ControlStatus.RefusedLoad };
+        return new OpenExitAnswer
+        {
+            Status = ControlStatus.Ok,
+            V4 = Options.ExitV4,
+            V6 = Options.ExitV6,
+            Region = Options.Region,
+            Policy = Options.PolicySummary,
+            Mtu = CircuitMtu.Inner,
+        };
+    }
+
+    StatusAnswer? HandleClose(Inbound inbound, Close close)
+    {
+        // Channel 0 is the session itself. No answer then: there is nobody left to send it.
+        if (close.Channel == 0)
+        {
+            Remove(inbound);
+            return null;
+        }
+        if (inbound.FindChannel(close.Channel) is not { } channel)
+            return new StatusAnswer(ControlType.Close) { Status = ControlStatus.NotFound };
+        _switches.UnbindAll(channel);
+        inbound.Remove(channel);
+        return new StatusAnswer(ControlType.Close) { Status = ControlStatus.Ok };
+    }
+
+    bool OpenLease(Inbound inbound)
+    {
+        if (!Options.IsExit)
+            return false;
+        if (inbound.Lease is not null)
+            return true;
+        if (_leases.TryRent(inbound) is not { } lease)
+            return false;
+        inbound.SetLease(lease);
+        return true;
+    }
+
+    void Answer(Inbound inbound, uint request, ControlAnswer answer, Instant now) =>
+        SendFrame(inbound, FrameType.Control, request, ControlCodec.Encode(answer), now);
+
+    void SendFrame(Inbound inbound, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now)
+    {
+        new Frame(type, 0, (ushort)body.Length, channel).Write(_frame);
+        body.CopyTo(_frame.AsSpan(Frame.HeaderSize));
+        var output = inbound.Tunnel.Encapsulate(_frame.AsSpan(0, Frame.HeaderSize + body.Length), _buffer, now);
+        if (output.Kind == TunnelOutputKind.ToNetwork)
+            _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
+        Schedule(inbound);
+    }
+
+    void Drive(Inbound inbound, Instant now)
+    {
+        while (inbound.Tunnel.HandleTimeout(_buffer, now) is { Kind: TunnelOutputKind.ToNetwork } output)
+            _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
+        while (inbound.Tunnel.TryTakeEvent(out var happened))
+        {
+            if (happened.Kind == TunnelEventKind.KeysErased)
+            {
+                Remove(inbound);
+                return;
+            }
+        }
+        Schedule(inbound);
+    }
+
+    void Schedule(Inbound inbound)
+    {
+        if (IsServed(inbound))
+            _deadlines.Set(inbound, inbound.Tunnel.NextTimeout);
+    }
+
+    /// <summary>False for a session that ended while something of it was still on its way to the owner thread.</summary>
+    bool IsServed(Inbound inbound) => _inbounds.GetValueOrDefault(inbound.Tunnel.Remote) == inbound;
+
+    void Remove(Inbound inbound)
+    {
+        foreach (var channel in inbound.Channels)
+        {
+            _switches.UnbindAll(channel);
+            inbound.Remove(channel);
+        }
+        if (inbound.Lease is { } lease)
+        {
+            inbound.SetLease(null);
+            _leases.Return(lease);
+        }
+        _deadlines.Remove(inbound);
+        _inbounds.Remove(inbound.Tunnel.Remote);
+        inbound.Tunnel.Dispose();
+    }
+}

@@ -1,0 +1,47 @@
+using Macro.Core;
+
+namespace Macro.Circuits;
+
+/// <summary>What a node does for others, and how much of it.</summary>
+public sealed record RelayOptions
+{
+    /// <summary>Forwards to other relays.</summary>
+    public bool IsRelay { get; init; }
+
+    /// <summary>Sends clients' packets to the internet.</summary>
+    public bool IsExit { get; init; }
+
+    /// <summary>Most client sessions at once. Default 20 000; each costs about 3 kB.</summary>
+    public int MaxSessions { get; init; } = 20_000;
+
+    /// <summary>Largest payload of a session, in bytes.</summary>
+    public int Mtu { get; init; } = CircuitMtu.Payload;
+
+    /// <summary>ISO 3166 country told to clients, "ZZ" unknown.</summary>
+    public string Region { get; init; } = "ZZ";
+
+    /// <summary>One line that tells clients what the exit allows.</summary>
+    public string PolicySummary { get; init; } = "";
+
+    public bool ExitV4 { get; init; } = true;
+    public bool ExitV6 { get; init; } = true;
+}
+
+/// <summary>Sizes that every node shares, so that nothing about a packet tells how long its circuit is.</summary>
+public static class CircuitMtu
+{
+    /// <summary>Payload of a session on the wire: 1500 less IPv6, UDP and WireGuard headers. Fits IPv4, too.</summary>
+    public const int Payload = 1420;
+
+    /// <summary>Cost of one hop more: frame header and WireGuard's header and tag.</summary>
+    public const int PerHop = Frame.HeaderSize + 32;
+
+    /// <summary>Most hops of a circuit.</summary>
+    public const int MaxHops = 3;
+
+    /// <summary>IP packets inside every circuit, whatever its length: what fits through the longest.</summary>
+    public const int Inner = Payload - (MaxHops - 1) * PerHop;
+
+    /// <summary>Payload of the session with hop <paramref name="index"/> (0 = entry).</summary>
+    public static int At(int index) => Payload - index * PerHop;
+}

@@ -1,0 +1,80 @@
+namespace Macro.Engine;
+
+/// <summary>How a circuit weighs speed against privacy.</summary>
+public enum ConnectionMode
+{
+    /// <summary>1 hop: the exit sees the client's address.</summary>
+    Speed,
+
+    /// <summary>2 hops: nobody sees both ends.</summary>
+    Balanced,
+
+    /// <summary>3 hops: guard, middle, exit.</summary>
+    Private,
+}
+
+public static class ConnectionModes
+{
+    public static int Hops(this ConnectionMode mode) => mode switch
+    {
+        ConnectionMode.Speed => 1,
+        ConnectionMode.Balanced => 2,
+        ConnectionMode.Private => 3,
+    };
+}
+
+/// <summary>Where the client's connection stands.</summary>
+public enum ConnectionState
+{
+    Off,
+    Connecting,
+
+    /// <summary>The circuit carries packets end to end, and the device is set up: said only when it is true.</summary>
+    Active,
+
+    /// <summary>Was active; the circuit was lost and another is being built. Packets wait or are dropped, none goes beside.</summary>
+    Reconnecting,
+
+    /// <summary>Gave up; the reason says what would help.</summary>
+    Failed,
+}
+
+/// <summary>What is being done just now, for people who wait.</summary>
+public enum ConnectPhase
+{
+    None,
+    ChoosingRelays,
+    ConnectingEntry,
+    ExtendingCircuit,
+    OpeningExit,
+    ConfiguringDevice,
+    Active,
+}
+
+/// <summary>What the user asked for.</summary>
+public sealed record ConnectRequest
+{
+    public ConnectionMode Mode { get; init; } = ConnectionMode.Balanced;
+
+    /// <summary>ISO 3166 country of the exit, or null for any.</summary>
+    public string? ExitRegion { get; init; }
+}
+
+/// <summary>The connection as it is now; a new value at every change.</summary>
+public sealed record Connection
+{
+    public static readonly Connection Off = new();
+
+    public ConnectionState State { get; init; }
+    public ConnectPhase Phase { get; init; }
+    public ConnectRequest Request { get; init; } = new();
+
+    /// <summary>Hops that answered so far while connecting.</summary>
+    public int HopsReached { get; init; }
+
+    /// <summary>What went wrong, in words; null when nothing did.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>What the user can do about it.</summary>
+    public string? Remedy { get; init; }
+}

@@ -1,0 +1,72 @@
+using Macro.Circuits;
+using Macro.Core;
+using Macro.WireGuard;
+
+namespace Macro.Engine;
+
+/// <summary>
+/// One node: client, relay and exit round one set of tables. Routes each input to the part that it is for and nothing
+/// else; the shell's owner thread calls it, sends what is in <see cref="Outbox"/>, and comes back at <see cref="NextTimeout"/>.
+/// </summary>
+public sealed class Node
+{
+    public Node(IHopVerifier verifier, IExitLeases leases, IRandom random)
+    {
+        Relay = new Relay(Indices, Switches, verifier, leases, Outbox, random);
+        Controller = new Controller(Indices, Outbox, random);
+    }
+
+    public IndexTable Indices { get; } = new();
+
+    public SwitchTable Switches { get; } = new();
+
+    /// <summary>Datagrams to send now.</summary>
+    public Outbox Outbox { get; } = new();
+
+    public Relay Relay { get; }
+
+    public Controller Controller { get; }
+
+    public Instant NextTimeout => Instant.Min(Relay.NextTimeout, Controller.NextTimeout);
+
+    /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
+    public void HandleHandshake(Span<byte> datagram, Endpoint source, Hop? via, Instant now)
+    {
+        if (Message.TryReadType(datagram, out var type) && type != MessageType.Initiation
+            && Message.TryReadReceiver(datagram, out var index)
+            && Indices.TryFind(index, out var tunnel, out _)
+            && tunnel?.Context is Hop hop && hop.Previous == via)
+            hop.Circuit.HandleHandshake(hop, datagram, now);
+        else if (via is null)
+            Relay.HandleDatagram(datagram, source, now);
+        Controller.Observe(now);
+    }
+
+    /// <summary>An opened payload that the fast path left to the owner thread.</summary>
+    public void HandlePayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(tunnel);
+        if (tunnel.Context is Inbound inbound)
+            Relay.HandlePayload(inbound, payload, now);
+        else if (tunnel.Context is Hop hop)
+            hop.Circuit.HandlePayload(hop, payload, now);
+        Controller.Observe(now);
+    }
+
+    /// <summary>The fast path says that a timer of this tunnel may need setting.</summary>
+    public void HandleActivity(Tunnel tunnel, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(tunnel);
+        if (tunnel.Context is Inbound inbound)
+            Relay.HandleActivity(inbound, now);
+        else if (tunnel.Context is Hop hop)
+            hop.Circuit.HandleActivity(hop, now);
+        Controller.Observe(now);
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        Relay.HandleTimeout(now);
+        Controller.HandleTimeout(now);
+    }
+}

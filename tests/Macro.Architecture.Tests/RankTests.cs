@@ -1,0 +1,49 @@
+namespace Macro.Architecture.Tests;
+
+/// <summary>The rank table of ARCHITECTURE.md: a project references lower ranks only, never a sibling.</summary>
+public class RankTests
+{
+    static readonly Dictionary<string, int> Ranks = new(StringComparer.Ordinal)
+    {
+        ["Macro.Core"] = 0,
+        ["Macro.Api"] = 0,
+        ["Macro.Crypto"] = 1,
+        ["Macro.Linux"] = 1,
+        ["Macro.Cli"] = 1,
+        ["Macro.WireGuard"] = 2,
+        ["Macro.NetStack"] = 2,
+        ["Macro.Nat"] = 2,
+        ["Macro.Dht"] = 2,
+        ["Macro.Peers"] = 2,
+        ["Macro.Circuits"] = 3,
+        ["Macro.Payments"] = 3,
+        ["Macro.Engine"] = 4,
+        ["Macro.Pump"] = 5,
+        ["Macro.Daemon"] = 6,
+        ["Macro.Wg"] = 6,
+    };
+
+    [Fact]
+    public void Every_project_has_a_rank() =>
+        Assert.Empty(SourceProject.All.Select(project => project.Name).Except(Ranks.Keys));
+
+    [Fact]
+    public void A_project_references_lower_ranks_only() =>
+        Assert.Empty(
+            from project in SourceProject.All
+            from reference in project.References
+            where Ranks.GetValueOrDefault(reference, int.MaxValue) >= Ranks.GetValueOrDefault(project.Name)
+            select $"{project.Name} -> {reference}");
+
+    [Fact]
+    public void The_command_line_reaches_the_node_through_its_api_alone() =>
+        Assert.Equal(["Macro.Api"], SourceProject.All.Single(project => project.Name == "Macro.Cli").References);
+
+    [Fact]
+    public void Every_project_is_in_the_solution()
+    {
+        var listed = Repository.ReadXml("Macro.slnx").Descendants("Project").Select(item => (string?)item.Attribute("Path"));
+
+        Assert.Empty(Repository.Files.Where(path => path.EndsWith(".csproj")).Except(listed));
+    }
+}

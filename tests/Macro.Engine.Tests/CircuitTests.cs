@@ -1,0 +1,230 @@
+using System.Buffers.Binary;
+using Macro.Circuits;
+using Macro.Core;
+
+namespace Macro.Engine.Tests;
+
+public class CircuitTests
+{
+    static readonly IpAddress s_web = IpAddress.Parse("203.0.114.7");
+    static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
+
+    [Theory]
+    [InlineData(ConnectionMode.Speed)]
+    [InlineData(ConnectionMode.Balanced)]
+    [InlineData(ConnectionMode.Private)]
+    public void A_packet_goes_to_the_web_and_its_answer_comes_back(ConnectionMode mode)
+    {
+        var (world, client, relays) = Network(1);
+        client.Up(mode);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Assert.Equal(mode.Hops(), client.Node.Controller.Carrying!.Hops.Length);
+
+        var ping = Packets.Udp(Packets.Client, s_web, 4000, 53, "hello"u8);
+        client.SendPacket(ping);
+        world.RunUntil(() => client.Inbox.Count > 0, 5 * s_second);
+
+        var exit = relays.Single(r => r.Internet.Count > 0);
+        Assert.True(exit.Candidate.IsExit);
+        Assert.NotEqual(Packets.Client, Packets.Source(exit.Internet[0]));
+        Assert.Equal(s_web, Packets.Destination(exit.Internet[0]));
+        Assert.Equal(Packets.Client, Packets.Destination(client.Inbox[0]));
+        Assert.Equal(Packets.Udp(s_web, Packets.Client, 53, 4000, "hello"u8), client.Inbox[0]);
+    }
+
+    [Fact]
+    public void Every_hop_is_reached_in_one_round_trip_to_it()
+    {
+        // Delay 25 ms a leg: handshakes take 2, 4 and 6 legs, the exit's answer 6 more.
+        var (world, client, _) = Network(2);
+        var start = world.Now;
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Assert.Equal(TimeSpan.FromMilliseconds(25 * (2 + 4 + 6 + 6)), world.Now - start);
+    }
+
+    [Fact]
+    public void On_the_wire_there_is_only_WireGuard_and_no_relay_sees_both_ends()
+    {
+        var (world, client, relays) = Network(3);
+        var links = new HashSet<(Endpoint, Endpoint)>();
+        world.Tap = (from, to, bytes) =>
+        {
+            links.Add((from, to));
+            Assert.True(Macro.WireGuard.Message.TryReadType(bytes, out _));
+        };
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "secret"u8));
+        world.Run(s_second);
+
+        var hops = client.Node.Controller.Carrying!.Hops;
+        Assert.All(links.Where(l => l.Item1 == client.Endpoint || l.Item2 == client.Endpoint),
+            l => Assert.True(l.Item1 == hops[0].Target.Endpoint || l.Item2 == hops[0].Target.Endpoint));
+        Assert.DoesNotContain((hops[0].Target.Endpoint, hops[2].Target.Endpoint), links);
+        Assert.Equal(3, hops.Select(h => h.Tunnel.Activity.BytesSent > 0).Count(sent => sent));
+    }
+
+    [Fact]
+    public void Hop_keys_are_never_used_twice()
+    {
+        var (world, client, relays) = Network(4);
+        var keys = new HashSet<Macro.Crypto.PublicKey>();
+        for (var i = 0; i < 5; i++)
+        {
+            client.Up(ConnectionMode.Private);
+            world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+            foreach (var hop in client.Node.Controller.Carrying!.Hops)
+                Assert.True(keys.Add(hop.PublicKey));
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_dead_relay_is_found_within_three_seconds_and_replaced(int index)
+    {
+        var (world, client, relays) = Network(5 + (ulong)index);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Talk(world, client);
+        var victim = client.Node.Controller.Carrying!.Hops[index].Target;
+        world.Kill(relays.Single(r => r.Endpoint == victim.Endpoint));
+        var killed = world.Now;
+
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Reconnecting, 4 * s_second);
+        Assert.True(world.Now - killed <= 3 * s_second, $"took {world.Now - killed}");
+        Assert.Contains($"Hop {index + 1} of 3", client.Node.Controller.Connection.Problem);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Assert.DoesNotContain(client.Node.Controller.Carrying!.Hops, h => h.Target.Endpoint == victim.Endpoint);
+
+        client.Inbox.Clear();
+        client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "again"u8));
+        world.RunUntil(() => client.Inbox.Count > 0, 5 * s_second);
+    }
+
+    [Fact]
+    public void While_there_is_no_circuit_packets_go_nowhere()
+    {
+        var (world, client, _) = Network(8);
+        var sent = 0;
+        world.Tap = (_, _, _) => sent++;
+        client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "leak?"u8));
+        Assert.Equal(0, sent);
+    }
+
+    [Fact]
+    public void A_circuit_lives_through_its_rekeys_for_ten_minutes()
+    {
+        var (world, client, relays) = Network(9);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        var circuit = client.Node.Controller.Carrying;
+        for (var i = 0; i < 600; i++)
+            Talk(world, client);
+        Assert.Same(circuit, client.Node.Controller.Carrying);
+        Assert.Equal(600, client.Inbox.Count);
+        // The relays forgot the sessions that were renewed: nothing piles up.
+        Assert.All(relays, r => Assert.True(r.Node.Switches.Count <= Channel.MaxIndices));
+    }
+
+    [Fact]
+    public void An_idle_circuit_lives_on_too()
+    {
+        var (world, client, _) = Network(10);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        var circuit = client.Node.Controller.Carrying;
+        world.Run(TimeSpan.FromMinutes(20));
+        Assert.Same(circuit, client.Node.Controller.Carrying);
+        Talk(world, client);
+        Assert.Single(client.Inbox);
+    }
+
+    [Fact]
+    public void Circuits_stand_under_ten_percent_loss()
+    {
+        for (ulong seed = 100; seed < 120; seed++)
+        {
+            var (world, client, _) = Network(seed);
+            world.Loss = 0.1;
+            client.Up(ConnectionMode.Private);
+            world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 20 * s_second);
+        }
+    }
+
+    [Fact]
+    public void Down_makes_every_relay_forget_at_once()
+    {
+        var (world, client, relays) = Network(11);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        client.Down();
+        world.Run(s_second);
+        Assert.All(relays, r => Assert.Equal((0, 0, 0), (r.Node.Relay.Sessions, r.Node.Switches.Count, r.Node.Indices.Count)));
+        Assert.Equal(0, client.Node.Indices.Count);
+    }
+
+    [Fact]
+    public void A_relay_forgets_a_client_that_vanished()
+    {
+        var (world, client, relays) = Network(12);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        world.Kill(client);
+        world.Run(TimeSpan.FromMinutes(20));
+        Assert.All(relays, r => Assert.Equal((0, 0, 0), (r.Node.Relay.Sessions, r.Node.Switches.Count, r.Node.Indices.Count)));
+    }
+
+    [Fact]
+    public void A_device_that_cannot_be_made_ends_the_attempt_with_its_reason()
+    {
+        var (world, client, _) = Network(13);
+        client.DeviceWorks = false;
+        client.Up(ConnectionMode.Speed);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Failed, 5 * s_second);
+        Assert.Equal(("no device", "be root"), (client.Node.Controller.Connection.Problem, client.Node.Controller.Connection.Remedy));
+        Assert.Null(client.Node.Controller.Carrying);
+    }
+
+    [Fact]
+    public void Without_an_answer_from_anybody_connecting_is_given_up_with_advice()
+    {
+        var (world, client, relays) = Network(14);
+        foreach (var relay in relays)
+            world.Kill(relay);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Failed, 120 * s_second);
+        Assert.NotNull(client.Node.Controller.Connection.Remedy);
+    }
+
+    [Fact]
+    public void A_region_without_an_exit_is_named()
+    {
+        var (_, client, _) = Network(15);
+        client.Up(ConnectionMode.Speed, "JP");
+        Assert.Equal(ConnectionState.Failed, client.Node.Controller.Connection.State);
+        Assert.Contains("JP", client.Node.Controller.Connection.Problem);
+    }
+
+    static void Talk(World world, SimNode client)
+    {
+        client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "talk"u8));
+        world.Run(s_second);
+    }
+
+    /// <summary>A client, four plain relays, two exits; the internet answers every UDP packet with its own payload.</summary>
+    static (World, SimNode Client, SimNode[] Relays) Network(ulong seed)
+    {
+        var world = new World(seed);
+        var client = world.Add("client", "44.128.0.1:5000");
+        var relays = new List<SimNode>();
+        for (var i = 1; i <= 6; i++)
+            relays.Add(world.Add($"relay{i}", $"44.{128 + i}.0.1:51820", relay: true, exit: i > 4));
+        foreach (var exit in relays)
+            exit.Answer = Packets.Echo;
+        client.Node.Controller.Candidates = [.. relays.Select(r => r.Candidate)];
+        return (world, client, [.. relays]);
+    }
+}

@@ -1,0 +1,165 @@
+using Macro.Circuits;
+using Macro.Core;
+using Macro.Crypto;
+using Macro.WireGuard;
+
+namespace Macro.Engine.Tests;
+
+/// <summary>A node with its planes, wired as the daemon wires it, but without threads: a mailbox that is emptied after each batch.</summary>
+sealed class SimNode : IPlaneOwner, IHopVerifier
+{
+    readonly World _world;
+    readonly Queue<Action> _mailbox = new();
+    readonly PacketBatch _received = new(1 << 16, 16);
+    readonly PacketBatch _tun = new(1 << 16, 16);
+    readonly DatagramPlane _plane;
+    readonly ClientPlane _client;
+    readonly ExitPlane _exit;
+    readonly PrivateKey _key;
+
+    public SimNode(World world, string name, Endpoint endpoint, bool relay, bool exit)
+    {
+        (_world, Name, Endpoint) = (world, name, endpoint);
+        var leases = new ExitLeases();
+        Node = new Node(this, leases, world.Random);
+        Node.Relay.Options = new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" };
+        _key = PrivateKey.Generate(world.Random);
+        Node.Relay.SetKeys([_key]);
+        _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, ExitPolicy.Default, this);
+        _client = new ClientPlane(this, 16);
+        _exit = new ExitPlane(leases, this, 16);
+        var descriptor = new byte[18];
+        endpoint.Address.WriteMapped(descriptor);
+        (descriptor[16], descriptor[17]) = ((byte)(endpoint.Port >> 8), (byte)endpoint.Port);
+        Candidate = new Candidate
+        {
+            IsExit = exit,
+            Endpoints = [endpoint],
+            Target = new HopTarget { Name = name, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = descriptor, Region = exit ? "NL" : "ZZ" },
+        };
+    }
+
+    public string Name { get; }
+    public Endpoint Endpoint { get; }
+    public Node Node { get; }
+    public Candidate Candidate { get; }
+
+    /// <summary>IP packets that came out of the client's circuit.</summary>
+    public List<byte[]> Inbox { get; } = [];
+
+    /// <summary>IP packets that left for the internet, source rewritten.</summary>
+    public List<byte[]> Internet { get; } = [];
+
+    /// <summary>What the internet answers to a packet; null nothing.</summary>
+    public Func<byte[], byte[]?>? Answer { get; set; }
+
+    public PlaneCounters Counters => _plane.Counters;
+
+    public bool DeviceWorks { get; set; } = true;
+
+    public void Up(ConnectionMode mode, string? region = null)
+    {
+        Node.Controller.Up(new ConnectRequest { Mode = mode, ExitRegion = region }, _world.Now);
+        Flush();
+    }
+
+    public void Down()
+    {
+        Node.Controller.Down(_world.Now);
+        Flush();
+    }
+
+    /// <summary>An application sends an IP packet into the tunnel.</summary>
+    public void SendPacket(byte[] packet)
+    {
+        _tun.Clear();
+        _tun.TryCopy(packet, default, ClientPlane.Headroom, ClientPlane.Tailroom);
+        _client.Handle(_tun, _world.Now);
+        Emit(_tun);
+        Flush();
+    }
+
+    public void Receive(byte[] datagram, Endpoint source)
+    {
+        _received.Clear();
+        _received.TryCopy(datagram, source);
+        _plane.Handle(_world.Now);
+        Emit(_plane.Forwarded);
+        Emit(_plane.Returned);
+        for (var i = 0; i < _plane.ToClient.Count; i++)
+            Inbox.Add(_plane.ToClient.Bytes(i).ToArray());
+        for (var i = 0; i < _plane.ToExit.Count; i++)
+        {
+            var packet = _plane.ToExit.Bytes(i).ToArray();
+            Internet.Add(packet);
+            if (Answer?.Invoke(packet) is { } answer)
+                FromInternet(answer);
+        }
+        Flush();
+    }
+
+    public void FromInternet(byte[] packet)
+    {
+        _tun.Clear();
+        _tun.TryCopy(packet, default, ExitPlane.Headroom, ExitPlane.Tailroom);
+        _exit.Handle(_tun, _world.Now);
+        Emit(_tun);
+        Flush();
+    }
+
+    public void HandleTimeout()
+    {
+        Node.HandleTimeout(_world.Now);
+        Flush();
+    }
+
+    void IPlaneOwner.PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via)
+    {
+        var copy = datagram.ToArray();
+        _mailbox.Enqueue(() => Node.HandleHandshake(copy, source, via, _world.Now));
+    }
+
+    void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload)
+    {
+        var copy = payload.ToArray();
+        _mailbox.Enqueue(() => Node.HandlePayload(tunnel, copy, _world.Now));
+    }
+
+    void IPlaneOwner.PostActivity(Tunnel tunnel) => _mailbox.Enqueue(() => Node.HandleActivity(tunnel, _world.Now));
+
+    ControlStatus IHopVerifier.Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
+    {
+        nextHop = default;
+        if (descriptor.Length != 18)
+            return ControlStatus.RefusedUnverified;
+        nextHop = new Endpoint(IpAddress.Read(descriptor[..16]), (ushort)((descriptor[16] << 8) | descriptor[17]));
+        return ControlStatus.Ok;
+    }
+
+    void Flush()
+    {
+        do
+        {
+            while (_mailbox.TryDequeue(out var action))
+                action();
+            if (Node.Controller.NeedsDevice)
+            {
+                if (DeviceWorks)
+                    Node.Controller.DeviceReady();
+                else
+                    Node.Controller.DeviceFailed("no device", "be root", _world.Now);
+            }
+            _client.Circuit = Node.Controller.Carrying;
+            Emit(Node.Outbox.Batch);
+            Node.Outbox.Batch.Clear();
+        }
+        while (_mailbox.Count > 0);
+    }
+
+    void Emit(PacketBatch batch)
+    {
+        for (var i = 0; i < batch.Count; i++)
+            if (batch[i].Length > 0)
+                _world.Send(Endpoint, batch[i].Remote, batch.Bytes(i).ToArray());
+    }
+}

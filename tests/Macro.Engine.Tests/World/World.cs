@@ -1,0 +1,92 @@
+using Macro.Core;
+using Macro.Simulation;
+
+namespace Macro.Engine.Tests;
+
+/// <summary>
+/// Whole nodes in one process under virtual time. Datagrams take the one-way delay of the world, some are lost; everything
+/// follows from the seed.
+/// </summary>
+sealed class World(ulong seed)
+{
+    readonly PriorityQueue<Action, (long, long)> _events = new();
+    readonly Dictionary<Endpoint, SimNode> _nodes = [];
+    long _order;
+
+    public IRandom Random { get; } = new SeededRandom(seed);
+
+    public Instant Now { get; private set; } = Instant.FromUnixSeconds(1_800_000_000);
+
+    public TimeSpan Delay { get; init; } = TimeSpan.FromMilliseconds(25);
+
+    /// <summary>Share of datagrams lost, 0..1.</summary>
+    public double Loss { get; set; }
+
+    public ulong Seed => seed;
+
+    /// <summary>Everything that crossed the network: source, destination, bytes.</summary>
+    public Action<Endpoint, Endpoint, byte[]>? Tap { get; set; }
+
+    public IEnumerable<SimNode> Nodes => _nodes.Values;
+
+    public SimNode Add(string name, string endpoint, bool relay = false, bool exit = false)
+    {
+        var node = new SimNode(this, name, Endpoint.Parse(endpoint), relay, exit);
+        _nodes[node.Endpoint] = node;
+        return node;
+    }
+
+    /// <summary>A node that answers nothing any more.</summary>
+    public void Kill(SimNode node) => _nodes.Remove(node.Endpoint);
+
+    public bool IsAlive(SimNode node) => _nodes.GetValueOrDefault(node.Endpoint) == node;
+
+    public void Send(Endpoint from, Endpoint to, byte[] datagram)
+    {
+        Tap?.Invoke(from, to, datagram);
+        if (Loss > 0 && Random.NextDouble() < Loss)
+            return;
+        At(Now + Delay, () => _nodes.GetValueOrDefault(to)?.Receive(datagram, from));
+    }
+
+    public void At(Instant when, Action action) => _events.Enqueue(action, (when.Ticks, _order++));
+
+    public void Run(TimeSpan time)
+    {
+        var end = Now + time;
+        while (Step(end))
+        {
+        }
+        Now = end;
+    }
+
+    /// <summary>Runs until the condition holds. Fails after <paramref name="limit"/> of virtual time.</summary>
+    public void RunUntil(Func<bool> condition, TimeSpan limit)
+    {
+        var end = Now + limit;
+        while (!condition())
+            Assert.True(Step(end), $"Did not happen within {limit} (seed {seed}).");
+    }
+
+    bool Step(Instant end)
+    {
+        var due = Instant.Never;
+        SimNode? next = null;
+        foreach (var node in _nodes.Values)
+            if (node.Node.NextTimeout < due)
+                (due, next) = (node.Node.NextTimeout, node);
+        if (_events.TryPeek(out _, out var first) && first.Item1 <= due.Ticks)
+        {
+            if (first.Item1 > end.Ticks)
+                return false;
+            Now = Instant.Max(Now, new Instant(first.Item1));
+            _events.Dequeue()();
+            return true;
+        }
+        if (next is null || due > end)
+            return false;
+        Now = Instant.Max(Now, due);
+        next.HandleTimeout();
+        return true;
+    }
+}

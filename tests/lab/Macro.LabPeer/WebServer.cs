@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Net;
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Macro.LabPeer;
+
+/// <summary>
+/// The web server that clients reach through the network under test. It answers with what it saw: the address it was
+/// asked from, the length and the SHA-256 of what was uploaded.
+/// </summary>
+static class WebServer
+{
+    public static Task RunAsync(int port)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(server =>
+        {
+            server.Listen(IPAddress.IPv6Any, port);
+            server.Limits.MaxRequestBodySize = null;
+            server.Limits.MinRequestBodyDataRate = null;
+            server.Limits.MinResponseDataRate = null;
+        });
+
+        var app = builder.Build();
+        app.MapGet("/whoami", context => context.Response.WriteAsync(Asker(context) + "\n"));
+        app.MapGet("/bytes/{count:long}", SendBytesAsync);
+        app.MapPut("/upload", TakeUploadAsync);
+        return app.RunAsync();
+    }
+
+    static Task SendBytesAsync(HttpContext context)
+    {
+        var count = long.Parse((string)context.Request.RouteValues["count"]!, CultureInfo.InvariantCulture);
+        context.Response.ContentType = "application/octet-stream";
+        context.Response.ContentLength = count;
+        context.Response.Headers["X-Sha256"] = ByteStream.Sha256(count);
+        return ByteStream.WriteAsync(context.Response.Body, count);
+    }
+
+    static async Task TakeUploadAsync(HttpContext context)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[128 * 1024];
+        var length = 0L;
+        int read;
+        while ((read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted).ConfigureAwait(false)) > 0)
+        {
+            hash.AppendData(buffer, 0, read);
+            length += read;
+        }
+
+        var digest = Convert.ToHexStringLower(hash.GetHashAndReset());
+        await context.Response.WriteAsync($$"""{"sha256":"{{digest}}","length":{{length}},"from":"{{Asker(context)}}"}""" + "\n").ConfigureAwait(false);
+    }
+
+    static string Asker(HttpContext context)
+    {
+        var address = context.Connection.RemoteIpAddress!;
+        return (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+    }
+}
