@@ -2,14 +2,15 @@ using Macro.Core;
 
 namespace Macro.Circuits;
 
-/// <summary>
-/// The leases of an exit: one pair of pool addresses per session. Renting and returning belong to the owner's thread,
-/// which tells the time by <see cref="Advance"/> before; <see cref="TryFind"/> may be called by any thread.
-/// </summary>
-public sealed class ExitLeases(AddressPool<ExitLease> pool) : IExitLeases
-{
-    Instant _now;
+/// <summary>What an exit session has outside: its own addresses in the exit's pool.</summary>
+public sealed record ExitLease(Inbound Inbound, IpAddress V4, IpAddress V6);
 
+/// <summary>
+/// The leases of an exit: one pair of pool addresses per session. Renting and returning belong to the owner's thread;
+/// <see cref="TryFind"/> may be called by any thread.
+/// </summary>
+public sealed class ExitLeases(AddressPool<ExitLease> pool)
+{
     /// <summary>With the default prefixes.</summary>
     public ExitLeases() : this(new AddressPool<ExitLease>())
     {
@@ -17,14 +18,13 @@ public sealed class ExitLeases(AddressPool<ExitLease> pool) : IExitLeases
 
     public int Count => pool.Count;
 
-    /// <summary>The time from which renting and returning count; call it at the start of each turn of the owner.</summary>
-    public void Advance(Instant now) => _now = Instant.Max(_now, now);
+    /// <summary>Null when none is left.</summary>
+    public ExitLease? TryRent(Inbound inbound, Instant now) =>
+        pool.TryTake(pair => new ExitLease(inbound, pair.V4, pair.V6), now, out var lease) ? lease : null;
 
-    public ExitLease? TryRent(Inbound inbound) =>
-        pool.TryTake(pair => new ExitLease(inbound, pair.V4, pair.V6), _now, out var lease) ? lease : null;
+    public void Return(ExitLease lease, Instant now) => pool.Return(new AddressPair(lease.V4, lease.V6), now);
 
-    public void Return(ExitLease lease) => pool.Return(new AddressPair(lease.V4, lease.V6), _now);
-
+    /// <summary>The lease that owns a pool address.</summary>
     public bool TryFind(IpAddress address, out ExitLease? lease)
     {
         lease = pool.Find(address);
