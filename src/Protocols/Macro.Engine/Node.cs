@@ -10,9 +10,9 @@ namespace Macro.Engine;
 /// </summary>
 public sealed class Node
 {
-    public Node(IHopVerifier verifier, IExitLeases leases, IRandom random)
+    public Node(IHopVerifier verifier, IRandom random)
     {
-        Relay = new Relay(Indices, Switches, verifier, leases, Outbox, random);
+        Relay = new Relay(Indices, Switches, verifier, Outbox, random);
         Controller = new Controller(Indices, Outbox, random);
     }
 

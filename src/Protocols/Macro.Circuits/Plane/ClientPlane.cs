@@ -24,7 +24,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     /// <summary>The circuit that new packets take; the owner thread sets it.</summary>
     public Circuit? Circuit { get => _circuit; set => _circuit = value; }
 
-    /// <summary>Turns the packets of the batch into datagrams for the entry; those that cannot go become empty slots.</summary>
+    /// <summary>Turns the packets of the batch into datagrams for the entry; those that cannot go are taken out.</summary>
     public void Handle(PacketBatch batch, Instant now)
     {
         var circuit = _circuit;
@@ -65,5 +65,6 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             }
             _sealer.Flush(buffer, now);
         }
+        batch.Compact();
     }
 }

@@ -13,12 +13,12 @@ public sealed class DatagramPlane
 {
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
-    readonly ExitPolicy _policy;
     readonly IPlaneOwner _owner;
     readonly PacketBatch _received;
     readonly LayerSealer _sealer;
     readonly AeadJob[] _jobs;
     readonly Arrival[] _arrivals;
+    volatile ExitPolicy? _policy;
     int _count;
 
     /// <summary>One data message that waits to be opened.</summary>
@@ -30,9 +30,9 @@ public sealed class DatagramPlane
         public int Length;
     }
 
-    public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, ExitPolicy policy, IPlaneOwner owner)
+    public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, IPlaneOwner owner)
     {
-        (_received, _indices, _switches, _policy, _owner) = (received, indices, switches, policy, owner);
+        (_received, _indices, _switches, _owner) = (received, indices, switches, owner);
         var slots = received.Capacity;
         _jobs = new AeadJob[slots];
         _arrivals = new Arrival[slots];
@@ -54,6 +54,9 @@ public sealed class DatagramPlane
 
     /// <summary>IP packets for the exit's TUN device.</summary>
     public PacketBatch ToExit { get; }
+
+    /// <summary>What exit sessions may reach; null while this node is no exit. Any thread.</summary>
+    public ExitPolicy? Policy { get => _policy; set => _policy = value; }
 
     public PlaneCounters Counters { get; } = new();
 
@@ -244,7 +247,7 @@ public sealed class DatagramPlane
 
     void ToInternet(Inbound inbound, Span<byte> payload, int offset)
     {
-        if (inbound.Lease is not { } lease)
+        if (_policy is not { } policy || inbound.Lease is not { } lease)
         {
             _owner.PostPayload(inbound.Tunnel, payload);
             return;
@@ -255,7 +258,7 @@ public sealed class DatagramPlane
             return;
         }
         var packet = payload[..length];
-        if (_policy.Decide(packet) != ExitVerdict.Accept)
+        if (policy.Decide(packet) != ExitVerdict.Accept)
             Counters.Denied++;
         else if (SourceRewrite.Outbound(packet, lease.V4, lease.V6) && ToExit.TryAdd(offset, length, default))
             Counters.ExitBytes += length;
