@@ -146,11 +146,22 @@ public sealed class ApiTests
 
         var folder = await node.StopAsync();
         var socket = Path.Combine(folder, "run", "api.sock");
-        using (var dead = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-            dead.Bind(new UnixDomainSocketEndPoint(socket));
+        using var dead = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        dead.Bind(new UnixDomainSocketEndPoint(socket));
         Assert.True(File.Exists(socket));
         await using var next = await RunningNode.StartAsync(folder: folder);
         Assert.Equal(ConnectionState.Off, (await next.Client.StatusAsync()).State);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_socket_is_never_removed()
+    {
+        var folder = Directory.CreateTempSubdirectory("macro").FullName;
+        Directory.CreateDirectory(Path.Combine(folder, "run"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "run", "api.sock"), "precious");
+        await Assert.ThrowsAsync<NodeException>(() => RunningNode.StartAsync(folder: folder));
+        Assert.Equal("precious", await File.ReadAllTextAsync(Path.Combine(folder, "run", "api.sock")));
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Macro.Api;
+using Macro.Circuits;
 using Macro.Core;
 using Macro.Daemon.Hosting;
 
@@ -110,7 +111,7 @@ public sealed record ExitSection
     public bool Enabled { get; init; }
 
     /// <summary>Rules in order, the first that fits decides; what no rule fits is allowed. Default none.</summary>
-    public IReadOnlyList<ExitPolicyLine> Policy { get; init; } = [];
+    public IReadOnlyList<ExitRule> Policy { get; init; } = [];
 
     /// <summary>Private prefixes that this exit may reach all the same: for labs and company networks. Default none.</summary>
     public IReadOnlyList<Prefix> AllowPrivate { get; init; } = [];

@@ -1,4 +1,5 @@
 using Macro.Api;
+using Macro.Circuits;
 using Macro.Core;
 
 namespace Macro.Daemon.Settings;
@@ -79,8 +80,8 @@ public static class SettingsReader
     static ExitSection Exit(SettingsDocument document, ExitSection defaults) => new()
     {
         Enabled = document.Flag("exit.enabled", defaults.Enabled),
-        Policy = document.List<ExitPolicyLine>("exit.policy", defaults.Policy, ExitPolicyLine.TryParse!,
-            "a rule; use \"allow|deny any|PREFIX [tcp|udp|icmp] [PORT|FIRST-LAST]\""),
+        Policy = document.List("exit.policy", defaults.Policy, (string text, out ExitRule rule) => ExitRule.TryParse(text, out rule),
+            "a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\", as in \"reject *:25/tcp\""),
         AllowPrivate = document.List("exit.allow_private", defaults.AllowPrivate, ParsePrefix, APrefix),
         PoolV4 = document.Parsed("exit.pool_v4", defaults.PoolV4,
             (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && prefix.IsV4 && prefix.Length is >= 8 and <= 28,
