@@ -80,8 +80,8 @@ public static class SettingsReader
     static ExitSection Exit(SettingsDocument document, ExitSection defaults) => new()
     {
         Enabled = document.Flag("exit.enabled", defaults.Enabled),
-        Policy = document.List("exit.policy", defaults.Policy, ParseRule,
-            "a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\" as in \"reject *:6881-6889\""),
+        Policy = document.List("exit.policy", defaults.Policy, (string text, out ExitRule rule) => ExitRule.TryParse(text, out rule),
+            "a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\", as in \"reject *:25/tcp\""),
         AllowPrivate = document.List("exit.allow_private", defaults.AllowPrivate, ParsePrefix, APrefix),
         PoolV4 = document.Parsed("exit.pool_v4", defaults.PoolV4,
             (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && prefix.IsV4 && prefix.Length is >= 8 and <= 29,
@@ -98,8 +98,6 @@ public static class SettingsReader
         Directory = document.Text("network.directory", defaults.Directory, AbsolutePath),
         Static = document.Flag("network.static", defaults.Static),
     };
-
-    static bool ParseRule(string text, out ExitRule rule) => ExitRule.TryParse(text, out rule);
 
     /// <summary>What one key alone cannot tell.</summary>
     static void Agree(SettingsDocument document, NodeSettings settings)
