@@ -14,6 +14,7 @@ static partial class Interop
     internal const int EBADF = 9;
     internal const int EAGAIN = 11;
     internal const int EFAULT = 14;
+    internal const int EBUSY = 16;
     internal const int ENODEV = 19;
     internal const int EINVAL = 22;
     internal const int EPIPE = 32;

@@ -11,6 +11,10 @@ static partial class Interop
     internal const nuint SIOCSIFMTU = 0x8922;
     internal const short IFF_UP = 1;
 
+    /// <summary>0 where there is no such interface.</summary>
+    [LibraryImport(Libc, EntryPoint = "if_nametoindex", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial uint InterfaceIndex(string name);
+
     /// <summary>struct ifreq: the interface's name, then a union of which flags and MTU are used.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 40)]
     internal struct InterfaceRequest

@@ -9,6 +9,9 @@ sealed unsafe class ReceiveVector
     const int MostMessages = 64;
     const int LargestDatagram = 65536;
 
+    /// <summary>Room for each datagram where none are joined: more than any link carries in one frame.</summary>
+    const int JumboDatagram = 16384;
+
     /// <summary>The kernel joins at most so many datagrams (UDP_GRO_CNT_MAX).</summary>
     const int MostJoined = 64;
 
@@ -30,7 +33,7 @@ sealed unsafe class ReceiveVector
         var bytes = batch.Buffer.Length;
         var count = joined
             ? Math.Clamp(Math.Min(bytes / LargestDatagram, batch.Capacity / MostJoined), 1, MostMessages)
-            : Math.Min(batch.Capacity, MostMessages);
+            : Math.Clamp(Math.Min(bytes / JumboDatagram, batch.Capacity), 1, MostMessages);
         var size = Math.Min(bytes / count, LargestDatagram);
         int received;
         fixed (byte* buffer = batch.Buffer, controls = _controls)

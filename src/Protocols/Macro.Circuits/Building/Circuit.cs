@@ -87,7 +87,7 @@ public sealed class Circuit
             foreach (var hop in Hops.AsSpan(0, Math.Min(Hops.Length, _reached + 2)))
             {
                 next = Instant.Min(next, Instant.Min(hop.Tunnel.NextTimeout, hop.Requests.NextTimeout));
-                next = Instant.Min(next, Instant.Min(hop.Health.NextProbe, hop.Health.Deadline));
+                next = Instant.Min(next, hop.Health.NextTimeout);
             }
             return next;
         }
@@ -249,9 +249,9 @@ public sealed class Circuit
             Transmit(hop, output, now);
         while (State != CircuitState.Closed && hop.Tunnel.TryTakeEvent(out var happened))
         {
-            if (happened == TunnelEvent.SessionEstablished)
+            if (happened.Kind == TunnelEventKind.SessionEstablished)
                 HopReached(hop, now);
-            else if (happened is TunnelEvent.HandshakeFailed or TunnelEvent.KeysErased)
+            else if (happened.Kind is TunnelEventKind.HandshakeFailed or TunnelEventKind.KeysErased)
                 Fail(hop.Index, "the session could not be renewed");
         }
     }

@@ -24,6 +24,9 @@ public sealed class HopHealth
 
     public bool IsDead => Misses >= MissesUntilDead;
 
+    /// <summary>When to probe, or when the probe that is out counts as missed.</summary>
+    internal Instant NextTimeout => ProbeSent is null ? NextProbe : Deadline;
+
     internal Instant Deadline => ProbeSent is { } sent ? sent + Timeout : Instant.Never;
 
     TimeSpan Timeout => RoundTrip is { } rtt && rtt * 3 > s_leastTimeout ? rtt * 3 : s_leastTimeout;

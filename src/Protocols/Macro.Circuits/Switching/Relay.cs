@@ -325,7 +325,7 @@ public sealed class Relay
             _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
         while (inbound.Tunnel.TryTakeEvent(out var happened))
         {
-            if (happened == TunnelEvent.KeysErased)
+            if (happened.Kind == TunnelEventKind.KeysErased)
             {
                 Remove(inbound);
                 return;

@@ -1,0 +1,43 @@
+namespace Macro.Api;
+
+/// <summary>The addresses of the operations. The first part is the version of the API.</summary>
+public static class ApiPaths
+{
+    public const string Version = "/v1/version";
+    public const string Status = "/v1/status";
+
+    /// <summary>GET: one line of JSON (<see cref="Macro.Api.Status"/>) at once and one for every change, until the client closes.</summary>
+    public const string StatusStream = "/v1/status/stream";
+
+    public const string Up = "/v1/up";
+    public const string Down = "/v1/down";
+    public const string Circuit = "/v1/circuit";
+    public const string Relay = "/v1/relay";
+    public const string Exit = "/v1/exit";
+    public const string Network = "/v1/network";
+    public const string NetworkExport = "/v1/network/export";
+    public const string NetworkImport = "/v1/network/import";
+    public const string Keys = "/v1/keys";
+    public const string KeysRotate = "/v1/keys/rotate";
+    public const string KeysBackup = "/v1/keys/backup";
+    public const string KeysRestore = "/v1/keys/restore";
+}
+
+/// <summary>Where the socket of the API lies when nothing else is said.</summary>
+public static class ApiSocket
+{
+    /// <summary>/run/macrovpn/api.sock for root, else $XDG_RUNTIME_DIR/macrovpn/api.sock, else /tmp/macrovpn-NAME/api.sock.</summary>
+    public static string DefaultPath
+    {
+        get
+        {
+            if (Environment.IsPrivilegedProcess)
+                return "/run/macrovpn/api.sock";
+            var runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
+            var directory = string.IsNullOrEmpty(runtime)
+                ? Path.Combine(Path.GetTempPath(), "macrovpn-" + Environment.UserName)
+                : Path.Combine(runtime, "macrovpn");
+            return Path.Combine(directory, "api.sock");
+        }
+    }
+}

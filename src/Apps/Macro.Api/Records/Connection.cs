@@ -1,0 +1,197 @@
+using System.Text.Json.Serialization;
+
+namespace Macro.Api;
+
+/// <summary>How many hops, and so who can know what.</summary>
+[JsonConverter(typeof(WordConverter<Mode>))]
+public enum Mode
+{
+    /// <summary>One hop: the exit sees the client's address.</summary>
+    Speed,
+
+    /// <summary>Two hops: nobody sees both ends. The default.</summary>
+    Balanced,
+
+    /// <summary>Three hops: guard, middle, exit.</summary>
+    Private,
+}
+
+/// <summary>The state of the client part.</summary>
+[JsonConverter(typeof(WordConverter<ConnectionState>))]
+public enum ConnectionState
+{
+    /// <summary>Not wanted.</summary>
+    Off,
+
+    /// <summary>Wanted; the first circuit is being built.</summary>
+    Connecting,
+
+    /// <summary>Traffic flows.</summary>
+    Active,
+
+    /// <summary>A hop was lost and another path is being built.</summary>
+    Reconnecting,
+
+    /// <summary>Wanted, but it cannot be had; <see cref="Status.Problem"/> says why. The node tries again by itself.</summary>
+    Failed,
+}
+
+/// <summary>The steps of a connect, in their order. Each is reported when it begins.</summary>
+[JsonConverter(typeof(WordConverter<ConnectPhase>))]
+public enum ConnectPhase
+{
+    None,
+
+    /// <summary>Choosing exit, guard and middle from the directory.</summary>
+    SelectingPath,
+
+    /// <summary>Handshake with the first hop.</summary>
+    ReachingEntry,
+
+    /// <summary>Extending to the middle hop (three hops only).</summary>
+    ExtendingToMiddle,
+
+    /// <summary>Extending to the exit (two and three hops).</summary>
+    ExtendingToExit,
+
+    /// <summary>Asking the exit for addresses and resolver.</summary>
+    OpeningExit,
+
+    /// <summary>Device, addresses, routes, resolver, kill switch.</summary>
+    ConfiguringDevice,
+
+    /// <summary>Sending a probe to the exit and back.</summary>
+    Verifying,
+
+    /// <summary>Traffic flows.</summary>
+    Ready,
+}
+
+/// <summary>What `up` wants.</summary>
+public sealed record UpRequest
+{
+    /// <summary>Null: as the settings say.</summary>
+    public Mode? Mode { get; init; }
+
+    /// <summary>ISO 3166-1 country code of two letters, or "any"; null: as the settings say.</summary>
+    public string? ExitRegion { get; init; }
+}
+
+/// <summary>The node at this moment. It holds no time, no destination and no address of a peer.</summary>
+public sealed record Status : Answer
+{
+    public required ConnectionState State { get; init; }
+
+    public ConnectPhase Phase { get; init; }
+
+    public Mode? Mode { get; init; }
+
+    /// <summary>Hops of the circuit in use, 0 when there is none.</summary>
+    public int Hops { get; init; }
+
+    /// <summary>Region of the exit in use, two letters, "ZZ" unknown; or null.</summary>
+    public string? ExitRegion { get; init; }
+
+    /// <summary>The address families that the exit carries.</summary>
+    public bool ExitIpv4 { get; init; }
+
+    public bool ExitIpv6 { get; init; }
+
+    /// <summary>The name of the client's network device, or null.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>Bytes of IP packets since the client was switched on.</summary>
+    public long BytesReceived { get; init; }
+
+    public long BytesSent { get; init; }
+
+    /// <summary>Why <see cref="State"/> is not what was wanted, or null.</summary>
+    public Problem? Problem { get; init; }
+
+    public required RelayStatus Relay { get; init; }
+
+    public required ExitStatus Exit { get; init; }
+
+    /// <summary>Relays in the directory that this node would use.</summary>
+    public int KnownRelays { get; init; }
+}
+
+/// <summary>The relay part. Counters start with the process.</summary>
+public sealed record RelayStatus
+{
+    public bool Enabled { get; init; }
+
+    /// <summary>True when the port is bound and the descriptor is signed.</summary>
+    public bool Running { get; init; }
+
+    /// <summary>Sessions that clients hold with this node.</summary>
+    public int Sessions { get; init; }
+
+    /// <summary>Channels that lead to a next hop.</summary>
+    public int Channels { get; init; }
+
+    public long PacketsForwarded { get; init; }
+
+    public long BytesForwarded { get; init; }
+
+    public long PacketsDropped { get; init; }
+}
+
+/// <summary>The exit part. Counters start with the process.</summary>
+public sealed record ExitStatus
+{
+    public bool Enabled { get; init; }
+
+    public bool Running { get; init; }
+
+    public int Sessions { get; init; }
+
+    public long BytesIn { get; init; }
+
+    public long BytesOut { get; init; }
+
+    /// <summary>Packets that the exit policy refused.</summary>
+    public long PacketsRefused { get; init; }
+}
+
+/// <summary>The part that a hop plays.</summary>
+[JsonConverter(typeof(WordConverter<HopRole>))]
+public enum HopRole
+{
+    Entry,
+    Middle,
+    Exit,
+}
+
+/// <summary>How a hop does.</summary>
+[JsonConverter(typeof(WordConverter<HopHealth>))]
+public enum HopHealth
+{
+    Unknown,
+    Good,
+    Suspect,
+    Dead,
+}
+
+/// <summary>One hop of the circuit in use.</summary>
+public sealed record Hop
+{
+    public required HopRole Role { get; init; }
+
+    /// <summary>The node id, z-base-32.</summary>
+    public required string NodeId { get; init; }
+
+    /// <summary>Two letters, "ZZ" unknown.</summary>
+    public required string Region { get; init; }
+
+    /// <summary>Round trip to this hop in milliseconds, or null before the first probe came back.</summary>
+    public double? RttMs { get; init; }
+
+    public HopHealth Health { get; init; }
+}
+
+/// <summary>The circuit in use, entry first; empty when there is none.</summary>
+public sealed record CircuitAnswer : Answer
+{
+    public required IReadOnlyList<Hop> Hops { get; init; }
+}

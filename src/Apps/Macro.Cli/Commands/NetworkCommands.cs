@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Globalization;
+using Macro.Api;
+using Macro.Cli.Output;
+
+namespace Macro.Cli.Commands;
+
+/// <summary>macrovpn network show|export|import</summary>
+static class NetworkCommands
+{
+    public static Command Network() => new("network", "The relays that this node knows.") { Show(), Export(), Import() };
+
+    static Command Show()
+    {
+        var command = new Command("show", "List the relays.");
+        command.Run(async (client, parsed, cancel) =>
+        {
+            var answer = await client.NetworkAsync(cancel);
+            if (parsed.GetValue(GlobalOptions.Json))
+            {
+                Terminal.Json(answer, ApiJson.Default.NetworkAnswer);
+                return ExitCodes.Done;
+            }
+            Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"Network {answer.Name}{(answer.Static ? " (static)" : "")}: {answer.Relays.Count} relays"));
+            if (answer.Relays.Count > 0)
+                Terminal.Rows(["NODE", "REGION", "PART", "ENDPOINTS"], [.. answer.Relays.Select(Row)]);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    static Command Export()
+    {
+        var file = new Argument<string>("FILE") { Description = "Where to write; '-' or nothing: standard output.", Arity = ArgumentArity.ZeroOrOne };
+        var command = new Command("export", "Write a directory file: the relays known here, and this node if it is one.") { file };
+        command.Run(async (client, parsed, cancel) =>
+        {
+            var answer = await client.ExportNetworkAsync(cancel);
+            if (parsed.GetValue(file) is { } path and not "-")
+            {
+                await File.WriteAllTextAsync(path, answer.Text, cancel);
+                if (parsed.GetValue(GlobalOptions.Json))
+                    Terminal.Json(new Done(), ApiJson.Default.Done);
+            }
+            else if (parsed.GetValue(GlobalOptions.Json))
+                Terminal.Json(answer, ApiJson.Default.DirectoryText);
+            else
+                Console.Write(answer.Text);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    static Command Import()
+    {
+        var file = new Argument<string>("FILE") { Description = "A directory file; '-': standard input." };
+        var command = new Command("import", "Take in the relays of a directory file.") { file };
+        command.Run(async (client, parsed, cancel) =>
+        {
+            var path = parsed.GetRequiredValue(file);
+            var text = path == "-" ? await Console.In.ReadToEndAsync(cancel) : await File.ReadAllTextAsync(path, cancel);
+            var answer = await client.ImportNetworkAsync(new DirectoryText { Text = text }, cancel);
+            if (parsed.GetValue(GlobalOptions.Json))
+            {
+                Terminal.Json(answer, ApiJson.Default.ImportAnswer);
+                return ExitCodes.Done;
+            }
+            Terminal.Step(StepMark.Done, string.Create(CultureInfo.InvariantCulture, $"{answer.Added} new, {answer.Known} known already"));
+            foreach (var refused in answer.Refused)
+                Terminal.Step(StepMark.Wrong, refused);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    static string[] Row(RelayEntry relay) =>
+    [
+        relay.NodeId,
+        relay.Region,
+        (relay.Exit ? "exit" : relay.Relay ? "relay" : "-") + (relay.Self ? " (this node)" : ""),
+        string.Join(' ', relay.Endpoints),
+    ];
+}

@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Globalization;
+using Macro.Api;
+using Macro.Cli.Output;
+
+namespace Macro.Cli.Commands;
+
+/// <summary>macrovpn status, macrovpn circuit</summary>
+static class StatusCommands
+{
+    public static Command Status()
+    {
+        var watch = new Option<bool>("--watch") { Description = "Go on and show every change, until Ctrl-C." };
+        var command = new Command("status", "Show what the node does.") { watch };
+        command.Run(async (client, parsed, cancel) =>
+        {
+            var json = parsed.GetValue(GlobalOptions.Json);
+            if (!parsed.GetValue(watch))
+            {
+                Show(await client.StatusAsync(cancel), json);
+                return ExitCodes.Done;
+            }
+            try
+            {
+                await foreach (var status in client.WatchAsync(cancel))
+                {
+                    if (json)
+                        Terminal.Json(status, ApiJson.Default.Status);
+                    else
+                        Terminal.Step(Mark(status), Summary(status));
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // Ctrl-C is how a watch ends.
+            }
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    public static Command Circuit()
+    {
+        var command = new Command("circuit", "Show the hops of the circuit in use.");
+        command.Run(async (client, parsed, cancel) =>
+        {
+            var answer = await client.CircuitAsync(cancel);
+            if (parsed.GetValue(GlobalOptions.Json))
+                Terminal.Json(answer, ApiJson.Default.CircuitAnswer);
+            else if (answer.Hops.Count == 0)
+                Terminal.Line("There is no circuit.");
+            else
+                Terminal.Rows(["HOP", "REGION", "RTT", "HEALTH", "NODE"], [.. answer.Hops.Select(Row)]);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    /// <summary>One line: state, mode, hops, exit.</summary>
+    public static string Summary(Status status)
+    {
+        var words = new List<string> { Words.Of(status.State) };
+        if (status.State is ConnectionState.Connecting or ConnectionState.Reconnecting)
+            words.Add(Words.Of(status.Phase));
+        if (status.Hops > 0)
+            words.Add(Words.Hops(status.Hops));
+        if (status is { State: ConnectionState.Active, ExitRegion: { } region })
+            words.Add($"exit {Words.Region(region)}, {Words.Families(status)}");
+        if (status.Problem is { } problem)
+            words.Add(problem.Message);
+        return string.Join(", ", words);
+    }
+
+    /// <summary>The whole status; also what relay and exit commands show.</summary>
+    public static void Show(Status status, bool json)
+    {
+        if (json)
+        {
+            Terminal.Json(status, ApiJson.Default.Status);
+            return;
+        }
+        var connected = status.State != ConnectionState.Off;
+        Terminal.Facts(
+            ("connection", Words.Of(status.State)),
+            ("phase", status.State is ConnectionState.Connecting or ConnectionState.Reconnecting ? Words.Of(status.Phase) : null),
+            ("mode", connected && status.Mode is { } mode ? Words.Of(mode) : null),
+            ("circuit", status.Hops > 0 ? Words.Hops(status.Hops) : null),
+            ("exit", status.ExitRegion is { } region ? $"{Words.Region(region)}, {Words.Families(status)}" : null),
+            ("device", status.Device),
+            ("traffic", connected ? $"{Terminal.Bytes(status.BytesReceived)} received, {Terminal.Bytes(status.BytesSent)} sent" : null),
+            ("problem", status.Problem?.Message),
+            ("remedy", status.Problem?.Remedy),
+            ("known relays", status.KnownRelays.ToString(CultureInfo.InvariantCulture)),
+            ("relaying", Service(status.Relay.Enabled, status.Relay.Running,
+                $"{status.Relay.Sessions} sessions, {Terminal.Bytes(status.Relay.BytesForwarded)} forwarded")),
+            ("exiting", Service(status.Exit.Enabled, status.Exit.Running,
+                $"{status.Exit.Sessions} sessions, {Terminal.Bytes(status.Exit.BytesOut)} out, {Terminal.Bytes(status.Exit.BytesIn)} in")));
+    }
+
+    static string Service(bool enabled, bool running, string counters) => (enabled, running) switch
+    {
+        (false, _) => "off",
+        (true, false) => "on, but not running",
+        (true, true) => $"on, {counters}",
+    };
+
+    static string[] Row(Hop hop) =>
+    [
+        Words.Of(hop.Role),
+        hop.Region,
+        hop.RttMs is { } rtt ? rtt.ToString("F1", CultureInfo.InvariantCulture) + " ms" : "-",
+        Words.Of(hop.Health),
+        hop.NodeId,
+    ];
+
+    static StepMark Mark(Status status) => status.State switch
+    {
+        ConnectionState.Off or ConnectionState.Active => StepMark.Done,
+        ConnectionState.Connecting or ConnectionState.Reconnecting => StepMark.Begun,
+        ConnectionState.Failed => StepMark.Wrong,
+    };
+}

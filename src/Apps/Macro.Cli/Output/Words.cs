@@ -1,0 +1,64 @@
+using System.Globalization;
+using Macro.Api;
+
+namespace Macro.Cli.Output;
+
+/// <summary>The API's values in words.</summary>
+static class Words
+{
+    public static string Of(Mode mode) => mode switch
+    {
+        Mode.Speed => "speed (the exit sees your address)",
+        Mode.Balanced => "balanced",
+        Mode.Private => "private",
+    };
+
+    public static string Of(ConnectionState state) => state switch
+    {
+        ConnectionState.Off => "off",
+        ConnectionState.Connecting => "connecting",
+        ConnectionState.Active => "active",
+        ConnectionState.Reconnecting => "reconnecting",
+        ConnectionState.Failed => "failed",
+    };
+
+    public static string Of(ConnectPhase phase) => phase switch
+    {
+        ConnectPhase.None => "waiting",
+        ConnectPhase.SelectingPath => "choosing a path",
+        ConnectPhase.ReachingEntry => "reaching the entry",
+        ConnectPhase.ExtendingToMiddle => "extending to the middle hop",
+        ConnectPhase.ExtendingToExit => "extending to the exit",
+        ConnectPhase.OpeningExit => "opening the exit",
+        ConnectPhase.ConfiguringDevice => "configuring device and routes",
+        ConnectPhase.Verifying => "checking the circuit end to end",
+        ConnectPhase.Ready => "ready",
+    };
+
+    public static string Of(HopRole role) => role switch
+    {
+        HopRole.Entry => "entry",
+        HopRole.Middle => "middle",
+        HopRole.Exit => "exit",
+    };
+
+    public static string Of(HopHealth health) => health switch
+    {
+        HopHealth.Unknown => "unknown",
+        HopHealth.Good => "good",
+        HopHealth.Suspect => "suspect",
+        HopHealth.Dead => "dead",
+    };
+
+    public static string Hops(int count) => count == 1 ? "1 hop" : string.Create(CultureInfo.InvariantCulture, $"{count} hops");
+
+    public static string Region(string region) => region == "ZZ" ? "unknown region" : region;
+
+    public static string Families(Status status) => (status.ExitIpv4, status.ExitIpv6) switch
+    {
+        (true, true) => "IPv4 and IPv6",
+        (true, false) => "IPv4 only",
+        (false, true) => "IPv6 only",
+        (false, false) => "no address family yet",
+    };
+}

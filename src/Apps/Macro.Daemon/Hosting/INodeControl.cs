@@ -1,0 +1,31 @@
+using Macro.Api;
+
+namespace Macro.Daemon.Hosting;
+
+/// <summary>
+/// The node as the API sees it: desired state in, status out. An operation that cannot be done throws
+/// <see cref="NodeException"/> with a problem that the user is shown as it is. All methods may be called from any thread.
+/// </summary>
+public interface INodeControl
+{
+    /// <summary>Brings the node to the state that was wanted last, before the API opens.</summary>
+    Task StartAsync(DesiredState wanted, CancellationToken cancel);
+
+    /// <summary>Takes down device, routes, rules and sockets, after the API closed.</summary>
+    Task StopAsync(CancellationToken cancel);
+
+    /// <summary>The state now and at every change.</summary>
+    StatusFeed Status { get; }
+
+    /// <summary>Begins to connect and returns without waiting for the circuit.</summary>
+    Task<Status> UpAsync(Mode mode, string? exitRegion, CancellationToken cancel);
+
+    /// <summary>Returns when device, routes and rules are gone.</summary>
+    Task<Status> DownAsync(CancellationToken cancel);
+
+    Task<CircuitAnswer> CircuitAsync(CancellationToken cancel);
+
+    Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel);
+
+    Task<Status> SetExitAsync(bool enabled, CancellationToken cancel);
+}

@@ -1,0 +1,59 @@
+using System.Net.Sockets;
+using Macro.Api;
+
+namespace Macro.Daemon.Http;
+
+/// <summary>
+/// The API on a Unix socket. The folder (0700) and the socket (0600) let only the node's own user in. Requests are not
+/// logged.
+/// </summary>
+sealed class ApiServer
+{
+    const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>Makes room for the socket: its folder, and nothing of a node that died in its place.</summary>
+    /// <exception cref="NodeException">Another node listens there, or the folder cannot be made.</exception>
+    public static void Prepare(string socketPath)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(socketPath)!, OwnerOnly);
+            if (!File.Exists(socketPath))
+                return;
+            if (SomebodyListens(socketPath))
+                throw new NodeException(
+                    ProblemCodes.WrongState, $"A node runs already at {socketPath}.", "Use that one, or give this one a socket of its own with --api.");
+            File.Delete(socketPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new NodeException(
+                ProblemCodes.NotPermitted, $"The folder of {socketPath} cannot be used ({e.Message.TrimEnd('.')}).", "Run as another user, or name another socket with --api.", e);
+        }
+    }
+
+    /// <summary>Closes the socket to everybody but the owner. Called as soon as it is bound.</summary>
+    public static void Protect(string socketPath) => File.SetUnixFileMode(socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+
+    public static void Map(WebApplication app)
+    {
+        app.Use((context, next) => ApiProblems.Middleware(context, _ => next(context)));
+        // Routing stands behind the middleware above, so that its 404 too becomes a problem record.
+        app.UseRouting();
+        ConnectionEndpoints.Map(app);
+    }
+
+    static bool SomebodyListens(string socketPath)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(socketPath));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using Macro.Api;
+using Macro.Core;
+using Macro.Daemon.Hosting;
+
+namespace Macro.Daemon.Settings;
+
+/// <summary>The settings file as values; the file itself is described in docs/operations/settings.md.</summary>
+public sealed record NodeSettings
+{
+    public NodeSection Node { get; init; } = new();
+    public KeysSection Keys { get; init; } = new();
+    public ClientSection Client { get; init; } = new();
+    public RelaySection Relay { get; init; } = new();
+    public ExitSection Exit { get; init; } = new();
+    public NetworkSection Network { get; init; } = new();
+
+    /// <summary>These settings with what the command line says laid over them.</summary>
+    public NodeSettings With(DaemonOptions options) => this with
+    {
+        Node = Node with
+        {
+            DataDirectory = options.DataDirectory ?? Node.DataDirectory,
+            ApiSocket = options.ApiSocket ?? Node.ApiSocket,
+            LogLevel = options.LogLevel ?? Node.LogLevel,
+        },
+    };
+}
+
+/// <summary>[node]</summary>
+public sealed record NodeSection
+{
+    /// <summary>A label for the user's own eyes; it never leaves the node. 1..63 characters, default "macrovpn".</summary>
+    public string Name { get; init; } = "macrovpn";
+
+    /// <summary>Folder of key store, directory and desired state. Default <see cref="DefaultPaths.DataDirectory"/>.</summary>
+    public string DataDirectory { get; init; } = DefaultPaths.DataDirectory;
+
+    /// <summary>The one UDP port, 0..65535, default 51900; 0: the system chooses (of no use to a relay).</summary>
+    public ushort UdpPort { get; init; } = 51900;
+
+    /// <summary>Socket of the API. Default <see cref="ApiSocket.DefaultPath"/>.</summary>
+    public string ApiSocket { get; init; } = Api.ApiSocket.DefaultPath;
+
+    /// <summary>error, warning, info or debug; default info.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+}
+
+/// <summary>[keys]</summary>
+public sealed record KeysSection
+{
+    /// <summary>File whose first line is the passphrase of the key store; null: systemd credential or key file.</summary>
+    public string? PassphraseFile { get; init; }
+}
+
+/// <summary>[client]</summary>
+public sealed record ClientSection
+{
+    /// <summary>Default balanced.</summary>
+    public Mode Mode { get; init; } = Mode.Balanced;
+
+    /// <summary>Two capital letters of ISO 3166-1; null: any. Default any.</summary>
+    public string? ExitRegion { get; init; }
+
+    /// <summary>Name of the TUN device, 1..15 characters, default "macro0".</summary>
+    public string Device { get; init; } = "macro0";
+
+    /// <summary>What goes through the circuit; default everything.</summary>
+    public ClientRoutes Routes { get; init; } = ClientRoutes.All;
+
+    /// <summary>While the client is wanted, nothing leaves past the circuit, also when it stands still. Default false.</summary>
+    public bool KillSwitch { get; init; }
+}
+
+/// <summary>Which destinations the client routes into its device: all, none, or the listed prefixes.</summary>
+public sealed record ClientRoutes(bool Everything, IReadOnlyList<Prefix> Prefixes)
+{
+    public static readonly ClientRoutes All = new(true, []);
+    public static readonly ClientRoutes None = new(false, []);
+}
+
+/// <summary>[relay]</summary>
+public sealed record RelaySection
+{
+    /// <summary>Default false. `macrovpn relay on|off` overrides it.</summary>
+    public bool Enabled { get; init; }
+
+    /// <summary>Mbit/s for all circuits together and each direction, 0..100000; 0: no limit. Default 0.</summary>
+    public int BandwidthLimit { get; init; }
+
+    /// <summary>Endpoints to announce, at most three for each address family. Default: none, nothing is announced.</summary>
+    public IReadOnlyList<Endpoint> Endpoints { get; init; } = [];
+
+    /// <summary>Two capital letters of ISO 3166-1 where this node stands; default "ZZ", unknown.</summary>
+    public string Region { get; init; } = "ZZ";
+
+    /// <summary>Number of the autonomous system, 0..4294967295; default 0, unknown.</summary>
+    public uint Asn { get; init; }
+
+    /// <summary>Any text that all nodes of one operator share, so that no circuit uses two of them. Default none.</summary>
+    public string? Family { get; init; }
+
+    /// <summary>Bytes of the outer path's MTU, 1280..9000; default 1500.</summary>
+    public ushort Mtu { get; init; } = 1500;
+}
+
+/// <summary>[exit]</summary>
+public sealed record ExitSection
+{
+    /// <summary>Default false. Writing true here is the operator's consent. `macrovpn exit on|off` overrides it.</summary>
+    public bool Enabled { get; init; }
+
+    /// <summary>Rules in order, the first that fits decides; what no rule fits is allowed. Default none.</summary>
+    public IReadOnlyList<ExitPolicyLine> Policy { get; init; } = [];
+
+    /// <summary>Private prefixes that this exit may reach all the same: for labs and company networks. Default none.</summary>
+    public IReadOnlyList<Prefix> AllowPrivate { get; init; } = [];
+
+    /// <summary>One address of it stands for one session inside the exit; /8../28. Default 100.80.0.0/16.</summary>
+    public Prefix PoolV4 { get; init; } = Prefix.Parse("100.80.0.0/16");
+
+    /// <summary>The same for IPv6; /16../124. Default fd6d:6163:726f:1::/64.</summary>
+    public Prefix PoolV6 { get; init; } = Prefix.Parse("fd6d:6163:726f:1::/64");
+
+    /// <summary>Name of the exit's TUN device, 1..15 characters, default "macroexit0".</summary>
+    public string Device { get; init; } = "macroexit0";
+}
+
+/// <summary>[network]</summary>
+public sealed record NetworkSection
+{
+    /// <summary>Name of the network, 1..63 characters; default "macro".</summary>
+    public string Name { get; init; } = "macro";
+
+    /// <summary>A directory file that is read at every start, besides what was imported; null: none.</summary>
+    public string? Directory { get; init; }
+
+    /// <summary>A private network without discovery: descriptors may live 30 days and name private addresses. Default false.</summary>
+    public bool Static { get; init; }
+}

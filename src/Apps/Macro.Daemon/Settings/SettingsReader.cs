@@ -1,0 +1,144 @@
+using Macro.Api;
+using Macro.Core;
+
+namespace Macro.Daemon.Settings;
+
+/// <summary>Reads the settings file. Every key, its bounds and its default stand here and in docs/operations/settings.md.</summary>
+public static class SettingsReader
+{
+    /// <summary>Reads a file. A file that the user named must exist; the default one need not.</summary>
+    /// <exception cref="SettingsException">The file is missing or wrong.</exception>
+    public static NodeSettings ReadFile(string? named)
+    {
+        var path = named ?? DefaultPaths.SettingsFile;
+        if (named is null && !File.Exists(path))
+            return new NodeSettings();
+        try
+        {
+            return Read(File.ReadAllText(path), path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException([$"{path}: cannot be read ({e.Message.TrimEnd('.')}); check the path and its permissions"]);
+        }
+    }
+
+    /// <param name="file">The name to use in messages.</param>
+    /// <exception cref="SettingsException">With a line for each mistake.</exception>
+    public static NodeSettings Read(string text, string file)
+    {
+        var document = new SettingsDocument(text, file);
+        var defaults = new NodeSettings();
+        var settings = new NodeSettings
+        {
+            Node = Node(document, defaults.Node),
+            Keys = new KeysSection { PassphraseFile = document.Text("keys.passphrase_file", null, AbsolutePath) },
+            Client = Client(document, defaults.Client),
+            Relay = Relay(document, defaults.Relay),
+            Exit = Exit(document, defaults.Exit),
+            Network = Network(document, defaults.Network),
+        };
+        Agree(document, settings);
+        document.Finish();
+        return settings;
+    }
+
+    static NodeSection Node(SettingsDocument document, NodeSection defaults) => new()
+    {
+        Name = document.Text("node.name", defaults.Name, Label)!,
+        DataDirectory = document.Text("node.data_directory", defaults.DataDirectory, AbsolutePath)!,
+        UdpPort = (ushort)document.Number("node.udp_port", defaults.UdpPort, 0, 65535, "port"),
+        ApiSocket = document.Text("node.api_socket", defaults.ApiSocket, SocketPath)!,
+        LogLevel = document.Choice("node.log_level", defaults.LogLevel, "a log level",
+            ("error", LogLevel.Error), ("warning", LogLevel.Warning), ("info", LogLevel.Information), ("debug", LogLevel.Debug)),
+    };
+
+    static ClientSection Client(SettingsDocument document, ClientSection defaults) => new()
+    {
+        Mode = document.Choice("client.mode", defaults.Mode, "a mode",
+            ("speed", Mode.Speed), ("balanced", Mode.Balanced), ("private", Mode.Private)),
+        ExitRegion = document.Text("client.exit_region", "any", RegionOrAny) is var region and not "any" ? region : null,
+        Device = document.Text("client.device", defaults.Device, DeviceName)!,
+        Routes = document.IsList("client.routes")
+            ? new ClientRoutes(false, document.List<Prefix>("client.routes", [], ParsePrefix, APrefix))
+            : document.Parsed("client.routes", defaults.Routes, ParseRoutes, "a choice of routes; use \"all\", \"none\" or a list of prefixes"),
+        KillSwitch = document.Flag("client.kill_switch", defaults.KillSwitch),
+    };
+
+    static RelaySection Relay(SettingsDocument document, RelaySection defaults) => new()
+    {
+        Enabled = document.Flag("relay.enabled", defaults.Enabled),
+        BandwidthLimit = (int)document.Number("relay.bandwidth_limit", defaults.BandwidthLimit, 0, 100_000, "rate in Mbit/s"),
+        Endpoints = document.List("relay.endpoints", defaults.Endpoints, ParseEndpoint, "an endpoint; use \"192.0.2.1:51900\" or \"[2001:db8::1]:51900\""),
+        Region = document.Text("relay.region", defaults.Region, Region)!,
+        Asn = (uint)document.Number("relay.asn", defaults.Asn, 0, uint.MaxValue, "number"),
+        Family = document.Text("relay.family", defaults.Family, Label),
+        Mtu = (ushort)document.Number("relay.mtu", defaults.Mtu, 1280, 9000, "size in bytes"),
+    };
+
+    static ExitSection Exit(SettingsDocument document, ExitSection defaults) => new()
+    {
+        Enabled = document.Flag("exit.enabled", defaults.Enabled),
+        Policy = document.List<ExitPolicyLine>("exit.policy", defaults.Policy, ExitPolicyLine.TryParse!,
+            "a rule; use \"allow|deny any|PREFIX [tcp|udp|icmp] [PORT|FIRST-LAST]\""),
+        AllowPrivate = document.List("exit.allow_private", defaults.AllowPrivate, ParsePrefix, APrefix),
+        PoolV4 = document.Parsed("exit.pool_v4", defaults.PoolV4,
+            (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && prefix.IsV4 && prefix.Length is >= 8 and <= 28,
+            "an IPv4 prefix of /8 to /28; use \"100.80.0.0/16\""),
+        PoolV6 = document.Parsed("exit.pool_v6", defaults.PoolV6,
+            (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && !prefix.IsV4 && prefix.Length is >= 16 and <= 124,
+            "an IPv6 prefix of /16 to /124; use \"fd6d:6163:726f:1::/64\""),
+        Device = document.Text("exit.device", defaults.Device, DeviceName)!,
+    };
+
+    static NetworkSection Network(SettingsDocument document, NetworkSection defaults) => new()
+    {
+        Name = document.Text("network.name", defaults.Name, Label)!,
+        Directory = document.Text("network.directory", defaults.Directory, AbsolutePath),
+        Static = document.Flag("network.static", defaults.Static),
+    };
+
+    /// <summary>What one key alone cannot tell.</summary>
+    static void Agree(SettingsDocument document, NodeSettings settings)
+    {
+        if (settings.Client.Device == settings.Exit.Device)
+            document.Refuse("exit.device", $"'{settings.Exit.Device}' is the client's device too; use another name");
+        if (settings.Relay.Endpoints.Count(e => e.Address.IsV4) > 3 || settings.Relay.Endpoints.Count(e => e.Address.IsV6) > 3)
+            document.Refuse("relay.endpoints", "a descriptor holds three endpoints of a family; remove some");
+        if (settings.Relay.Enabled && settings.Node.UdpPort == 0)
+            document.Refuse("node.udp_port", "a relay needs a port that stays; use 51900");
+    }
+
+    const string APrefix = "a prefix; use \"192.0.2.0/24\" or \"2001:db8::/32\"";
+
+    static bool ParseRoutes(string text, out ClientRoutes routes)
+    {
+        routes = text == "all" ? ClientRoutes.All : ClientRoutes.None;
+        return text is "all" or "none";
+    }
+
+    static bool ParsePrefix(string text, out Prefix prefix) => Prefix.TryParse(text, out prefix);
+
+    static bool ParseEndpoint(string text, out Endpoint endpoint) => Endpoint.TryParse(text, out endpoint) && endpoint.Port != 0;
+
+    static string? Label(string text) =>
+        text.Length is >= 1 and <= 63 && !text.Any(char.IsControl) ? null : "expects 1 to 63 characters; shorten it";
+
+    static string? AbsolutePath(string text) =>
+        text.StartsWith('/') ? null : $"'{text}' is not an absolute path; begin it with /";
+
+    // sun_path of a Unix socket holds 108 bytes with the closing zero.
+    static string? SocketPath(string text) => AbsolutePath(text)
+        ?? (text.Length <= 107 ? null : "a socket's path has at most 107 characters; use a shorter one");
+
+    static string? DeviceName(string text) =>
+        text.Length is >= 1 and <= 15 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+            ? null
+            : $"'{text}' is not a device name; use 1 to 15 letters, digits, '-', '_' or '.'";
+
+    static string? Region(string text) =>
+        text is [>= 'A' and <= 'Z', >= 'A' and <= 'Z'] ? null : $"'{text}' is not a region; use two capital letters as in \"CH\", or \"ZZ\" for unknown";
+
+    static string? RegionOrAny(string text) =>
+        text == "any" || Region(text) is null ? null : $"'{text}' is not a region; use two capital letters as in \"CH\", or \"any\"";
+}

@@ -1,0 +1,72 @@
+using Macro.Core;
+
+namespace Macro.Linux;
+
+/// <summary>
+/// Kernel NAT for an exit: what comes out of its TUN interface from the address pool is forwarded and masqueraded, answers
+/// come back, and nothing else passes to or from that interface. Forwarding is switched on while it stands. Disposing
+/// removes the table and restores forwarding.
+/// </summary>
+/// <remarks>A firewall of the machine that drops forwarded packets by policy still does; its owner must let the interface pass.</remarks>
+public sealed class ExitGateway : IDisposable
+{
+    readonly OwnTable _table;
+
+    ExitGateway(OwnTable table) => _table = table;
+
+    /// <param name="interfaceName">The TUN interface of the exit; it must exist.</param>
+    /// <param name="pools">Inner addresses that may leave, of both families.</param>
+    /// <exception cref="LinuxException">nft or the kernel refused; nothing is left in place.</exception>
+    public static ExitGateway Install(string interfaceName, IReadOnlyList<Prefix> pools)
+    {
+        ArgumentNullException.ThrowIfNull(pools);
+        var table = new OwnTable(interfaceName, "", "install the exit's NAT");
+        var allowed = string.Concat(pools.Select(pool => $"        iifname \"{interfaceName}\" {Family(pool)} saddr {pool} accept\n"));
+        var masqueraded = string.Concat(pools.Select(pool => $"        oifname != \"{interfaceName}\" {Family(pool)} saddr {pool} masquerade\n"));
+        try
+        {
+            AcceptRouterAdvertisements();
+            table.Install($$"""
+                    chain forward {
+                        type filter hook forward priority filter; policy accept;
+                        iifname "{{interfaceName}}" oifname "{{interfaceName}}" drop
+                {{allowed}}
+                        iifname "{{interfaceName}}" drop
+                        oifname "{{interfaceName}}" ct state established,related accept
+                        oifname "{{interfaceName}}" drop
+                    }
+                    chain postrouting {
+                        type nat hook postrouting priority srcnat; policy accept;
+                {{masqueraded}}
+                    }
+                """, [("net.ipv4.ip_forward", "1"), ("net.ipv6.conf.all.forwarding", "1")]);
+        }
+        catch
+        {
+            table.Remove();
+            throw;
+        }
+        return new ExitGateway(table);
+    }
+
+    public void Dispose() => _table.Remove();
+
+    /// <summary>
+    /// A machine that forwards IPv6 ignores router advertisements unless accept_ra is 2, and would lose its own default
+    /// route. Without forwarding 2 means the same as 1, so there is nothing to restore.
+    /// </summary>
+    static void AcceptRouterAdvertisements()
+    {
+        const string interfaces = "/proc/sys/net/ipv6/conf";
+        if (!Directory.Exists(interfaces))
+            return;
+        foreach (var folder in Directory.EnumerateDirectories(interfaces))
+        {
+            var setting = Path.Combine(folder, "accept_ra");
+            if (File.Exists(setting) && File.ReadAllText(setting).Trim() == "1")
+                File.WriteAllText(setting, "2");
+        }
+    }
+
+    static string Family(Prefix prefix) => prefix.IsV4 ? "ip" : "ip6";
+}

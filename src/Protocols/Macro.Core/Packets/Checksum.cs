@@ -1,0 +1,70 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Macro.Core.Packets;
+
+/// <summary>
+/// The Internet checksum (RFC 1071). A *sum* is the folded one's complement sum of 16-bit words in network order; the
+/// *checksum* that stands in a header is its complement. Sums of even-sized pieces may be added in any order.
+/// </summary>
+public static class Checksum
+{
+    /// <summary>The sum of <paramref name="bytes"/>, an odd last byte padded with zero, added to an earlier sum.</summary>
+    public static ushort Sum(ReadOnlySpan<byte> bytes, ushort earlier = 0)
+    {
+        // In host order first: swapping the bytes of all words swaps the bytes of their sum (RFC 1071 2.B).
+        ulong sum = 0;
+        if (bytes.Length >= Vector256<byte>.Count)
+        {
+            var lanes = Vector256<ulong>.Zero;
+            var vectors = MemoryMarshal.Cast<byte, Vector256<ulong>>(bytes);
+            foreach (var vector in vectors)
+                lanes += (vector & Vector256.Create<ulong>(uint.MaxValue)) + (vector >>> 32);
+            sum = Vector256.Sum(lanes);
+            bytes = bytes[(vectors.Length * Vector256<byte>.Count)..];
+        }
+        var words = MemoryMarshal.Cast<byte, ushort>(bytes);
+        foreach (var word in words)
+            sum += word;
+        if ((bytes.Length & 1) != 0)
+            sum += BitConverter.IsLittleEndian ? bytes[^1] : (uint)bytes[^1] << 8;
+        var folded = Fold(sum);
+        return Add(earlier, BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(folded) : folded);
+    }
+
+    /// <summary>The sum of the pseudo-header before TCP, UDP and ICMPv6 (RFC 9293 3.1, RFC 8200 8.1).</summary>
+    /// <param name="length">Bytes of the transport header and what follows.</param>
+    public static ushort PseudoHeader(IpAddress source, IpAddress destination, IpProtocol protocol, int length) =>
+        Fold((ulong)Sum(source) + Sum(destination) + (uint)protocol + (uint)length);
+
+    /// <summary>The sum of an address as it stands on the wire.</summary>
+    public static ushort Sum(IpAddress address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        address.Write(bytes);
+        return Sum(bytes[..address.Size]);
+    }
+
+    public static ushort Add(ushort a, ushort b) => Fold((ulong)a + b);
+
+    /// <summary>The checksum for a header whose checksum field was zero in the sum.</summary>
+    public static ushort Finish(ushort sum) => (ushort)~sum;
+
+    /// <summary>A sum that took in a right checksum is all ones.</summary>
+    public static bool Fits(ushort sum) => sum == 0xffff;
+
+    /// <summary>
+    /// The checksum after bytes with the sum <paramref name="before"/> were replaced by others with the sum
+    /// <paramref name="after"/> at the same even place (RFC 1624, equation 3).
+    /// </summary>
+    public static ushort Update(ushort checksum, ushort before, ushort after) =>
+        (ushort)~Fold((ulong)(ushort)~checksum + (ushort)~before + after);
+
+    static ushort Fold(ulong sum)
+    {
+        while (sum > 0xffff)
+            sum = (sum & 0xffff) + (sum >> 16);
+        return (ushort)sum;
+    }
+}

@@ -1,0 +1,86 @@
+namespace Macro.Core.Packets;
+
+/// <summary>What IPv4 and IPv6 have in common, for code that treats both alike. Checked once; no accessor can fail.</summary>
+public readonly ref struct IpView
+{
+    readonly ReadOnlySpan<byte> _bytes;
+
+    IpView(Ipv4View packet)
+    {
+        _bytes = packet.Bytes;
+        PayloadOffset = packet.HeaderLength;
+        Protocol = packet.Protocol;
+        FragmentOffset = packet.FragmentOffset;
+        MoreFragments = packet.MoreFragments;
+        Source = packet.Source;
+        Destination = packet.Destination;
+        // Loose and strict source route (RFC 791 3.1); a packet with one goes elsewhere than its destination says.
+        IsSourceRouted = HasSourceRoute(packet.Options);
+    }
+
+    IpView(Ipv6View packet)
+    {
+        _bytes = packet.Bytes;
+        PayloadOffset = packet.PayloadOffset;
+        Protocol = packet.Protocol;
+        FragmentOffset = packet.FragmentOffset;
+        MoreFragments = packet.MoreFragments;
+        Source = packet.Source;
+        Destination = packet.Destination;
+        IsSourceRouted = packet.HasRoutingHeader;
+    }
+
+    /// <summary>False when the bytes are not one whole IPv4 or IPv6 packet.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> packet, out IpView view)
+    {
+        view = default;
+        if (Ipv4View.TryParse(packet, out var v4))
+            view = new IpView(v4);
+        else if (Ipv6View.TryParse(packet, out var v6))
+            view = new IpView(v6);
+        else
+            return false;
+        return true;
+    }
+
+    /// <summary>The whole packet, without what lay behind it.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes;
+
+    public bool IsV4 => _bytes[0] >> 4 == 4;
+
+    /// <summary>As the packet says, an IPv6 packet with an IPv4-mapped address included.</summary>
+    public IpAddress Source { get; }
+
+    public IpAddress Destination { get; }
+
+    /// <summary>Of the payload, behind all extension headers.</summary>
+    public IpProtocol Protocol { get; }
+
+    public int PayloadOffset { get; }
+
+    public ReadOnlySpan<byte> Payload => _bytes[PayloadOffset..];
+
+    /// <summary>Bytes; 0 for a whole packet and for a first fragment.</summary>
+    public int FragmentOffset { get; }
+
+    public bool MoreFragments { get; }
+
+    public bool IsFragment => MoreFragments || FragmentOffset != 0;
+
+    /// <summary>A fragment that does not begin with the transport header.</summary>
+    public bool IsLaterFragment => FragmentOffset != 0;
+
+    public bool IsSourceRouted { get; }
+
+    static bool HasSourceRoute(ReadOnlySpan<byte> options)
+    {
+        while (options is [not 0, ..])
+        {
+            if (options[0] is 131 or 137)
+                return true;
+            var length = options[0] == 1 ? 1 : options.Length > 1 ? Math.Max((int)options[1], 2) : options.Length;
+            options = options[Math.Min(length, options.Length)..];
+        }
+        return false;
+    }
+}

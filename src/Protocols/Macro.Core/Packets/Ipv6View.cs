@@ -1,0 +1,107 @@
+using System.Buffers.Binary;
+
+namespace Macro.Core.Packets;
+
+/// <summary>
+/// An IPv6 packet (RFC 8200) in the caller's buffer. <see cref="TryParse"/> checks all lengths and walks the extension
+/// headers once; after that no accessor can fail.
+/// </summary>
+public readonly ref struct Ipv6View
+{
+    public const int FixedHeader = 40;
+
+    /// <summary>More extension headers than any honest sender uses; a packet with more is refused.</summary>
+    const int MostExtensions = 8;
+
+    readonly ReadOnlySpan<byte> _bytes;
+    readonly ushort _fragment;
+
+    Ipv6View(ReadOnlySpan<byte> bytes, int payloadOffset, IpProtocol protocol, bool isFragment, ushort fragment, bool hasRouting)
+    {
+        _bytes = bytes;
+        PayloadOffset = payloadOffset;
+        Protocol = protocol;
+        IsFragment = isFragment;
+        _fragment = fragment;
+        HasRoutingHeader = hasRouting;
+    }
+
+    /// <summary>
+    /// Bytes behind the payload length are cut off. False when a length does not fit, the version is not 6, or the
+    /// extension headers are out of order, doubled where they must not be, or too many. No jumbograms.
+    /// </summary>
+    public static bool TryParse(ReadOnlySpan<byte> packet, out Ipv6View view)
+    {
+        view = default;
+        if (packet.Length < FixedHeader || packet[0] >> 4 != 6)
+            return false;
+        var total = FixedHeader + BinaryPrimitives.ReadUInt16BigEndian(packet[4..]);
+        if (total > packet.Length)
+            return false;
+        packet = packet[..total];
+
+        var next = (IpProtocol)packet[6];
+        var at = FixedHeader;
+        var isFragment = false;
+        var hasRouting = false;
+        ushort fragment = 0;
+        for (var extensions = 0; ; extensions++)
+        {
+            // Behind the header of a later fragment lies the middle of something: nothing there to walk.
+            if (!IsExtension(next) || fragment >> 3 != 0)
+            {
+                view = new Ipv6View(packet, at, next, isFragment, fragment, hasRouting);
+                return true;
+            }
+            if (extensions == MostExtensions || packet.Length - at < 8)
+                return false;
+            if ((next == IpProtocol.HopByHop && at != FixedHeader) || (next == IpProtocol.Fragment && isFragment))
+                return false;
+            var length = next switch
+            {
+                IpProtocol.Fragment => 8,
+                IpProtocol.Authentication => 4 * (packet[at + 1] + 2),
+                _ => 8 * (packet[at + 1] + 1),
+            };
+            if (length < 8 || packet.Length - at < length)
+                return false;
+            if (next == IpProtocol.Fragment)
+            {
+                isFragment = true;
+                fragment = BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 2)..]);
+            }
+            hasRouting |= next == IpProtocol.Routing;
+            next = (IpProtocol)packet[at];
+            at += length;
+        }
+    }
+
+    /// <summary>The whole packet.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes;
+
+    /// <summary>Bytes before <see cref="Payload"/>: the fixed header and the extension headers.</summary>
+    public int PayloadOffset { get; }
+
+    /// <summary>The protocol of <see cref="Payload"/>: the first header that is no extension header, or in a later fragment what it says.</summary>
+    public IpProtocol Protocol { get; }
+
+    /// <summary>Has a fragment header, even one that says "all in one piece" (RFC 6946).</summary>
+    public bool IsFragment { get; }
+
+    public bool HasRoutingHeader { get; }
+
+    public byte TrafficClass => (byte)(BinaryPrimitives.ReadUInt16BigEndian(_bytes) >> 4);
+    public uint FlowLabel => BinaryPrimitives.ReadUInt32BigEndian(_bytes) & 0xfffff;
+    public byte HopLimit => _bytes[7];
+    public bool MoreFragments => (_fragment & 1) != 0;
+
+    /// <summary>Bytes, a multiple of 8.</summary>
+    public int FragmentOffset => _fragment & ~7;
+
+    public IpAddress Source => IpAddress.Read(_bytes.Slice(8, 16));
+    public IpAddress Destination => IpAddress.Read(_bytes.Slice(24, 16));
+    public ReadOnlySpan<byte> Payload => _bytes[PayloadOffset..];
+
+    static bool IsExtension(IpProtocol protocol) =>
+        protocol is IpProtocol.HopByHop or IpProtocol.Routing or IpProtocol.Fragment or IpProtocol.Authentication or IpProtocol.DestinationOptions;
+}

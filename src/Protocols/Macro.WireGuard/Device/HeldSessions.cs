@@ -1,0 +1,40 @@
+namespace Macro.WireGuard;
+
+/// <summary>The sessions that one batch uses: each acquired once, with what passed through it.</summary>
+sealed class HeldSessions(int capacity)
+{
+    readonly Held[] _held = new Held[capacity];
+
+    public int Count { get; private set; }
+
+    public ref Held this[int index] => ref _held[index];
+
+    /// <summary>Index of the session, acquired; -1 when it was retired.</summary>
+    public int Hold(Session session)
+    {
+        for (var i = Count - 1; i >= 0; i--)
+            if (_held[i].Session == session)
+                return i;
+        if (!session.TryAcquire())
+            return -1;
+        _held[Count] = new Held { Session = session };
+        return Count++;
+    }
+
+    public void ReleaseAll()
+    {
+        for (var i = 0; i < Count; i++)
+        {
+            _held[i].Session.Release();
+            _held[i] = default;
+        }
+        Count = 0;
+    }
+
+    public struct Held
+    {
+        public Session Session;
+        public int Messages, DataPackets;
+        public long Bytes;
+    }
+}

@@ -1,0 +1,115 @@
+using Macro.Core;
+using static Macro.Linux.Tests.PrivateNetwork;
+
+namespace Macro.Linux.Tests;
+
+public sealed class FirewallTests
+{
+    public FirewallTests() => Require();
+
+    [Fact]
+    public void The_exits_table_and_forwarding_are_gone_after_disposal()
+    {
+        using var tun = Open("exit0");
+        var before = StateSweepTests.State();
+        using (ExitGateway.Install("exit0", [Prefix.Parse("100.64.0.0/10"), Prefix.Parse("fd6d::/64")]))
+        {
+            Assert.Contains("masquerade", Shell("nft list table inet macrovpn_exit0"), StringComparison.Ordinal);
+            Assert.Equal("1", Shell("cat /proc/sys/net/ipv4/ip_forward").Trim());
+        }
+        Assert.Equal(before, StateSweepTests.State());
+    }
+
+    [Fact]
+    public void Two_exits_restore_forwarding_when_the_last_one_ends()
+    {
+        using var one = Open("exit1");
+        using var two = Open("exit2");
+        var first = ExitGateway.Install("exit1", [Prefix.Parse("100.64.0.0/10")]);
+        var second = ExitGateway.Install("exit2", [Prefix.Parse("100.64.0.0/10")]);
+
+        first.Dispose();
+        Assert.Equal("1", Shell("cat /proc/sys/net/ipv4/ip_forward").Trim());
+        second.Dispose();
+        Assert.Equal("0", Shell("cat /proc/sys/net/ipv4/ip_forward").Trim());
+    }
+
+    [Fact]
+    public void Installing_for_an_interface_that_is_not_there_says_so()
+    {
+        var failure = Assert.Throws<LinuxException>(() => ExitGateway.Install("nosuch0", [Prefix.Parse("100.64.0.0/10")]));
+
+        Assert.Contains("nosuch0", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_kill_switch_lets_only_the_tunnel_and_marked_datagrams_out()
+    {
+        Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip link set outer up && ip link set outer2 up && ip neigh add 10.79.0.2 lladdr 02:00:00:00:00:01 dev outer");
+        using var tun = Open("tun9");
+        try
+        {
+            using (KillSwitch.Install("tun9", mark: 7))
+            {
+                Assert.Equal(0L, Transmitted("ping -c 1 -W 0.1 10.79.0.2"));
+                Assert.Equal(1L, Transmitted("ping -m 7 -c 1 -W 0.1 10.79.0.2"));
+            }
+            Assert.Equal(1L, Transmitted("ping -c 1 -W 0.1 10.79.0.2"));
+        }
+        finally
+        {
+            Shell("ip link del outer");
+        }
+
+        static long Transmitted(string command)
+        {
+            Shell("nft 'add table netdev count; add chain netdev count in { type filter hook ingress device outer2 priority 0; }; add rule netdev count in ip protocol icmp counter'");
+            TryShell(command);
+            var listing = Shell("nft list table netdev count; nft delete table netdev count");
+            return long.Parse(System.Text.RegularExpressions.Regex.Match(listing, "counter packets (\\d+)").Groups[1].Value);
+        }
+    }
+
+    [Fact]
+    public void Full_tunnel_routes_send_everything_inside_but_marked_datagrams()
+    {
+        Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip link set outer up && ip link set outer2 up && ip route add default via 10.79.0.2");
+        using var tun = Open("tun9");
+        try
+        {
+            var before = StateSweepTests.State();
+            using (ClientRoutes.Install("tun9", new ClientRouteOptions { Mark = 7 }))
+            {
+                Assert.Contains("dev tun9", Shell("ip route get 192.0.2.1"), StringComparison.Ordinal);
+                Assert.Contains("dev tun9", Shell("ip -6 route get 2001:db8::1"), StringComparison.Ordinal);
+                Assert.Contains("dev outer", Shell("ip route get 192.0.2.1 mark 7"), StringComparison.Ordinal);
+                Assert.Contains("dev outer", Shell("ip route get 10.79.0.9"), StringComparison.Ordinal);
+                using var again = ClientRoutes.Install("tun9", new ClientRouteOptions { Mark = 7 });
+            }
+            Assert.Equal(before, StateSweepTests.State());
+        }
+        finally
+        {
+            Shell("ip link del outer");
+        }
+    }
+
+    [Fact]
+    public void A_failing_ip_line_is_named_with_the_reason()
+    {
+        var failure = Assert.Throws<LinuxException>(() => IpCommand.Batch(false, "link set dev lo up", "route add 192.0.2.0/24 dev nosuch0"));
+
+        Assert.Contains("ip route add 192.0.2.0/24 dev nosuch0", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("nosuch0\"", failure.Message, StringComparison.Ordinal);
+    }
+
+    static TunDevice Open(string name)
+    {
+        var tun = TunDevice.Create(name);
+        var network = new NetworkConfig(name);
+        network.AddAddress(IpAddress.Parse("100.64.0.1"), 32);
+        network.AddAddress(IpAddress.Parse("fd6d::1"), 128);
+        network.Up();
+        return tun;
+    }
+}
