@@ -114,6 +114,16 @@ public sealed class PacketBatch
         Count--;
     }
 
+    /// <summary>Takes out the slots of length 0, which their owner gave up; the others keep their order.</summary>
+    public void Compact()
+    {
+        var kept = 0;
+        for (var i = 0; i < Count; i++)
+            if (_slots[i].Length > 0)
+                _slots[kept++] = _slots[i];
+        Count = kept;
+    }
+
     /// <summary>Copies a packet in. False when slots or bytes have run out.</summary>
     public bool TryCopy(ReadOnlySpan<byte> packet, Endpoint remote, int headroom = 0, int tailroom = 0)
     {

@@ -10,9 +10,9 @@ namespace Macro.Engine;
 /// </summary>
 public sealed class Node
 {
-    public Node(IHopVerifier verifier, IExitLeases leases, IRandom random)
+    public Node(IHopVerifier verifier, IRandom random)
     {
-        Relay = new Relay(Indices, Switches, verifier, leases, Outbox, random);
+        Relay = new Relay(Indices, Switches, verifier, Outbox, random);
         Controller = new Controller(Indices, Outbox, random);
     }
 
@@ -30,7 +30,7 @@ public sealed class Node
     public Instant NextTimeout => Instant.Min(Relay.NextTimeout, Controller.NextTimeout);
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
-    public void HandleHandshake(Span<byte> datagram, Endpoint source, Hop? via, Instant now)
+    public void HandleHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via, Instant now)
     {
         if (Message.TryReadType(datagram, out var type) && type != MessageType.Initiation
             && Message.TryReadReceiver(datagram, out var index)

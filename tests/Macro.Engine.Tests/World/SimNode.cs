@@ -21,11 +21,12 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     {
         (_world, Name, Endpoint) = (world, name, endpoint);
         var leases = new ExitLeases();
-        Node = new Node(this, leases, world.Random);
+        Node = new Node(this, world.Random);
+        Node.Relay.Leases = leases;
         Node.Relay.Options = new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" };
         _key = PrivateKey.Generate(world.Random);
         Node.Relay.SetKeys([_key]);
-        _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, ExitPolicy.Default, this);
+        _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
         _client = new ClientPlane(this, 16);
         _exit = new ExitPlane(leases, this, 16);
         var descriptor = new byte[18];

@@ -41,6 +41,8 @@ sealed class ApiServer
         // Routing stands behind the middleware above, so that its 404 too becomes a problem record.
         app.UseRouting();
         ConnectionEndpoints.Map(app);
+        NetworkEndpoints.Map(app);
+        KeysEndpoints.Map(app);
     }
 
     static bool SomebodyListens(string socketPath)

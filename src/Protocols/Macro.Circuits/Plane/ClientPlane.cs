@@ -24,7 +24,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     /// <summary>The circuit that new packets take; the owner thread sets it.</summary>
     public Circuit? Circuit { get => _circuit; set => _circuit = value; }
 
-    /// <summary>Turns the packets of the batch into datagrams for the entry; those that cannot go become empty slots.</summary>
+    /// <summary>Turns the packets of the batch into datagrams for the entry; those that cannot go are taken out.</summary>
     public void Handle(PacketBatch batch, Instant now)
     {
         var circuit = _circuit;
@@ -45,6 +45,8 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             {
                 if (slot.Length == 0)
                     continue;
+                if (level == circuit.Hops.Length - 1)
+                    Counters.ClientBytes += slot.Length;
                 if (level < circuit.Hops.Length - 1)
                 {
                     slot.Offset -= Frame.HeaderSize;
@@ -65,5 +67,6 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             }
             _sealer.Flush(buffer, now);
         }
+        batch.Compact();
     }
 }

@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Crypto;
 using Macro.WireGuard;
 
@@ -13,12 +14,12 @@ public sealed class DatagramPlane
 {
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
-    readonly ExitPolicy _policy;
     readonly IPlaneOwner _owner;
     readonly PacketBatch _received;
     readonly LayerSealer _sealer;
     readonly AeadJob[] _jobs;
     readonly Arrival[] _arrivals;
+    volatile ExitPolicy? _policy;
     int _count;
 
     /// <summary>One data message that waits to be opened.</summary>
@@ -30,9 +31,9 @@ public sealed class DatagramPlane
         public int Length;
     }
 
-    public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, ExitPolicy policy, IPlaneOwner owner)
+    public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, IPlaneOwner owner)
     {
-        (_received, _indices, _switches, _policy, _owner) = (received, indices, switches, policy, owner);
+        (_received, _indices, _switches, _owner) = (received, indices, switches, owner);
         var slots = received.Capacity;
         _jobs = new AeadJob[slots];
         _arrivals = new Arrival[slots];
@@ -54,6 +55,9 @@ public sealed class DatagramPlane
 
     /// <summary>IP packets for the exit's TUN device.</summary>
     public PacketBatch ToExit { get; }
+
+    /// <summary>What exit sessions may reach; null while this node is no exit. Any thread.</summary>
+    public ExitPolicy? Policy { get => _policy; set => _policy = value; }
 
     public PlaneCounters Counters { get; } = new();
 
@@ -170,9 +174,7 @@ public sealed class DatagramPlane
                 Forward(inbound, payload, offset);
                 break;
             case Hop hop when isPacket:
-                if (hop.Next is null && SourceRewrite.TryTrim(payload, out var packet) && ToClient.TryAdd(offset, packet, default))
-                    break;
-                Counters.Unroutable++;
+                Deliver(hop, payload, offset);
                 break;
             case Hop hop:
                 Inward(hop, payload, offset, now);
@@ -196,7 +198,7 @@ public sealed class DatagramPlane
         {
             if (inbound.FindChannel(frame.Channel) is { IsOpen: true } channel
                 && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, channel.NextHop))
-                Counters.RelayedBytes += frame.Length;
+                CountRelayed(frame.Length);
             else
                 Counters.Unroutable++;
         }
@@ -223,7 +225,7 @@ public sealed class DatagramPlane
         if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, CircuitMtu.Payload, now, out slot.Length))
         {
             slot.Offset -= Message.DataHeaderSize;
-            Counters.RelayedBytes += datagram.Length;
+            CountRelayed(datagram.Length);
         }
         else
             Counters.Dropped++;
@@ -242,9 +244,25 @@ public sealed class DatagramPlane
             Counters.Unroutable++;
     }
 
+    /// <summary>Client: a packet from the exit, for the address that every client has and for no other.</summary>
+    void Deliver(Hop hop, ReadOnlySpan<byte> payload, int offset)
+    {
+        if (hop.Next is null && IpView.TryParse(payload, out var packet)
+            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && ToClient.TryAdd(offset, packet.Bytes.Length, default))
+            Counters.ClientBytes += packet.Bytes.Length;
+        else
+            Counters.Unroutable++;
+    }
+
+    void CountRelayed(int bytes)
+    {
+        Counters.RelayedBytes += bytes;
+        Counters.RelayedPackets++;
+    }
+
     void ToInternet(Inbound inbound, Span<byte> payload, int offset)
     {
-        if (inbound.Lease is not { } lease)
+        if (_policy is not { } policy || inbound.Lease is not { } lease)
         {
             _owner.PostPayload(inbound.Tunnel, payload);
             return;
@@ -255,7 +273,7 @@ public sealed class DatagramPlane
             return;
         }
         var packet = payload[..length];
-        if (_policy.Decide(packet) != ExitVerdict.Accept)
+        if (policy.Decide(packet) != ExitVerdict.Accept)
             Counters.Denied++;
         else if (SourceRewrite.Outbound(packet, lease.V4, lease.V6) && ToExit.TryAdd(offset, length, default))
             Counters.ExitBytes += length;

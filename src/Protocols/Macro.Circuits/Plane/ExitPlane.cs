@@ -7,7 +7,7 @@ namespace Macro.Circuits;
 /// Packets that the internet answers to exit sessions: found by pool address, the destination rewritten back to the
 /// address that all clients share, sealed for the client's session. Belongs to one pump thread.
 /// </summary>
-public sealed class ExitPlane(IExitLeases leases, IPlaneOwner owner, int slots)
+public sealed class ExitPlane(ExitLeases leases, IPlaneOwner owner, int slots)
 {
     public const int Headroom = 16;
     public const int Tailroom = 16 + 15;
@@ -16,7 +16,7 @@ public sealed class ExitPlane(IExitLeases leases, IPlaneOwner owner, int slots)
 
     public PlaneCounters Counters { get; } = new();
 
-    /// <summary>Turns the packets of the batch into datagrams; those that cannot go become empty slots.</summary>
+    /// <summary>Turns the packets of the batch into datagrams; those that cannot go are taken out.</summary>
     public void Handle(PacketBatch batch, Instant now)
     {
         var buffer = batch.Buffer;
@@ -43,5 +43,6 @@ public sealed class ExitPlane(IExitLeases leases, IPlaneOwner owner, int slots)
             Counters.ExitBytes += payload;
         }
         _sealer.Flush(buffer, now);
+        batch.Compact();
     }
 }

@@ -18,7 +18,6 @@ public sealed class Relay
     readonly SwitchTable _switches;
     readonly IRandom _random;
     readonly IHopVerifier _verifier;
-    readonly IExitLeases _leases;
     readonly Outbox _outbox;
     readonly Dictionary<PublicKey, Inbound> _inbounds = [];
     readonly Deadlines<Inbound> _deadlines = new();
@@ -29,13 +28,16 @@ public sealed class Relay
 
     sealed record ListenKey(PrivateKey Key, HandshakeGate Gate);
 
-    public Relay(IndexTable indices, SwitchTable switches, IHopVerifier verifier, IExitLeases leases, Outbox outbox, IRandom random)
+    public Relay(IndexTable indices, SwitchTable switches, IHopVerifier verifier, Outbox outbox, IRandom random)
     {
-        (_indices, _switches, _verifier, _leases, _outbox, _random) = (indices, switches, verifier, leases, outbox, random);
+        (_indices, _switches, _verifier, _outbox, _random) = (indices, switches, verifier, outbox, random);
         _indices.IsTakenElsewhere = _switches.Uses;
     }
 
     public RelayOptions Options { get; set; } = new();
+
+    /// <summary>The exit's addresses; null while this node is no exit.</summary>
+    public ExitLeases? Leases { get; set; }
 
     public RelayCounters Counters { get; } = new();
 
@@ -43,16 +45,22 @@ public sealed class Relay
 
     public Instant NextTimeout => _deadlines.Next;
 
-    /// <summary>The relay keys that clients may address: the current one first, then the one before it until it expires.</summary>
-    public void SetKeys(ReadOnlySpan<PrivateKey> keys)
+    /// <summary>
+    /// The relay keys that clients may address, the one in use first. The relay owns them: a key that is no longer among
+    /// them is wiped, and no handshake under it succeeds any more.
+    /// </summary>
+    public void SetKeys(IReadOnlyList<PrivateKey> keys)
     {
+        ArgumentNullException.ThrowIfNull(keys);
         var old = _keys;
-        _keys = new ListenKey[keys.Length];
-        for (var i = 0; i < keys.Length; i++)
+        _keys = [.. keys.Select(key => Array.Find(old, k => k.Key.PublicKey == key.PublicKey) ?? new ListenKey(key, new HandshakeGate(key, _random)))];
+        foreach (var gone in old.Except(_keys))
         {
-            var key = keys[i];
-            _keys[i] = Array.Find(old, k => k.Key == key) ?? new ListenKey(key, new HandshakeGate(key, _random));
+            gone.Gate.Dispose();
+            gone.Key.Dispose();
         }
+        foreach (var copy in keys.Except(_keys.Select(k => k.Key)))
+            copy.Dispose();
     }
 
     /// <summary>
@@ -79,7 +87,7 @@ public sealed class Relay
         {
             // A first IP packet without a request: a plain WireGuard client that uses this node as its exit.
             if (payload.Length > 0 && payload[0] >> 4 is 4 or 6 && inbound.Lease is null)
-                OpenLease(inbound);
+                OpenLease(inbound, now);
             return;
         }
         var body = payload.Slice(Frame.HeaderSize, frame.Length);
@@ -105,10 +113,10 @@ public sealed class Relay
     }
 
     /// <summary>Ends every session: the node stops serving.</summary>
-    public void CloseAll()
+    public void CloseAll(Instant now)
     {
         foreach (var inbound in _inbounds.Values.ToArray())
-            Remove(inbound);
+            Remove(inbound, now);
     }
 
     void HandleInitiation(ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
@@ -212,7 +220,7 @@ public sealed class Relay
             case ControlVerdict.Malformed:
                 Counters.Malformed++;
                 if (++inbound.Abuse > AbuseLimit)
-                    Remove(inbound);
+                    Remove(inbound, now);
                 else
                     Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.BadRequest }, now);
                 break;
@@ -234,9 +242,9 @@ public sealed class Relay
         },
         Extend extend => new StatusAnswer(ControlType.Extend) { Status = HandleExtend(inbound, extend, now) },
         Bind bind => new StatusAnswer(ControlType.Bind) { Status = HandleBind(inbound, bind) },
-        OpenExit => HandleOpenExit(inbound),
+        OpenExit => HandleOpenExit(inbound, now),
         Probe probe => new ProbeAnswer { Status = ControlStatus.Ok, Token = probe.Token },
-        Close close => HandleClose(inbound, close),
+        Close close => HandleClose(inbound, close, now),
         _ => new StatusAnswer(message.Type) { Status = ControlStatus.Unsupported },
     };
 
@@ -262,11 +270,11 @@ public sealed class Relay
         return !_indices.TryFind(bind.Index, out _, out _) && _switches.TryBind(channel, bind.Index) ? ControlStatus.Ok : ControlStatus.Busy;
     }
 
-    ControlAnswer HandleOpenExit(Inbound inbound)
+    ControlAnswer HandleOpenExit(Inbound inbound, Instant now)
     {
         if (!Options.IsExit)
             return new StatusAnswer(ControlType.OpenExit) { Status = ControlStatus.RefusedPolicy };
-        if (!OpenLease(inbound))
+        if (!OpenLease(inbound, now))
             return new StatusAnswer(ControlType.OpenExit) { Status = ControlStatus.RefusedLoad };
         return new OpenExitAnswer
         {
@@ -279,12 +287,12 @@ public sealed class Relay
         };
     }
 
-    StatusAnswer? HandleClose(Inbound inbound, Close close)
+    StatusAnswer? HandleClose(Inbound inbound, Close close, Instant now)
     {
         // Channel 0 is the session itself. No answer then: there is nobody left to send it.
         if (close.Channel == 0)
         {
-            Remove(inbound);
+            Remove(inbound, now);
             return null;
         }
         if (inbound.FindChannel(close.Channel) is not { } channel)
@@ -294,13 +302,11 @@ public sealed class Relay
         return new StatusAnswer(ControlType.Close) { Status = ControlStatus.Ok };
     }
 
-    bool OpenLease(Inbound inbound)
+    bool OpenLease(Inbound inbound, Instant now)
     {
-        if (!Options.IsExit)
-            return false;
         if (inbound.Lease is not null)
             return true;
-        if (_leases.TryRent(inbound) is not { } lease)
+        if (!Options.IsExit || Leases?.TryRent(inbound, now) is not { } lease)
             return false;
         inbound.SetLease(lease);
         return true;
@@ -327,7 +333,7 @@ public sealed class Relay
         {
             if (happened.Kind == TunnelEventKind.KeysErased)
             {
-                Remove(inbound);
+                Remove(inbound, now);
                 return;
             }
         }
@@ -343,7 +349,7 @@ public sealed class Relay
     /// <summary>False for a session that ended while something of it was still on its way to the owner thread.</summary>
     bool IsServed(Inbound inbound) => _inbounds.GetValueOrDefault(inbound.Tunnel.Remote) == inbound;
 
-    void Remove(Inbound inbound)
+    void Remove(Inbound inbound, Instant now)
     {
         foreach (var channel in inbound.Channels)
         {
@@ -353,7 +359,7 @@ public sealed class Relay
         if (inbound.Lease is { } lease)
         {
             inbound.SetLease(null);
-            _leases.Return(lease);
+            Leases?.Return(lease, now);
         }
         _deadlines.Remove(inbound);
         _inbounds.Remove(inbound.Tunnel.Remote);

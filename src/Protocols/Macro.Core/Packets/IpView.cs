@@ -28,6 +28,7 @@ public readonly ref struct IpView
         Source = packet.Source;
         Destination = packet.Destination;
         IsSourceRouted = packet.HasRoutingHeader;
+        HasExtensionsInFragment = packet.HasExtensionsInFragment;
     }
 
     /// <summary>False when the bytes are not one whole IPv4 or IPv6 packet.</summary>
@@ -71,6 +72,9 @@ public readonly ref struct IpView
     public bool IsLaterFragment => FragmentOffset != 0;
 
     public bool IsSourceRouted { get; }
+
+    /// <summary>See <see cref="Ipv6View.HasExtensionsInFragment"/>.</summary>
+    public bool HasExtensionsInFragment { get; }
 
     static bool HasSourceRoute(ReadOnlySpan<byte> options)
     {

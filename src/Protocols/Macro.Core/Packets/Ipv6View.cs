@@ -16,7 +16,7 @@ public readonly ref struct Ipv6View
     readonly ReadOnlySpan<byte> _bytes;
     readonly ushort _fragment;
 
-    Ipv6View(ReadOnlySpan<byte> bytes, int payloadOffset, IpProtocol protocol, bool isFragment, ushort fragment, bool hasRouting)
+    Ipv6View(ReadOnlySpan<byte> bytes, int payloadOffset, IpProtocol protocol, bool isFragment, ushort fragment, bool hasRouting, bool hasExtensionsInFragment)
     {
         _bytes = bytes;
         PayloadOffset = payloadOffset;
@@ -24,6 +24,7 @@ public readonly ref struct Ipv6View
         IsFragment = isFragment;
         _fragment = fragment;
         HasRoutingHeader = hasRouting;
+        HasExtensionsInFragment = hasExtensionsInFragment;
     }
 
     /// <summary>
@@ -44,13 +45,14 @@ public readonly ref struct Ipv6View
         var at = FixedHeader;
         var isFragment = false;
         var hasRouting = false;
+        var hasExtensionsInFragment = false;
         ushort fragment = 0;
         for (var extensions = 0; ; extensions++)
         {
             // Behind the header of a later fragment lies the middle of something: nothing there to walk.
             if (!IsExtension(next) || fragment >> 3 != 0)
             {
-                view = new Ipv6View(packet, at, next, isFragment, fragment, hasRouting);
+                view = new Ipv6View(packet, at, next, isFragment, fragment, hasRouting, hasExtensionsInFragment);
                 return true;
             }
             if (extensions == MostExtensions || packet.Length - at < 8)
@@ -65,6 +67,7 @@ public readonly ref struct Ipv6View
             };
             if (length < 8 || packet.Length - at < length)
                 return false;
+            hasExtensionsInFragment |= isFragment;
             if (next == IpProtocol.Fragment)
             {
                 isFragment = true;
@@ -89,6 +92,9 @@ public readonly ref struct Ipv6View
     public bool IsFragment { get; }
 
     public bool HasRoutingHeader { get; }
+
+    /// <summary>Extension headers stand behind the fragment header, so that the transport header begins later than the fragmented part.</summary>
+    public bool HasExtensionsInFragment { get; }
 
     public byte TrafficClass => (byte)(BinaryPrimitives.ReadUInt16BigEndian(_bytes) >> 4);
     public uint FlowLabel => BinaryPrimitives.ReadUInt32BigEndian(_bytes) & 0xfffff;

@@ -24,6 +24,9 @@ public readonly ref struct UdpView
         return true;
     }
 
+    /// <summary>For a first fragment, whose datagram is longer than what is there: at least 8 bytes.</summary>
+    public static ushort DestinationPortOf(ReadOnlySpan<byte> header) => BinaryPrimitives.ReadUInt16BigEndian(header[2..HeaderLength]);
+
     public ReadOnlySpan<byte> Bytes => _bytes;
     public ushort SourcePort => BinaryPrimitives.ReadUInt16BigEndian(_bytes);
     public ushort DestinationPort => BinaryPrimitives.ReadUInt16BigEndian(_bytes[2..]);

@@ -1,0 +1,33 @@
+using Macro.Core;
+
+namespace Macro.Circuits;
+
+/// <summary>What an exit session has outside: its own addresses in the exit's pool.</summary>
+public sealed record ExitLease(Inbound Inbound, IpAddress V4, IpAddress V6);
+
+/// <summary>
+/// The leases of an exit: one pair of pool addresses per session. Renting and returning belong to the owner's thread;
+/// <see cref="TryFind"/> may be called by any thread.
+/// </summary>
+public sealed class ExitLeases(AddressPool<ExitLease> pool)
+{
+    /// <summary>With the default prefixes.</summary>
+    public ExitLeases() : this(new AddressPool<ExitLease>())
+    {
+    }
+
+    public int Count => pool.Count;
+
+    /// <summary>Null when none is left.</summary>
+    public ExitLease? TryRent(Inbound inbound, Instant now) =>
+        pool.TryTake(pair => new ExitLease(inbound, pair.V4, pair.V6), now, out var lease) ? lease : null;
+
+    public void Return(ExitLease lease, Instant now) => pool.Return(new AddressPair(lease.V4, lease.V6), now);
+
+    /// <summary>The lease that owns a pool address.</summary>
+    public bool TryFind(IpAddress address, out ExitLease? lease)
+    {
+        lease = pool.Find(address);
+        return lease is not null;
+    }
+}
