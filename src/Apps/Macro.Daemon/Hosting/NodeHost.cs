@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Macro.Api;
+using Macro.Core;
 using Macro.Daemon.Http;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
@@ -43,11 +44,20 @@ public sealed class NodeHost : IAsyncDisposable
         });
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(OpenFolder(settings.Node.DataDirectory));
+        builder.Services.AddSingleton(new WallClock(TimeProvider.System));
+        builder.Services.AddSingleton<IRandom, SystemRandom>();
         builder.Services.AddSingleton<DesiredStateFile>();
+        builder.Services.AddSingleton<KeyRing>();
+        builder.Services.AddSingleton<NetworkDirectory>();
+        builder.Services.AddSingleton<OwnDescriptor>();
+        builder.Services.AddHostedService<KeyRotation>();
         builder.Services.AddSingleton(control);
 
         _app = builder.Build();
         ApiServer.Map(_app);
+        // What cannot be opened must show now, and not at the first request.
+        _ = _app.Services.GetRequiredService<KeyRing>();
+        _ = _app.Services.GetRequiredService<NetworkDirectory>();
         _control = _app.Services.GetRequiredService<INodeControl>();
         // Watchers hold their connections open; without this the server would wait for them.
         _app.Lifetime.ApplicationStopping.Register(_control.Status.Close);

@@ -1,0 +1,55 @@
+using System.Buffers.Binary;
+using System.Text;
+using Macro.Api;
+using Macro.Core;
+using Macro.Crypto;
+using Macro.Daemon.Settings;
+using Macro.Daemon.Storage;
+using Macro.Peers;
+
+namespace Macro.Daemon.Hosting;
+
+/// <summary>What this node says about itself as a relay, made from settings, keys and desired state, and signed anew for every use.</summary>
+public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDirectory directory, DesiredStateFile desired, WallClock clock)
+{
+    /// <summary>Null when this node is no relay.</summary>
+    /// <exception cref="NodeException">It is one, but no endpoint is known to announce.</exception>
+    public SignedDescriptor? TrySign()
+    {
+        if (!desired.Current.Relay)
+            return null;
+        if (settings.Relay.Endpoints.Count == 0)
+            throw new NodeException(
+                ProblemCodes.WrongState, "This relay has no endpoint to announce.", "Set relay.endpoints in the settings, as in [\"192.0.2.1:51900\"].");
+        var now = Instant.FromUnixSeconds(clock.Now.UnixSeconds);
+        var epoch = Epoch.At(now);
+        var (current, next, _) = keys.PublicRelayKeys;
+        return SignedDescriptor.Sign(keys.Identity, new Descriptor
+        {
+            Epoch = epoch,
+            NotBefore = now,
+            Validity = directory.Rules.MaxValidity,
+            Static = directory.Rules.Static,
+            RelayKey = current,
+            NextRelayKey = next,
+            Capabilities = Capabilities.Relay | (desired.Current.Exit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None),
+            Policy = !desired.Current.Exit ? PolicyClass.None : settings.Exit.Policy.Count == 0 ? PolicyClass.Open : PolicyClass.Custom,
+            Region = settings.Relay.Region,
+            Asn = settings.Relay.Asn,
+            Mtu = settings.Relay.Mtu,
+            BandwidthClass = settings.Relay.BandwidthLimit == 0 ? (byte)255 : (byte)Math.Min(15, Math.ILogB(settings.Relay.BandwidthLimit)),
+            Family = FamilyHash(settings.Relay.Family),
+            ProofOfWork = ProofOfWork.Solve(keys.Identity.Id, epoch, directory.Rules.WorkBits),
+            Endpoints = settings.Relay.Endpoints,
+        }, now);
+    }
+
+    static ulong FamilyHash(string? family)
+    {
+        if (family is null)
+            return 0;
+        Span<byte> hash = stackalloc byte[Blake2s.HashSize];
+        Blake2s.Hash(hash, "macro family 1"u8, Encoding.UTF8.GetBytes(family));
+        return BinaryPrimitives.ReadUInt64LittleEndian(hash);
+    }
+}
