@@ -20,6 +20,8 @@ sealed class ApiServer
             Directory.CreateDirectory(Path.GetDirectoryName(socketPath)!, OwnerOnly);
             if (!File.Exists(socketPath))
                 return;
+            if (new FileInfo(socketPath).Length > 0)
+                throw new NodeException(ProblemCodes.WrongState, $"{socketPath} is a file and no socket.", "Name another path with --api.");
             if (SomebodyListens(socketPath))
                 throw new NodeException(
                     ProblemCodes.WrongState, $"A node runs already at {socketPath}.", "Use that one, or give this one a socket of its own with --api.");

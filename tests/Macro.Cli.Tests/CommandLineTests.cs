@@ -1,0 +1,105 @@
+namespace Macro.Cli.Tests;
+
+/// <summary>What needs no node.</summary>
+public sealed class CommandLineTests : IDisposable
+{
+    readonly Cli _cli = new();
+
+    public void Dispose() => _cli.Dispose();
+
+    [Theory]
+    [InlineData("bogus")]
+    [InlineData("up", "--mode", "fast")]
+    [InlineData("up", "--exit", "Switzerland")]
+    [InlineData("up", "--wait", "--timeout", "soon")]
+    [InlineData("relay")]
+    [InlineData("relay", "maybe")]
+    [InlineData("network", "import")]
+    [InlineData("keys", "backup")]
+    public void A_wrong_command_line_is_exit_code_2_and_says_where_help_is(params string[] arguments)
+    {
+        var result = _cli.Run(arguments);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Empty(result.Output);
+        Assert.Contains("--help'", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_a_node_it_fails_and_says_what_to_do()
+    {
+        var result = _cli.Run("status");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(
+            $"macrovpn: No node answers at {_cli.Socket}.\nStart it with 'macrovpn up' or 'macrovpnd', or name its socket with --api SOCKET.\n",
+            result.Error);
+    }
+
+    [Fact]
+    public void Without_a_node_json_is_a_problem_record()
+    {
+        var result = _cli.Run("circuit", "--json");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(1, result.Json.GetProperty("version").GetInt32());
+        Assert.Equal("not-running", result.Json.GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public void Help_is_no_failure()
+    {
+        var result = _cli.RunBare("--help");
+        Assert.Equal(0, result.ExitCode);
+        foreach (var command in new[] { "up", "down", "status", "circuit", "relay", "exit", "network", "keys", "version", "completion" })
+            Assert.Contains($"  {command} ", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Version_works_without_a_node()
+    {
+        var result = _cli.Run("version");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Matches(@"^macrovpn   \d+\.\d+\.\d+\nmacrovpnd  not running\n$", result.Output);
+    }
+
+    [Fact]
+    public void An_exit_is_not_switched_on_without_consent()
+    {
+        var result = _cli.Run("exit", "on");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("sends the traffic of strangers", result.Error, StringComparison.Ordinal);
+        Assert.Contains("--yes", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("bash", "bash", "-n")]
+    [InlineData("zsh", "zsh", "-n")]
+    [InlineData("fish", "fish", "--no-execute")]
+    public void Completion_scripts_are_sound(string shell, string program, string check)
+    {
+        var script = _cli.RunBare("completion", shell);
+        Assert.Equal(0, script.ExitCode);
+        Assert.Contains("suggest:", script.Output, StringComparison.Ordinal);
+        var interpreter = new[] { "/bin/", "/usr/bin/" }.Select(d => d + program).FirstOrDefault(File.Exists);
+        if (interpreter is null)
+            Assert.Skip($"{program} is not installed");
+        File.WriteAllText(_cli.PathOf("script"), script.Output);
+        var result = _cli.Execute(interpreter, [check, _cli.PathOf("script")]);
+        Assert.True(result.ExitCode == 0, result.Error);
+    }
+
+    [Fact]
+    public void In_bash_a_tab_completes()
+    {
+        File.WriteAllText(_cli.PathOf("script"), $$"""
+            {{_cli.RunBare("completion", "bash").Output}}
+            PATH="{{AppContext.BaseDirectory}}:$PATH"
+            COMP_WORDS=(macrovpn rel); COMP_CWORD=1; COMP_LINE="macrovpn rel"; COMP_POINT=12
+            _macrovpn
+            echo "${COMPREPLY[@]}"
+            COMP_WORDS=(macrovpn up --mode ""); COMP_CWORD=3; COMP_LINE="macrovpn up --mode "; COMP_POINT=19
+            _macrovpn
+            echo "${COMPREPLY[@]}"
+            """);
+        var result = _cli.Execute("/bin/bash", [_cli.PathOf("script")]);
+        Assert.Equal("relay\nbalanced private speed\n", result.Output);
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+
+namespace Macro.Cli.Tests;
+
+/// <summary>The program against a real node that has no relays.</summary>
+public sealed class NodeTests : IDisposable
+{
+    readonly Cli _cli = new();
+
+    public NodeTests() => _cli.StartNode();
+
+    public void Dispose() => _cli.Dispose();
+
+    [Fact]
+    public void Status_is_the_same_in_words_and_in_json()
+    {
+        var words = _cli.Run("status");
+        var json = _cli.Run("status", "--json");
+        Assert.Equal((0, 0), (words.ExitCode, json.ExitCode));
+        Assert.StartsWith("connection    off\n", words.Output, StringComparison.Ordinal);
+        Assert.Equal("off", json.Json.GetProperty("state").GetString());
+        Assert.Equal(1, json.Json.GetProperty("version").GetInt32());
+        Assert.False(json.Json.GetProperty("relay").GetProperty("enabled").GetBoolean());
+        Assert.EndsWith("}\n", json.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_command_answers_json_with_a_version()
+    {
+        File.WriteAllText(_cli.PathOf("passphrase"), "correct horse\n");
+        string[][] commands =
+        [
+            ["status"], ["circuit"], ["version"], ["down"], ["keys", "show"], ["keys", "rotate"], ["network", "show"],
+            ["network", "export"], ["keys", "backup", _cli.PathOf("backup"), "--passphrase-file", _cli.PathOf("passphrase")],
+            ["keys", "restore", _cli.PathOf("backup"), "--yes", "--passphrase-file", _cli.PathOf("passphrase")],
+        ];
+        foreach (var command in commands)
+        {
+            var result = _cli.Run([.. command, "--json"]);
+            Assert.True(result.ExitCode == 0, $"{string.Join(' ', command)}: {result.Output}{result.Error}");
+            Assert.Equal(1, result.Json.GetProperty("version").GetInt32());
+        }
+    }
+
+    [Fact]
+    public void A_backup_never_writes_over_a_file()
+    {
+        File.WriteAllText(_cli.PathOf("passphrase"), "correct horse\n");
+        File.WriteAllText(_cli.PathOf("backup"), "precious");
+        Assert.Equal(1, _cli.Run("keys", "backup", _cli.PathOf("backup"), "--passphrase-file", _cli.PathOf("passphrase")).ExitCode);
+        Assert.Equal("precious", File.ReadAllText(_cli.PathOf("backup")));
+    }
+
+    [Fact]
+    public void A_directory_file_that_is_none_is_refused_with_a_remedy()
+    {
+        File.WriteAllText(_cli.PathOf("directory"), "hello");
+        var result = _cli.Run("network", "import", _cli.PathOf("directory"));
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal("macrovpn: This is not a directory file.\nTake a file that 'macrovpn network export' wrote.\n", result.Error);
+        Assert.Equal(1, _cli.Run("network", "import", _cli.PathOf("nowhere")).ExitCode);
+    }
+
+    [Fact]
+    public void Up_without_relays_fails_and_says_what_to_do()
+    {
+        var result = _cli.Run("up", "--wait", "--json");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(JsonValueKind.String, (result.Json.TryGetProperty("problem", out var problem) ? problem : result.Json).GetProperty("remedy").ValueKind);
+    }
+
+    [Fact]
+    public void The_node_ends_cleanly_and_takes_its_socket_away()
+    {
+        Assert.Equal(0, _cli.StopNode());
+        Assert.False(File.Exists(_cli.Socket));
+    }
+}

@@ -1,0 +1,57 @@
+using Macro.Api;
+using Macro.Daemon.Hosting;
+
+namespace Macro.Daemon.Tests;
+
+/// <summary>A node whose connection comes up at once, through all phases; region "XX" has no exit.</summary>
+sealed class FakeNodeControl : INodeControl
+{
+    public StatusFeed Status { get; } = new(new Status { State = ConnectionState.Off, Relay = new RelayStatus(), Exit = new ExitStatus() });
+
+    public DesiredState? Started { get; private set; }
+
+    public Task StartAsync(DesiredState wanted, CancellationToken cancel)
+    {
+        Started = wanted;
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancel) => Task.CompletedTask;
+
+    public Task<Status> UpAsync(Mode mode, string? exitRegion, CancellationToken cancel)
+    {
+        if (exitRegion == "XX")
+            throw new NodeException(ProblemCodes.NoExitInRegion, "No exit is known in XX.", "Use another region, or any.");
+        if (exitRegion == "YY")
+            throw new InvalidOperationException("a fault that names 203.0.113.9");
+        var begun = Status.Change(s => s with { State = ConnectionState.Connecting, Mode = mode, Phase = ConnectPhase.SelectingPath });
+        for (var phase = ConnectPhase.ReachingEntry; phase < ConnectPhase.Ready; phase++)
+        {
+            var now = phase;
+            Status.Change(s => s with { Phase = now });
+        }
+        Status.Change(s => s with
+        {
+            State = ConnectionState.Active,
+            Phase = ConnectPhase.Ready,
+            Hops = (int)mode + 1,
+            ExitRegion = exitRegion ?? "ZZ",
+            ExitIpv4 = true,
+        });
+        return Task.FromResult(begun);
+    }
+
+    public Task<Status> DownAsync(CancellationToken cancel) =>
+        Task.FromResult(Status.Change(s => s with { State = ConnectionState.Off, Phase = ConnectPhase.None, Hops = 0 }));
+
+    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Task.FromResult(new CircuitAnswer
+    {
+        Hops = [new Hop { Role = HopRole.Exit, NodeId = "y", Region = "CH", RttMs = 12.5, Health = HopHealth.Good }],
+    });
+
+    public Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel) =>
+        Task.FromResult(Status.Change(s => s with { Relay = s.Relay with { Enabled = enabled, Running = enabled } }));
+
+    public Task<Status> SetExitAsync(bool enabled, CancellationToken cancel) =>
+        Task.FromResult(Status.Change(s => s with { Exit = s.Exit with { Enabled = enabled, Running = enabled } }));
+}
