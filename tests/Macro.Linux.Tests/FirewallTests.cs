@@ -95,6 +95,34 @@ public sealed class FirewallTests
     }
 
     [Fact]
+    public void An_exits_packets_go_outside_on_a_machine_that_is_inside_a_tunnel()
+    {
+        Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip link set outer up && ip link set outer2 up && ip neigh add 10.79.0.2 lladdr 02:00:00:00:00:01 dev outer && ip route add default via 10.79.0.2");
+        Shell("nft 'add table netdev count; add chain netdev count in { type filter hook ingress device outer2 priority 0; }; add rule netdev count in ip saddr 10.79.0.1 ip daddr 192.0.2.1 counter'");
+        using var inside = Open("tun9");
+        using var exit = TunDevice.Create("exit3");
+        new NetworkConfig("exit3").AddAddress(IpAddress.Parse("100.65.0.1"), 16);
+        new NetworkConfig("exit3").Up();
+        try
+        {
+            using var routes = ClientRoutes.Install("tun9", new ClientRouteOptions { Mark = 7 });
+            using var guard = KillSwitch.Install("tun9", 7, "exit3");
+            using var gateway = ExitGateway.Install("exit3", [Prefix.Parse("100.65.0.0/16")], mark: 7);
+            // UDP from 100.65.0.9 to 192.0.2.1, port 9, one byte; and the same from outside the pool.
+            var batch = new PacketBatch(4096, 4);
+            batch.TryCopy(Convert.FromHexString("4500001d000000004011548564410009c00002010009000900090000ff"), default);
+            batch.TryCopy(Convert.FromHexString("4500001d000000004011548464420009c00002010009000900090000ff"), default);
+            exit.Write(batch);
+
+            Assert.True(SpinWait.SpinUntil(() => Shell("nft list table netdev count").Contains("counter packets 1 ", StringComparison.Ordinal), TimeSpan.FromSeconds(5)));
+        }
+        finally
+        {
+            Shell("nft delete table netdev count; ip link del outer");
+        }
+    }
+
+    [Fact]
     public void A_failing_ip_line_is_named_with_the_reason()
     {
         var failure = Assert.Throws<LinuxException>(() => IpCommand.Batch(false, "link set dev lo up", "route add 192.0.2.0/24 dev nosuch0"));

@@ -55,6 +55,26 @@ public sealed class TunDeviceTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Reading_and_writing_allocate_nothing(bool offload)
+    {
+        using var tun = Open(offload);
+        tun.Write(Packet());
+        var packet = Packet();
+        for (var round = 0; round < 3; round++)
+        {
+            Shell("ping -c 3 -i 0.002 -W 1 10.77.0.2 || true");
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            tun.Read(_batch, Headroom, Tailroom);
+            tun.Write(_batch);
+            tun.Write(packet);
+            if (round > 0)
+                Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+    }
+
     [Fact]
     public async Task A_blocked_read_returns_false_when_the_device_is_disposed()
     {

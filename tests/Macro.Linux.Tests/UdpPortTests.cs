@@ -163,6 +163,27 @@ public sealed class UdpPortTests
     }
 
     [Fact]
+    public void Sending_and_receiving_allocate_nothing()
+    {
+        using var from = UdpPort.Bind(0);
+        using var to = UdpPort.Bind(0);
+        var batch = Batch(64, 1200, new Endpoint(IpAddress.V4Loopback, to.Port));
+        Exchange();
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Exchange();
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Exchange()
+        {
+            from.Send(batch);
+            for (var seen = 0; seen < 64; seen += _received.Count)
+                to.Receive(_received);
+        }
+    }
+
+    [Fact]
     public void A_port_in_use_is_refused_with_the_reason()
     {
         using var first = UdpPort.Bind(0);

@@ -16,17 +16,27 @@ public sealed class ExitGateway : IDisposable
 
     /// <param name="interfaceName">The TUN interface of the exit; it must exist.</param>
     /// <param name="pools">Inner addresses that may leave, of both families.</param>
+    /// <param name="mark">
+    /// Firewall mark for what leaves, so that on a machine whose own traffic goes into a tunnel (<see cref="ClientRoutes"/>,
+    /// with the same mark) the exit's does not; 0 for none.
+    /// </param>
     /// <exception cref="LinuxException">nft or the kernel refused; nothing is left in place.</exception>
-    public static ExitGateway Install(string interfaceName, IReadOnlyList<Prefix> pools)
+    public static ExitGateway Install(string interfaceName, IReadOnlyList<Prefix> pools, uint mark = 0)
     {
         ArgumentNullException.ThrowIfNull(pools);
         var table = new OwnTable(interfaceName, "", "install the exit's NAT");
         var allowed = string.Concat(pools.Select(pool => $"        iifname \"{interfaceName}\" {Family(pool)} saddr {pool} accept\n"));
         var masqueraded = string.Concat(pools.Select(pool => $"        oifname != \"{interfaceName}\" {Family(pool)} saddr {pool} masquerade\n"));
+        // The mark of the connection too: the table of ClientRoutes gives packets that, before or after this rule.
+        var marked = mark == 0 ? "" : $"        iifname \"{interfaceName}\" meta mark set {mark} ct mark set {mark}\n";
         try
         {
             AcceptRouterAdvertisements();
             table.Install($$"""
+                    chain prerouting {
+                        type filter hook prerouting priority mangle; policy accept;
+                {{marked}}
+                    }
                     chain forward {
                         type filter hook forward priority filter; policy accept;
                         iifname "{{interfaceName}}" oifname "{{interfaceName}}" drop
