@@ -2,23 +2,25 @@
 # Sourced, never run. The caller has set `root` to the repository's folder.
 
 export PATH=$PATH:/usr/sbin:/sbin
+# The SDK asks for ICU otherwise, which a bare Debian does not have; nothing here needs cultures.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 export MSBUILDDISABLENODEREUSE=1
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# The Debian package that brings a command.
+# The Debian packages that bring a command.
 declare -A package_of=(
   [nft]=nftables [wg]=wireguard-tools [wg-quick]=wireguard-tools [iperf3]=iperf3 [ping]=iputils-ping
-  [tcpdump]=tcpdump [ip]=iproute2 [jq]=jq [curl]=curl [python3]=python3 [wireguard-go]=wireguard-go
+  [tcpdump]=tcpdump [ip]=iproute2 [jq]=jq [curl]='curl ca-certificates' [python3]=python3 [wireguard-go]=wireguard-go
 )
 
 # need_commands COMMAND...: installs the packages of those that are missing, and fails with the remedy when it may not.
 need_commands() {
   local command packages=()
   for command in "$@"; do
-    command -v "$command" >/dev/null || packages+=("${package_of[$command]}")
+    command -v "$command" >/dev/null || packages+=(${package_of[$command]})
   done
   [ ${#packages[@]} -gt 0 ] || return 0
   mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)

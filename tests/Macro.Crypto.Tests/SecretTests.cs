@@ -67,7 +67,7 @@ public class SecretTests
 
         Assert.True(PublicKey.TryParseBase64(text, out var parsed));
         Assert.Equal(key.PublicKey, parsed);
-        foreach (var bad in (string[])["", "=", text[..43], text + "=", text[..43] + "A", " " + text, new string('!', 44), Convert.ToBase64String(new byte[31]), Convert.ToBase64String(new byte[33])])
+        foreach (var bad in (string[])["", "=", text[..43], text + "=", text[..43] + "A", " " + text, new string('!', 44), text[..42] + (char)(text[42] + 1) + "=", Convert.ToBase64String(new byte[31]), Convert.ToBase64String(new byte[33])])
         {
             Assert.False(PublicKey.TryParseBase64(bad, out _), bad);
             Assert.False(PrivateKey.TryParseBase64(bad, out _), bad);

@@ -19,7 +19,7 @@ if (options.ShowHelp || options.ShowVersion)
 try
 {
     var settings = SettingsReader.ReadFile(options.SettingsFile).With(options);
-    await using var host = new NodeHost(settings, _ => new StubNodeControl());
+    await using var host = new NodeHost(settings, services => ActivatorUtilities.CreateInstance<EngineControl>(services));
     await host.RunAsync();
     return 0;
 }

@@ -4,10 +4,10 @@ using Macro.Linux;
 namespace Macro.Pump;
 
 /// <summary>Turns datagrams that came in into packets for the TUN and datagrams to go out. Both lists are over the memory of the first.</summary>
-public delegate void DatagramPlane(PacketBatch received, PacketBatch toTun, PacketBatch toUdp, Instant now);
+public delegate void DatagramHandler(PacketBatch received, PacketBatch toTun, PacketBatch toUdp, Instant now);
 
 /// <summary>Turns packets from the TUN into datagrams to go out, over the same memory.</summary>
-public delegate void PacketPlane(PacketBatch fromTun, PacketBatch toUdp, Instant now);
+public delegate void PacketHandler(PacketBatch fromTun, PacketBatch toUdp, Instant now);
 
 /// <summary>
 /// A thread that moves packets: it waits for a batch at one device, has a plane work on it, and writes the results, all
@@ -16,30 +16,31 @@ public delegate void PacketPlane(PacketBatch fromTun, PacketBatch toUdp, Instant
 public sealed class PumpThread
 {
     // Eight datagrams of 64 KiB as the kernel joins them, of 64 parts each: what fits a second-level cache.
-    const int ReceiveBytes = 8 * 64 * 1024;
+    public const int ReceiveBytes = 8 * 64 * 1024;
     const int ReceiveSlots = 8 * 64;
 
     // Two packets of 64 KiB as the kernel passes them, cut to 1420 bytes with room around, and some small ones.
-    const int ReadBytes = 160 * 1024;
+    public const int ReadBytes = 160 * 1024;
     const int ReadSlots = 128;
 
     readonly Thread _thread;
 
-    PumpThread(string name, Action run)
+    /// <param name="run">One loop that ends when its device is disposed or gone.</param>
+    public PumpThread(string name, Action run)
     {
         _thread = new Thread(() => run(), 512 * 1024) { IsBackground = true, Name = name };
         _thread.Start();
     }
 
-    /// <summary>Most datagrams that a <see cref="DatagramPlane"/> gets at once.</summary>
+    /// <summary>Most datagrams that a <see cref="DatagramHandler"/> gets at once.</summary>
     public static int MostDatagrams => ReceiveSlots;
 
-    /// <summary>Most packets that a <see cref="PacketPlane"/> gets at once.</summary>
+    /// <summary>Most packets that a <see cref="PacketHandler"/> gets at once.</summary>
     public static int MostPackets => ReadSlots;
 
     /// <param name="udp">Read until it is disposed; not owned.</param>
     /// <param name="tun">Where packets go; null where there is no TUN.</param>
-    public static PumpThread FromUdp(IUdp udp, ITun? tun, DatagramPlane plane, BootClock clock)
+    public static PumpThread FromUdp(IUdp udp, ITun? tun, DatagramHandler plane, BootClock clock)
     {
         ArgumentNullException.ThrowIfNull(udp);
         return new PumpThread($"udp {udp.Port}", () =>
@@ -64,7 +65,7 @@ public sealed class PumpThread
     /// <param name="udp">The port to send from, asked for each batch, as it may be bound anew; null drops the batch.</param>
     /// <param name="headroom">Bytes that the plane wants free before each packet, and <paramref name="tailroom"/> behind it.</param>
     /// <param name="ended">Called on this thread when the device is gone.</param>
-    public static PumpThread FromTun(ITun tun, Func<IUdp?> udp, PacketPlane plane, BootClock clock, int headroom, int tailroom, Action? ended = null)
+    public static PumpThread FromTun(ITun tun, Func<IUdp?> udp, PacketHandler plane, BootClock clock, int headroom, int tailroom, Action? ended = null)
     {
         ArgumentNullException.ThrowIfNull(tun);
         return new PumpThread($"{tun.Name} read", () =>

@@ -29,11 +29,11 @@ sealed record Settings
     /// <summary>MACRO_WG_DETACH=1, set by a parent that waits for a line on our output and then leaves.</summary>
     internal bool Detach { get; init; }
 
-    /// <summary>Null where the command line is not one.</summary>
+    /// <summary>Null where the command line is not one, or the name (1 to 15 characters) cannot be an interface's.</summary>
     internal static Settings? Read(string[] arguments)
     {
         var foreground = arguments is ["-f" or "--foreground", ..];
-        if (arguments.Length != (foreground ? 2 : 1) || arguments[^1].StartsWith('-'))
+        if (arguments.Length != (foreground ? 2 : 1) || arguments[^1].StartsWith('-') || arguments[^1].Contains('/') || arguments[^1].Length is 0 or > 15)
             return null;
         return new Settings
         {

@@ -162,17 +162,20 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
         return error;
     }
 
-    /// <summary>Binds the wanted port in place of the present one. While the interface is down there is none.</summary>
+    /// <summary>
+    /// Binds the wanted port in place of the present one, which stays where that fails. While the interface is down there is none.
+    /// </summary>
     int BindPort()
     {
         if (!_up)
             return 0;
-        if (_port is { } present && present.Port == _device.ListenPort)
+        var present = _port;
+        if (present is not null && present.Port == _device.ListenPort)
             return 0;
-        ClosePort();
         try
         {
             var port = UdpPort.Bind(_device.ListenPort, new UdpOptions { Mark = _device.FirewallMark });
+            ClosePort();
             _device.ListenPort = port.Port;
             var opener = new Opener(_device, this, PumpThread.MostDatagrams);
             _udpPump = PumpThread.FromUdp(port, _tun, (received, toTun, _, now) => opener.HandleDatagrams(received, toTun, now), _clock);
@@ -183,6 +186,7 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
         catch (LinuxException failure)
         {
             _log.Error(failure.Message);
+            _device.ListenPort = present?.Port ?? _device.ListenPort;
             return -failure.Errno;
         }
     }

@@ -54,7 +54,7 @@ public sealed class PrivateKey : SecretBytes
     public static bool TryParseBase64(ReadOnlySpan<char> text, [NotNullWhen(true)] out PrivateKey? key)
     {
         Span<byte> bytes = stackalloc byte[Size + 1];
-        var ok = text.Length == 44 && Convert.TryFromBase64Chars(text, bytes, out var length) && length == Size;
+        var ok = PublicKey.IsCanonicalBase64(text) && Convert.TryFromBase64Chars(text, bytes, out var length) && length == Size;
         key = ok ? FromBytes(bytes[..Size]) : null;
         CryptographicOperations.ZeroMemory(bytes);
         return ok;

@@ -43,7 +43,7 @@ public readonly record struct PublicKey
     public static bool TryParseBase64(ReadOnlySpan<char> text, out PublicKey key)
     {
         Span<byte> bytes = stackalloc byte[Size + 1];
-        var ok = text.Length == 44 && Convert.TryFromBase64Chars(text, bytes, out var length) && length == Size;
+        var ok = IsCanonicalBase64(text) && Convert.TryFromBase64Chars(text, bytes, out var length) && length == Size;
         key = ok ? new PublicKey(bytes[..Size]) : default;
         return ok;
     }
@@ -55,6 +55,10 @@ public readonly record struct PublicKey
         key = ok ? new PublicKey(bytes) : default;
         return ok;
     }
+
+    /// <summary>44 characters of which the last carries no stray bits, as wg(8) demands: one key, one text.</summary>
+    internal static bool IsCanonicalBase64(ReadOnlySpan<char> text) =>
+        text.Length == 44 && text[43] == '=' && "AEIMQUYcgkosw048".Contains(text[42]);
 
     public override string ToString() => ToBase64();
 }

@@ -30,7 +30,7 @@ public sealed class Node
     public Instant NextTimeout => Instant.Min(Relay.NextTimeout, Controller.NextTimeout);
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
-    public void HandleHandshake(Span<byte> datagram, Endpoint source, Hop? via, Instant now)
+    public void HandleHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via, Instant now)
     {
         if (Message.TryReadType(datagram, out var type) && type != MessageType.Initiation
             && Message.TryReadReceiver(datagram, out var index)

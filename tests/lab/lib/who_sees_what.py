@@ -26,8 +26,8 @@ NEIGHBOUR_DISCOVERY = range(133, 138)
 MULTICAST_LISTENER = (130, 131, 132, 143)
 FIXED_SIZES = {1: 148, 2: 92, 3: 64}
 SMALLEST_DATA = 32
-# Padding ends at the session's MTU: 40 bytes less for each hop, from 1440 (outside IPv4) or 1420 (IPv6) downwards.
-INNER_MTUS = (1440, 1420, 1400, 1380, 1360, 1340)
+# Padding ends at the payload limit of the session: 1420 bytes for the first hop, 40 less for each further one.
+INNER_MTUS = (1420, 1380, 1340)
 
 Packet = collections.namedtuple("Packet", "kind source destination protocol ports payload size fragment")
 

@@ -60,9 +60,6 @@ public enum ConnectPhase
     /// <summary>Device, addresses, routes, resolver, kill switch.</summary>
     ConfiguringDevice,
 
-    /// <summary>Sending a probe to the exit and back.</summary>
-    Verifying,
-
     /// <summary>Traffic flows.</summary>
     Ready,
 }

@@ -31,7 +31,6 @@ static class Words
         ConnectPhase.ExtendingToExit => "extending to the exit",
         ConnectPhase.OpeningExit => "opening the exit",
         ConnectPhase.ConfiguringDevice => "configuring device and routes",
-        ConnectPhase.Verifying => "checking the circuit end to end",
         ConnectPhase.Ready => "ready",
     };
 

@@ -116,10 +116,10 @@ public sealed record ExitSection
     /// <summary>Private prefixes that this exit may reach all the same: for labs and company networks. Default none.</summary>
     public IReadOnlyList<Prefix> AllowPrivate { get; init; } = [];
 
-    /// <summary>One address of it stands for one session inside the exit; /8../28. Default 100.80.0.0/16.</summary>
+    /// <summary>One address of it stands for one session inside the exit; /8../29. Default 100.80.0.0/16.</summary>
     public Prefix PoolV4 { get; init; } = Prefix.Parse("100.80.0.0/16");
 
-    /// <summary>The same for IPv6; /16../124. Default fd6d:6163:726f:1::/64.</summary>
+    /// <summary>The same for IPv6; /16../112. Default fd6d:6163:726f:1::/64.</summary>
     public Prefix PoolV6 { get; init; } = Prefix.Parse("fd6d:6163:726f:1::/64");
 
     /// <summary>Name of the exit's TUN device, 1..15 characters, default "macroexit0".</summary>

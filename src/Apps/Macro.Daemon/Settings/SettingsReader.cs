@@ -84,11 +84,11 @@ public static class SettingsReader
             "a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\", as in \"reject *:25/tcp\""),
         AllowPrivate = document.List("exit.allow_private", defaults.AllowPrivate, ParsePrefix, APrefix),
         PoolV4 = document.Parsed("exit.pool_v4", defaults.PoolV4,
-            (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && prefix.IsV4 && prefix.Length is >= 8 and <= 28,
-            "an IPv4 prefix of /8 to /28; use \"100.80.0.0/16\""),
+            (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && prefix.IsV4 && prefix.Length is >= 8 and <= 29,
+            "an IPv4 prefix of /8 to /29; use \"100.80.0.0/16\""),
         PoolV6 = document.Parsed("exit.pool_v6", defaults.PoolV6,
-            (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && !prefix.IsV4 && prefix.Length is >= 16 and <= 124,
-            "an IPv6 prefix of /16 to /124; use \"fd6d:6163:726f:1::/64\""),
+            (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && !prefix.IsV4 && prefix.Length is >= 16 and <= 112,
+            "an IPv6 prefix of /16 to /112; use \"fd6d:6163:726f:1::/64\""),
         Device = document.Text("exit.device", defaults.Device, DeviceName)!,
     };
 

@@ -96,7 +96,7 @@ public sealed class Circuit
     public void Start(Instant now) => Connect(0, now);
 
     /// <summary>A handshake message (types 2, 3) that came for a hop by the way that leads to it.</summary>
-    public void HandleHandshake(Hop hop, Span<byte> datagram, Instant now)
+    public void HandleHandshake(Hop hop, ReadOnlySpan<byte> datagram, Instant now)
     {
         if (State == CircuitState.Closed)
             return;

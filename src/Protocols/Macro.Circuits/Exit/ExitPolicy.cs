@@ -21,7 +21,7 @@ public sealed class ExitPolicy
 
     readonly ExitRule[] _rules;
     readonly FrozenSet<IpAddress> _own;
-    readonly Prefix[] _allowPrivate;
+    readonly PrefixSet _allowPrivate;
 
     /// <param name="rules">In order.</param>
     /// <param name="ownAddresses">All addresses of the exit's machine, inside and outside.</param>
@@ -33,7 +33,7 @@ public sealed class ExitPolicy
     {
         _rules = [.. rules];
         _own = ownAddresses.ToFrozenSet();
-        _allowPrivate = [.. allowPrivate ?? []];
+        _allowPrivate = new PrefixSet(allowPrivate ?? []);
     }
 
     public IReadOnlyList<ExitRule> Rules => _rules;

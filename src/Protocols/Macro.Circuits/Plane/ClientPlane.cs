@@ -45,6 +45,8 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             {
                 if (slot.Length == 0)
                     continue;
+                if (level == circuit.Hops.Length - 1)
+                    Counters.ClientBytes += slot.Length;
                 if (level < circuit.Hops.Length - 1)
                 {
                     slot.Offset -= Frame.HeaderSize;

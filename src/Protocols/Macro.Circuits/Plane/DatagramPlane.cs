@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Crypto;
 using Macro.WireGuard;
 
@@ -173,9 +174,7 @@ public sealed class DatagramPlane
                 Forward(inbound, payload, offset);
                 break;
             case Hop hop when isPacket:
-                if (hop.Next is null && SourceRewrite.TryTrim(payload, out var packet) && ToClient.TryAdd(offset, packet, default))
-                    break;
-                Counters.Unroutable++;
+                Deliver(hop, payload, offset);
                 break;
             case Hop hop:
                 Inward(hop, payload, offset, now);
@@ -199,7 +198,7 @@ public sealed class DatagramPlane
         {
             if (inbound.FindChannel(frame.Channel) is { IsOpen: true } channel
                 && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, channel.NextHop))
-                Counters.RelayedBytes += frame.Length;
+                CountRelayed(frame.Length);
             else
                 Counters.Unroutable++;
         }
@@ -226,7 +225,7 @@ public sealed class DatagramPlane
         if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, CircuitMtu.Payload, now, out slot.Length))
         {
             slot.Offset -= Message.DataHeaderSize;
-            Counters.RelayedBytes += datagram.Length;
+            CountRelayed(datagram.Length);
         }
         else
             Counters.Dropped++;
@@ -243,6 +242,22 @@ public sealed class DatagramPlane
             Classify(offset + Frame.HeaderSize, frame.Length, default, hop, now);
         else if (frame.Type == FrameType.Forward)
             Counters.Unroutable++;
+    }
+
+    /// <summary>Client: a packet from the exit, for the address that every client has and for no other.</summary>
+    void Deliver(Hop hop, ReadOnlySpan<byte> payload, int offset)
+    {
+        if (hop.Next is null && IpView.TryParse(payload, out var packet)
+            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && ToClient.TryAdd(offset, packet.Bytes.Length, default))
+            Counters.ClientBytes += packet.Bytes.Length;
+        else
+            Counters.Unroutable++;
+    }
+
+    void CountRelayed(int bytes)
+    {
+        Counters.RelayedBytes += bytes;
+        Counters.RelayedPackets++;
     }
 
     void ToInternet(Inbound inbound, Span<byte> payload, int offset)

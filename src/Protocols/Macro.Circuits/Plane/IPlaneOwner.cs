@@ -25,6 +25,12 @@ public sealed class PlaneCounters
     /// <summary>Bytes of datagrams switched for others, both ways.</summary>
     public long RelayedBytes { get; internal set; }
 
+    /// <summary>Datagrams switched for others.</summary>
+    public long RelayedPackets { get; internal set; }
+
+    /// <summary>Bytes of this node's own IP packets through its circuits.</summary>
+    public long ClientBytes { get; internal set; }
+
     /// <summary>Bytes of IP packets passed to and from the internet for others.</summary>
     public long ExitBytes { get; internal set; }
 

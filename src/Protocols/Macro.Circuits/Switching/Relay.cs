@@ -45,16 +45,22 @@ public sealed class Relay
 
     public Instant NextTimeout => _deadlines.Next;
 
-    /// <summary>The relay keys that clients may address: the current one first, then the one before it until it expires.</summary>
-    public void SetKeys(ReadOnlySpan<PrivateKey> keys)
+    /// <summary>
+    /// The relay keys that clients may address, the one in use first. The relay owns them: a key that is no longer among
+    /// them is wiped, and no handshake under it succeeds any more.
+    /// </summary>
+    public void SetKeys(IReadOnlyList<PrivateKey> keys)
     {
+        ArgumentNullException.ThrowIfNull(keys);
         var old = _keys;
-        _keys = new ListenKey[keys.Length];
-        for (var i = 0; i < keys.Length; i++)
+        _keys = [.. keys.Select(key => Array.Find(old, k => k.Key.PublicKey == key.PublicKey) ?? new ListenKey(key, new HandshakeGate(key, _random)))];
+        foreach (var gone in old.Except(_keys))
         {
-            var key = keys[i];
-            _keys[i] = Array.Find(old, k => k.Key == key) ?? new ListenKey(key, new HandshakeGate(key, _random));
+            gone.Gate.Dispose();
+            gone.Key.Dispose();
         }
+        foreach (var copy in keys.Except(_keys.Select(k => k.Key)))
+            copy.Dispose();
     }
 
     /// <summary>

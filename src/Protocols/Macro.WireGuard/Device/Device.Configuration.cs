@@ -81,6 +81,7 @@ public sealed partial class Device
         if (!_peers.Remove(key, out var peer))
             return false;
         AllowedIps.RemoveAll(peer);
+        _deadlines.Remove(peer);
         peer.Replace(null);
         peer.PresharedKey?.Dispose();
         return true;

@@ -19,7 +19,7 @@ public sealed partial class Device : IDisposable
 
     readonly IRandom _random;
     readonly Dictionary<PublicKey, Peer> _peers = [];
-    readonly PriorityQueue<Peer, long> _deadlines = new();
+    readonly Deadlines<Peer> _deadlines = new();
     readonly Queue<Transmit> _transmits = new();
     readonly Queue<DeviceEvent> _events = new();
     readonly byte[] _buffer = new byte[ushort.MaxValue];
@@ -52,20 +52,7 @@ public sealed partial class Device : IDisposable
     public int Mtu { get; private set; }
 
     /// <summary>When <see cref="HandleTimeout"/> wants to be called.</summary>
-    public Instant NextTimeout
-    {
-        get
-        {
-            // Entries that a newer one of the same peer replaced are dropped when they surface.
-            while (_deadlines.TryPeek(out var peer, out var ticks))
-            {
-                if (peer.ScheduledAt.Ticks == ticks)
-                    return peer.ScheduledAt;
-                _deadlines.Dequeue();
-            }
-            return Instant.Never;
-        }
-    }
+    public Instant NextTimeout => _deadlines.Next;
 
     /// <summary>An initiation, response or cookie reply that came from <paramref name="source"/>.</summary>
     /// <param name="underLoad">More handshakes wait than can be answered soon: sources must prove their address by a cookie. Holds for one second on.</param>
@@ -109,11 +96,8 @@ public sealed partial class Device : IDisposable
     /// <summary>Runs the timers that are due.</summary>
     public void HandleTimeout(Instant now)
     {
-        while (NextTimeout <= now && _deadlines.TryDequeue(out var peer, out _))
-        {
-            peer.ScheduledAt = Instant.Never;
+        while (_deadlines.TryTakeDue(now, out var peer))
             Drain(peer, now);
-        }
     }
 
     /// <summary>The next datagram to send.</summary>
@@ -159,7 +143,10 @@ public sealed partial class Device : IDisposable
     void Drain(Peer peer, Instant now)
     {
         if (peer.Tunnel is not { } tunnel)
+        {
+            _deadlines.Remove(peer);
             return;
+        }
         while (tunnel.NextTimeout <= now)
         {
             var output = tunnel.HandleTimeout(_buffer, now);
@@ -168,11 +155,7 @@ public sealed partial class Device : IDisposable
         }
         while (tunnel.TryTakeEvent(out var happened))
             Emit(KindOf(happened.Kind), peer);
-        if (tunnel.NextTimeout < peer.ScheduledAt)
-        {
-            peer.ScheduledAt = tunnel.NextTimeout;
-            _deadlines.Enqueue(peer, peer.ScheduledAt.Ticks);
-        }
+        _deadlines.Set(peer, tunnel.NextTimeout);
     }
 
     void Transmit(Peer peer, int length)

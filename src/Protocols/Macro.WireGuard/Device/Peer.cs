@@ -49,9 +49,6 @@ public sealed class Peer
     /// <summary><c>default</c> when never.</summary>
     public Instant LastHandshake => Instant.Max(_earlierHandshake, Tunnel?.Activity.LastHandshake ?? default);
 
-    /// <summary>Key of the newest entry in the device's deadlines.</summary>
-    internal Instant ScheduledAt { get; set; } = Instant.Never;
-
     /// <summary>Changes the tunnel; what the old one counted is kept.</summary>
     internal void Replace(Tunnel? tunnel)
     {

@@ -1,0 +1,32 @@
+using Macro.Circuits;
+using Macro.Core;
+using Macro.Peers;
+
+namespace Macro.Daemon.Devices;
+
+/// <summary>Checks the descriptor of a next hop under the rules of this network, and picks the endpoint to forward to.</summary>
+/// <param name="rules">What this network accepts.</param>
+/// <param name="self">This node: a channel to oneself is a loop.</param>
+/// <param name="hasV6">Whether the UDP port carries IPv6.</param>
+sealed class HopVerifier(DescriptorRules rules, NodeId self, bool hasV6) : IHopVerifier
+{
+    public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
+    {
+        nextHop = default;
+        if (SignedDescriptor.TryDecode(descriptor, rules, now, out var signed) != DescriptorVerdict.Valid)
+            return ControlStatus.RefusedUnverified;
+        if (signed!.Id == self || !signed.Descriptor.IsRelay)
+            return ControlStatus.RefusedPolicy;
+        nextHop = Pick(signed.Descriptor.Endpoints, hasV6);
+        return nextHop.IsNone ? ControlStatus.RefusedUnreachable : ControlStatus.Ok;
+    }
+
+    /// <summary>IPv4 before IPv6: every relay has it, and both ends of a leg must agree. None when nothing can be reached.</summary>
+    public static Endpoint Pick(IReadOnlyList<Endpoint> endpoints, bool hasV6)
+    {
+        foreach (var endpoint in endpoints)
+            if (endpoint.Address.IsV4)
+                return endpoint;
+        return hasV6 && endpoints.Count > 0 ? endpoints[0] : default;
+    }
+}

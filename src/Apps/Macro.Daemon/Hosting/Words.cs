@@ -1,0 +1,105 @@
+using Macro.Api;
+using Macro.Circuits;
+using Macro.Daemon.Pump;
+using Macro.Engine;
+
+namespace Macro.Daemon.Hosting;
+
+/// <summary>The engine's state in the words of the API. Called on the owner thread.</summary>
+static class Words
+{
+    public static ConnectionMode ToEngine(Mode mode) => mode switch
+    {
+        Mode.Speed => ConnectionMode.Speed,
+        Mode.Balanced => ConnectionMode.Balanced,
+        Mode.Private => ConnectionMode.Private,
+    };
+
+    public static Status Describe(NodeThreads threads, string? device, long sent, long received)
+    {
+        var node = threads.Node;
+        var connection = node.Controller.Connection;
+        var circuit = node.Controller.Carrying;
+        var (relay, options) = (node.Relay, node.Relay.Options);
+        return new Status
+        {
+            State = ToApi(connection.State),
+            Phase = ToApi(connection),
+            Mode = connection.State == Engine.ConnectionState.Off ? null : ToApi(connection.Request.Mode),
+            Hops = circuit?.Hops.Length ?? 0,
+            ExitRegion = circuit?.Exit.Target.Region,
+            ExitIpv4 = circuit?.ExitTerms?.V4 ?? false,
+            ExitIpv6 = circuit?.ExitTerms?.V6 ?? false,
+            Device = device,
+            BytesSent = sent,
+            BytesReceived = received,
+            Problem = connection.Problem is null || connection.State == Engine.ConnectionState.Active
+                ? null
+                : new Problem { Code = ProblemCodes.NoRelays, Message = connection.Problem, Remedy = connection.Remedy },
+            Relay = new RelayStatus
+            {
+                Enabled = options.IsRelay,
+                Running = options.IsRelay,
+                Sessions = relay.Sessions,
+                Channels = node.Switches.Count,
+                PacketsForwarded = threads.Received.RelayedPackets,
+                BytesForwarded = threads.Received.RelayedBytes,
+                PacketsDropped = threads.Received.Dropped + threads.Received.Unroutable,
+            },
+            Exit = new ExitStatus
+            {
+                Enabled = options.IsExit,
+                Running = options.IsExit && relay.Leases is not null,
+                Sessions = relay.Leases?.Count ?? 0,
+                BytesOut = threads.Received.ExitBytes,
+                BytesIn = threads.ExitReturned?.ExitBytes ?? 0,
+                PacketsRefused = threads.Received.Denied,
+            },
+            KnownRelays = node.Controller.Candidates.Count,
+        };
+    }
+
+    public static CircuitAnswer Describe(Circuit? circuit) => new()
+    {
+        Hops = circuit is null ? [] : [.. circuit.Hops.Select(hop => new Api.Hop
+        {
+            Role = hop.Next is null ? HopRole.Exit : hop.Index == 0 ? HopRole.Entry : HopRole.Middle,
+            NodeId = hop.Target.Name,
+            Region = hop.Target.Region,
+            RttMs = hop.Health.RoundTrip?.TotalMilliseconds,
+            Health = hop.Health.IsDead ? Api.HopHealth.Dead
+                : hop.Health.IsSuspect ? Api.HopHealth.Suspect
+                : hop.Health.RoundTrip is null ? Api.HopHealth.Unknown
+                : Api.HopHealth.Good,
+        })],
+    };
+
+    static Mode ToApi(ConnectionMode mode) => mode switch
+    {
+        ConnectionMode.Speed => Mode.Speed,
+        ConnectionMode.Balanced => Mode.Balanced,
+        ConnectionMode.Private => Mode.Private,
+    };
+
+    static Api.ConnectionState ToApi(Engine.ConnectionState state) => state switch
+    {
+        Engine.ConnectionState.Off => Api.ConnectionState.Off,
+        Engine.ConnectionState.Connecting => Api.ConnectionState.Connecting,
+        Engine.ConnectionState.Active => Api.ConnectionState.Active,
+        Engine.ConnectionState.Reconnecting => Api.ConnectionState.Reconnecting,
+        Engine.ConnectionState.Failed => Api.ConnectionState.Failed,
+    };
+
+    static Api.ConnectPhase ToApi(Connection connection) => connection.Phase switch
+    {
+        Engine.ConnectPhase.None => Api.ConnectPhase.None,
+        Engine.ConnectPhase.ChoosingRelays => Api.ConnectPhase.SelectingPath,
+        Engine.ConnectPhase.ConnectingEntry => Api.ConnectPhase.ReachingEntry,
+        Engine.ConnectPhase.ExtendingCircuit => connection.HopsReached + 1 < connection.Request.Mode.Hops()
+            ? Api.ConnectPhase.ExtendingToMiddle
+            : Api.ConnectPhase.ExtendingToExit,
+        Engine.ConnectPhase.OpeningExit => Api.ConnectPhase.OpeningExit,
+        Engine.ConnectPhase.ConfiguringDevice => Api.ConnectPhase.ConfiguringDevice,
+        Engine.ConnectPhase.Active => Api.ConnectPhase.Ready,
+    };
+}

@@ -1,0 +1,166 @@
+using Macro.Circuits;
+using Macro.Core;
+using Macro.Engine;
+using Macro.Linux;
+using Macro.Pump;
+using Macro.WireGuard;
+
+namespace Macro.Daemon.Pump;
+
+/// <summary>
+/// The node's threads: one owner for all control state, one pump for the UDP port, one for each TUN device that is there.
+/// Pumps see the shared tables and the devices of the moment; they never wait for the owner.
+/// </summary>
+sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
+{
+    enum LetterKind
+    {
+        Handshake,
+        Payload,
+        Activity,
+    }
+
+    readonly UdpPort _udp;
+    readonly OwnerThread _owner;
+    readonly PumpThread _udpPump;
+    readonly DatagramPlane _datagrams;
+    readonly ClientPlane _client;
+    readonly Action _stepped;
+    volatile TunDevice? _clientTun;
+    volatile TunDevice? _exitTun;
+    volatile ExitPlane? _exit;
+
+    /// <param name="udp">Owned.</param>
+    /// <param name="verifier">Of next hops.</param>
+    /// <param name="stepped">Called on the owner thread after each of its steps.</param>
+    public NodeThreads(UdpPort udp, IHopVerifier verifier, Action stepped)
+    {
+        _udp = udp;
+        _stepped = stepped;
+        Node = new Node(verifier, SystemRandom.Shared);
+        var received = new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams);
+        _datagrams = new DatagramPlane(received, Node.Indices, Node.Switches, this);
+        _client = new ClientPlane(this, PumpThread.MostPackets);
+        _owner = new OwnerThread("engine", this, Clock, letters: 4096);
+        _owner.Start();
+        _udpPump = new PumpThread($"udp {udp.Port}", () => PumpDatagrams(received));
+    }
+
+    /// <summary>Touched on the owner thread only, but for its tables.</summary>
+    public Node Node { get; }
+
+    public BootClock Clock { get; } = new();
+
+    public bool HasV6 => _udp.HasV6;
+
+    public PlaneCounters Received => _datagrams.Counters;
+
+    public PlaneCounters Sent => _client.Counters;
+
+    public PlaneCounters? ExitReturned => _exit?.Counters;
+
+    /// <summary>Runs a function on the owner thread.</summary>
+    public Task<T> RunAsync<T>(Func<T> function) => _owner.RunAsync(function);
+
+    public Task RunAsync(Action action) => _owner.RunAsync(action);
+
+    /// <summary>Packets of this device take the client's circuit from now on, until the device is disposed.</summary>
+    public PumpThread Attach(TunDevice client)
+    {
+        _clientTun = client;
+        return new PumpThread($"{client.Name} read", () =>
+        {
+            var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
+            while (client.Read(batch, ClientPlane.Headroom, ClientPlane.Tailroom))
+            {
+                _client.Handle(batch, Clock.Now);
+                _udp.Send(batch);
+            }
+            _clientTun = null;
+        });
+    }
+
+    /// <summary>Exit sessions use this device from now on, until it is disposed.</summary>
+    public PumpThread Attach(TunDevice exit, ExitLeases leases, ExitPolicy policy)
+    {
+        var plane = new ExitPlane(leases, this, PumpThread.MostPackets);
+        _exit = plane;
+        _exitTun = exit;
+        _datagrams.Policy = policy;
+        return new PumpThread($"{exit.Name} read", () =>
+        {
+            var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
+            while (exit.Read(batch, ExitPlane.Headroom, ExitPlane.Tailroom))
+            {
+                plane.Handle(batch, Clock.Now);
+                _udp.Send(batch);
+            }
+            _datagrams.Policy = null;
+            _exitTun = null;
+        });
+    }
+
+    public void Dispose()
+    {
+        _owner.Dispose();
+        _udp.Dispose();
+        _udpPump.Join();
+    }
+
+    Instant IOwned.NextTimeout => Node.NextTimeout;
+
+    void IOwned.HandleLetter(in Letter letter, int waiting, Instant now)
+    {
+        switch ((LetterKind)letter.Kind)
+        {
+            case LetterKind.Handshake:
+                Node.HandleHandshake(letter.Bytes, letter.Remote, (Hop?)letter.Subject, now);
+                break;
+            case LetterKind.Payload:
+                Node.HandlePayload((Tunnel)letter.Subject!, letter.Bytes, now);
+                break;
+            case LetterKind.Activity:
+                Node.HandleActivity((Tunnel)letter.Subject!, now);
+                break;
+        }
+    }
+
+    void IOwned.HandleTimeout(Instant now) => Node.HandleTimeout(now);
+
+    void IOwned.Flush(Instant now)
+    {
+        _client.Circuit = Node.Controller.Carrying;
+        if (!Node.Outbox.IsEmpty)
+            _udp.Send(Node.Outbox.Batch);
+        Node.Outbox.Batch.Clear();
+        _stepped();
+    }
+
+    void IPlaneOwner.PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via) =>
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Handshake, Bytes = datagram, Remote = source, Subject = via });
+
+    void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload) =>
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Payload, Bytes = payload, Subject = tunnel });
+
+    void IPlaneOwner.PostActivity(Tunnel tunnel) =>
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Activity, Subject = tunnel }, urgent: true);
+
+    void PumpDatagrams(PacketBatch received)
+    {
+        while (_udp.Receive(received))
+        {
+            _datagrams.Handle(Clock.Now);
+            if (_datagrams.Forwarded.Count > 0)
+                _udp.Send(_datagrams.Forwarded);
+            if (_datagrams.Returned.Count > 0)
+            {
+                _datagrams.Returned.Compact();
+                _udp.Send(_datagrams.Returned);
+            }
+            if (_datagrams.ToClient.Count > 0)
+                _clientTun?.Write(_datagrams.ToClient);
+            if (_datagrams.ToExit.Count > 0)
+                _exitTun?.Write(_datagrams.ToExit);
+        }
+    }
+}
