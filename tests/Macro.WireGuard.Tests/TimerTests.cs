@@ -322,6 +322,47 @@ public class TimerTests
         Assert.Contains(DropReason.NoSession, pair.Bob.Drops);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_pumps_rarely_call_for_the_owner(bool bobMayInitiate)
+    {
+        var pair = new Pair(bobMayInitiate: bobMayInitiate).Connected();
+        var (tunnel, session, calls) = (pair.Bob.Tunnel, pair.Bob.Tunnel.Sending!, 0);
+        // Ping-pong for a minute, a thousand times a second.
+        for (var (i, now) = (0, pair.Now); i < 60_000; i++, now += TimeSpan.FromMilliseconds(1))
+        {
+            if (tunnel.Activity.NoteReceived(session, now, 1, 100) | tunnel.Activity.NoteDataSent(session, now, 1, 100))
+            {
+                calls++;
+                tunnel.HandleActivity(now);
+            }
+            while (tunnel.NextTimeout <= now)
+                Assert.Equal(TunnelOutputKind.Nothing, tunnel.HandleTimeout(new byte[2048], now).Kind);
+        }
+
+        Assert.InRange(calls, 1, 13);
+    }
+
+    [Fact]
+    public void A_lost_call_for_the_owner_is_made_good_by_the_next_packet()
+    {
+        var pair = new Pair();
+        pair.Filter = (_, datagram) => datagram[0] == 4 ? [] : [Pair.Latency];
+        pair.Alice.Initiate();
+        pair.Run(1);
+        var bob = pair.Bob.Tunnel;
+        var keepalive = pair.Alice.Sent.Last().Datagram.ToArray();
+        Assert.True(pair.Bob.Indices.TryFind(BitConverter.ToUInt32(keepalive, 4), out _, out var session));
+        Assert.True(session!.TryOpen(keepalive, pair.Now, out _));
+        Assert.True(bob.Activity.NoteReceived(session, pair.Now, 0, keepalive.Length));
+        Assert.Null(bob.Sending);
+
+        pair.Bob.Send(1);
+
+        Assert.Same(session, bob.Sending);
+    }
+
     [Fact]
     public void Nothing_is_due_on_an_idle_tunnel()
     {

@@ -35,6 +35,12 @@ public sealed class Inbound
 
     internal ReadOnlySpan<Channel> Channels => _channels;
 
+    /// <summary>The client has proven that it holds its key and our answer reached it; until then it costs us little.</summary>
+    internal bool IsProven { get; set; }
+
+    /// <summary>When the session ends if nothing more is heard.</summary>
+    internal Instant Expires { get; set; }
+
     /// <summary>Malformed control messages so far; a session that goes on with them is cut off.</summary>
     internal int Abuse { get; set; }
 

@@ -14,6 +14,12 @@ public sealed class Relay
     /// <summary>Malformed control messages that a session may send before it is cut off.</summary>
     const int AbuseLimit = 16;
 
+    /// <summary>An initiation proves little: whoever does not go on within this time is forgotten.</summary>
+    static readonly TimeSpan s_unproven = TimeSpan.FromSeconds(15);
+
+    /// <summary>Clients probe every 25 s: one that is silent for so long is gone.</summary>
+    static readonly TimeSpan s_silent = TimeSpan.FromSeconds(180);
+
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IRandom _random;
@@ -157,7 +163,7 @@ public sealed class Relay
                 return;
             }
             var options = new TunnelOptions { PrivateKey = key, Remote = initiation.Remote, MayInitiate = false, Mtu = Options.Mtu, StagedPackets = 4 };
-            inbound = new Inbound(new Tunnel(options, _indices, _random), source);
+            inbound = new Inbound(new Tunnel(options, _indices, _random), source) { Expires = now + s_unproven };
             _inbounds[initiation.Remote] = inbound;
         }
         var output = inbound.Tunnel.AcceptInitiation(initiation, _buffer, now);
@@ -330,20 +336,19 @@ public sealed class Relay
         while (inbound.Tunnel.HandleTimeout(_buffer, now) is { Kind: TunnelOutputKind.ToNetwork } output)
             _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
         while (inbound.Tunnel.TryTakeEvent(out var happened))
-        {
-            if (happened.Kind == TunnelEventKind.KeysErased)
-            {
-                Remove(inbound, now);
-                return;
-            }
-        }
-        Schedule(inbound);
+            inbound.IsProven |= happened.Kind == TunnelEventKind.SessionEstablished;
+        if (inbound.IsProven)
+            inbound.Expires = inbound.Tunnel.Activity.LastReceived + s_silent;
+        if (now >= inbound.Expires)
+            Remove(inbound, now);
+        else
+            Schedule(inbound);
     }
 
     void Schedule(Inbound inbound)
     {
         if (IsServed(inbound))
-            _deadlines.Set(inbound, inbound.Tunnel.NextTimeout);
+            _deadlines.Set(inbound, Instant.Min(inbound.Tunnel.NextTimeout, inbound.Expires));
     }
 
     /// <summary>False for a session that ended while something of it was still on its way to the owner thread.</summary>

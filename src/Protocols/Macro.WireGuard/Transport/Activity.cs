@@ -14,6 +14,11 @@ public sealed class Activity
     long _unansweredSince, _keepaliveOwedSince;
     long _nextLook = long.MaxValue;
 
+    /// <summary>Whether silence after our data is a reason for anything: not on a side that may not initiate.</summary>
+    readonly bool _expectsAnswers;
+
+    internal Activity(bool expectsAnswers) => _expectsAnswers = expectsAnswers;
+
     /// <summary>UDP payload bytes, handshakes included.</summary>
     public long BytesSent => Volatile.Read(ref _bytesSent);
 
@@ -56,7 +61,7 @@ public sealed class Activity
     {
         ArgumentNullException.ThrowIfNull(session);
         NoteSent(now, bytes);
-        var call = packets > 0 && Begin(ref _unansweredSince, now) && NextLook > now + Limits.UnansweredTime;
+        var call = packets > 0 && _expectsAnswers && Begin(ref _unansweredSince, now) && NextLook > now + Limits.UnansweredTime;
         return session.AskRekeyAfterSending(now) | call;
     }
 

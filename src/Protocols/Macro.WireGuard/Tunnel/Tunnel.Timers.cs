@@ -20,6 +20,9 @@ public sealed partial class Tunnel
     Instant _keepaliveAt = Instant.Never;
 
     Instant _eraseAt = Instant.Never;
+
+    /// <summary>A look at the traffic that the pumps asked for.</summary>
+    Instant _lookAt = Instant.Never;
     Instant _lastPersistent;
 
     /// <summary>When <see cref="HandleTimeout"/> wants to be called; <see cref="Instant.Never"/> when idle.</summary>
@@ -46,6 +49,7 @@ public sealed partial class Tunnel
     {
         if (_disposed)
             return TunnelOutput.Nothing;
+        Notice(now);
         ExpireSilently(now);
         var length = 0;
         var any = TryInitiate(buffer, now, ref length) || TrySendStaged(buffer, now, ref length) || TryKeepAlive(buffer, now, ref length);
@@ -56,11 +60,15 @@ public sealed partial class Tunnel
     /// <summary>Timers whose effect is not a datagram.</summary>
     void ExpireSilently(Instant now)
     {
+        if (now >= _lookAt)
+            _lookAt = Instant.Never;
         if (now >= _eraseAt)
         {
             var trying = _initiateAt;
             EraseKeys();
             _initiateAt = trying;
+            if (trying == Instant.Never)
+                _staged = null;
             Emit(new TunnelEvent(TunnelEventKind.KeysErased));
         }
         if (now >= _initiateAt && now - _attemptsSince >= Limits.RekeyAttemptTime)
@@ -138,13 +146,14 @@ public sealed partial class Tunnel
     Instant Earliest()
     {
         var earliest = Instant.Min(Instant.Min(_initiateAt, _sendAt), Instant.Min(_keepaliveAt, _eraseAt));
+        earliest = Instant.Min(earliest, _lookAt);
         return Instant.Min(Instant.Min(earliest, UnansweredDeadline()), Instant.Min(OwedDeadline(), PersistentDeadline()));
     }
 
     Instant OwedDeadline() =>
         Activity.KeepaliveOwedSince is { Ticks: not 0 } since ? since + Limits.KeepaliveTimeout : Instant.Never;
 
-    Instant UnansweredDeadline() => _mayInitiate && Activity.UnansweredSince is { Ticks: not 0 } since
+    Instant UnansweredDeadline() => Activity.UnansweredSince is { Ticks: not 0 } since
         ? since + Limits.UnansweredTime + _unansweredJitter
         : Instant.Never;
 

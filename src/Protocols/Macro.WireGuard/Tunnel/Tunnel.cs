@@ -34,6 +34,7 @@ public sealed partial class Tunnel : IDisposable
         (_indices, _random) = (indices, random);
         (_mayInitiate, _stagedLimit, Mtu) = (options.MayInitiate, options.StagedPackets, options.Mtu);
         _persistentKeepalive = options.PersistentKeepalive;
+        Activity = new Activity(expectsAnswers: _mayInitiate);
         DrawUnansweredJitter();
         Schedule();
     }
@@ -47,7 +48,7 @@ public sealed partial class Tunnel : IDisposable
     /// <summary>Inner MTU in bytes, up to which packets are padded.</summary>
     public int Mtu { get; set; }
 
-    public Activity Activity { get; } = new();
+    public Activity Activity { get; }
 
     /// <summary>The session that the fast path seals with, or null: then packets go to <see cref="Encapsulate"/>. Any thread may read it.</summary>
     public Session? Sending => _current;
@@ -64,7 +65,8 @@ public sealed partial class Tunnel : IDisposable
             Schedule();
             return TunnelOutput.ToNetwork(length);
         }
-        if (!_mayInitiate && _next is null && !IsConnected(now))
+        Notice(now);
+        if (_disposed || (!_mayInitiate && _next is null && !IsConnected(now)))
             return TunnelOutput.Dropped(DropReason.NoSession);
         Stage(packet);
         if (!IsConnected(now))
@@ -91,10 +93,10 @@ public sealed partial class Tunnel : IDisposable
     /// <summary>To be called when <see cref="Activity"/> asked for it.</summary>
     public void HandleActivity(Instant now)
     {
-        if (_next is { IsConfirmed: true } confirmed)
-            Promote(confirmed, now);
-        if (_current is { } session && session.TakeRekeyWish())
-            RequestHandshake(now);
+        Notice(now);
+        // By now the traffic may have disarmed what the pump called for, and will arm it again at once: a look that stays
+        // armed whatever passes keeps the pumps from calling for every exchange of packets.
+        _lookAt = Instant.Min(_lookAt, now + Limits.KeepaliveTimeout);
         Schedule();
     }
 
@@ -158,6 +160,15 @@ public sealed partial class Tunnel : IDisposable
         }
         if (_stagedLimit > 0)
             _staged.Enqueue(packet.ToArray());
+    }
+
+    /// <summary>What the pumps saw of the sessions.</summary>
+    void Notice(Instant now)
+    {
+        if (_next is { IsConfirmed: true } confirmed)
+            Promote(confirmed, now);
+        if (_current is { } session && session.TakeRekeyWish())
+            RequestHandshake(now);
     }
 
     void Promote(Session confirmed, Instant now)
