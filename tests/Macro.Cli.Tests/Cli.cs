@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 
 namespace Macro.Cli.Tests;
@@ -28,6 +29,8 @@ sealed class Cli : IDisposable
     public void StartNode()
     {
         File.WriteAllText(PathOf("settings.toml"), """
+            [node]
+            udp_port = 0
             [relay]
             endpoints = ["10.77.0.1:51900"]
             [network]
@@ -67,10 +70,12 @@ sealed class Cli : IDisposable
         start.Environment["XDG_STATE_HOME"] = PathOf("state");
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
-        var error = process.StandardError.ReadToEndAsync();
+        var error = new StringBuilder();
+        process.ErrorDataReceived += (_, line) => error.Append(line.Data is null ? "" : line.Data + "\n");
+        process.BeginErrorReadLine();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return new CliResult(process.ExitCode, output, error.Result);
+        return new CliResult(process.ExitCode, output, error.ToString());
     }
 
     public void Dispose()

@@ -39,7 +39,8 @@ static class CompletionCommand
             set -l line (commandline --current-process --cut-at-cursor)
             macrovpn "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
         end
-        complete --command macrovpn --arguments '(__macrovpn_complete)'
+        complete --command macrovpn --no-files --arguments '(__macrovpn_complete)'
+        complete --command macrovpn --condition '__fish_seen_subcommand_from import export backup restore' --force-files
         """;
 
     public static Command Completion() => new("completion", "Print a completion script for a shell.")

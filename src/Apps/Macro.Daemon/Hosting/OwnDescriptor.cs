@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Macro.Api;
+using Macro.Circuits;
 using Macro.Core;
 using Macro.Crypto;
 using Macro.Daemon.Settings;
@@ -33,7 +34,7 @@ public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDi
             RelayKey = current,
             NextRelayKey = next,
             Capabilities = Capabilities.Relay | (desired.Current.Exit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None),
-            Policy = !desired.Current.Exit ? PolicyClass.None : settings.Exit.Policy.Count == 0 ? PolicyClass.Open : PolicyClass.Custom,
+            Policy = !desired.Current.Exit ? PolicyClass.None : settings.Exit.Policy is [var only] && only == ExitPolicy.AcceptAll ? PolicyClass.Open : PolicyClass.Custom,
             Region = settings.Relay.Region,
             Asn = settings.Relay.Asn,
             Mtu = settings.Relay.Mtu,

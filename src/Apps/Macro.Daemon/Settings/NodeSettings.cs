@@ -110,8 +110,8 @@ public sealed record ExitSection
     /// <summary>Default false. Writing true here is the operator's consent. `macrovpn exit on|off` overrides it.</summary>
     public bool Enabled { get; init; }
 
-    /// <summary>Rules in order, the first that fits decides; what no rule fits is allowed. Default none.</summary>
-    public IReadOnlyList<ExitRule> Policy { get; init; } = [];
+    /// <summary>Rules in order, the first that matches decides; what no rule matches is refused. Default "accept *".</summary>
+    public IReadOnlyList<ExitRule> Policy { get; init; } = [ExitPolicy.AcceptAll];
 
     /// <summary>Private prefixes that this exit may reach all the same: for labs and company networks. Default none.</summary>
     public IReadOnlyList<Prefix> AllowPrivate { get; init; } = [];
