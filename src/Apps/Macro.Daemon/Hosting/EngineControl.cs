@@ -94,6 +94,7 @@ sealed partial class EngineControl(
             RefreshCandidates();
             (_sentBefore, _receivedBefore) = (Threads.Sent.ClientBytes, Threads.Received.ClientBytes);
             Node.Controller.Up(new ConnectRequest { Mode = Words.ToEngine(mode), ExitRegion = exitRegion }, Threads.Clock.Now);
+            Publish();
             return Node.Controller.Connection;
         });
         if (connection.State != Engine.ConnectionState.Failed)
