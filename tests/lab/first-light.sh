@@ -12,7 +12,7 @@
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
-need_commands ip nft ping tcpdump jq curl python3
+need_commands ip nft ping tcpdump jq curl python3 ethtool
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/lab/lib/peer.sh"
@@ -28,6 +28,15 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+
+# Else a capture would show what leaves in one system call as one datagram.
+segment_before_the_cable() {
+  local name
+  for name in client web "${nodes[@]}"; do
+    in_ns "$name" ethtool -K eth0 tx-udp-segmentation off
+    in_ns internet ethtool -K "$name" tx-udp-segmentation off
+  done
+}
 
 # One tcpdump for each cable; headers suffice, and keep the files small.
 start_captures() {
@@ -93,5 +102,6 @@ with_hops() {
 "$root/build"
 build_lab_peer
 private_network
+segment_before_the_cable
 for hops in "${all_hops[@]}"; do with_hops "$hops"; done
 report first-light

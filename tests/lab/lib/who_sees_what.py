@@ -75,7 +75,7 @@ def is_wireguard(packet):
         return False
     if payload[0] == 4:
         padded = packet.size % 16 == 0 or packet.size - SMALLEST_DATA in INNER_MTUS
-        return packet.size >= SMALLEST_DATA and padded
+        return SMALLEST_DATA <= packet.size <= SMALLEST_DATA + INNER_MTUS[0] and padded
     return FIXED_SIZES.get(payload[0]) == packet.size
 
 

@@ -39,8 +39,11 @@ public static class CircuitMtu
     /// <summary>Most hops of a circuit.</summary>
     public const int MaxHops = 3;
 
-    /// <summary>IP packets inside every circuit, whatever its length: what fits through the longest.</summary>
-    public const int Inner = Payload - (MaxHops - 1) * PerHop;
+    /// <summary>
+    /// IP packets inside every circuit, whatever its length: what fits through the longest. Whoever seals towards the client
+    /// does not know how many layers follow and pads to 16, so there must be room for that at each.
+    /// </summary>
+    public const int Inner = (((Payload - PerHop) & ~15) - PerHop) & ~15;
 
     /// <summary>Payload of the session with hop <paramref name="index"/> (0 = entry).</summary>
     public static int At(int index) => Payload - index * PerHop;
