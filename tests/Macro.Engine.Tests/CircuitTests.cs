@@ -32,6 +32,25 @@ public class CircuitTests
         Assert.Equal(Packets.Udp(s_web, Packets.Client, 53, 4000, "hello"u8), client.Inbox[0]);
     }
 
+    [Theory]
+    [InlineData(ConnectionMode.Speed)]
+    [InlineData(ConnectionMode.Balanced)]
+    [InlineData(ConnectionMode.Private)]
+    public void Packets_of_every_size_up_to_the_inner_MTU_pass_both_ways(ConnectionMode mode)
+    {
+        var (world, client, _) = Network(16);
+        world.Tap = (_, _, bytes) => Assert.InRange(bytes.Length, 32, CircuitMtu.Payload + 32);
+        client.Up(mode);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        for (var size = 28; size <= CircuitMtu.Inner; size += 41)
+        {
+            client.Inbox.Clear();
+            client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, new byte[Math.Min(size, CircuitMtu.Inner) - 28]));
+            client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, new byte[CircuitMtu.Inner - 28]));
+            world.RunUntil(() => client.Inbox.Count == 2, s_second);
+        }
+    }
+
     [Fact]
     public void Every_hop_is_reached_in_one_round_trip_to_it()
     {

@@ -23,8 +23,9 @@ sealed class ExitDevice : IDisposable
     public ExitPolicy Policy { get; }
 
     /// <param name="announced">Endpoints of this node's descriptor: its own addresses, too, when a NAT stands before it.</param>
+    /// <param name="mark">Firewall mark that keeps what leaves here out of this node's own circuit.</param>
     /// <exception cref="LinuxException">A step failed; what was done before is taken back.</exception>
-    public static ExitDevice Open(ExitSection settings, IEnumerable<Endpoint> announced)
+    public static ExitDevice Open(ExitSection settings, IEnumerable<Endpoint> announced, uint mark)
     {
         var pool = new AddressPool<ExitLease>(settings.PoolV4, settings.PoolV6);
         var tun = TunDevice.Create(settings.Device, new TunOptions { Mtu = CircuitMtu.Inner });
@@ -36,7 +37,7 @@ sealed class ExitDevice : IDisposable
             if (hasV6)
                 network.AddAddress(pool.Gateway.V6, settings.PoolV6.Length);
             network.Up();
-            var gateway = ExitGateway.Install(tun.Name, hasV6 ? [settings.PoolV4, settings.PoolV6] : [settings.PoolV4]);
+            var gateway = ExitGateway.Install(tun.Name, hasV6 ? [settings.PoolV4, settings.PoolV6] : [settings.PoolV4], mark);
             // A policy of the operator's own names exceptions; what it does not name is allowed.
             var policy = new ExitPolicy(
                 [.. settings.Policy, ExitPolicy.AcceptAll],

@@ -206,7 +206,7 @@ sealed partial class EngineControl(
     {
         if (_exit is not null)
             return;
-        _exit = ExitDevice.Open(settings.Exit, settings.Relay.Endpoints);
+        _exit = ExitDevice.Open(settings.Exit, settings.Relay.Endpoints, Mark);
         _exitPump = Threads.Attach(_exit.Tun, _exit.Leases, _exit.Policy);
     }
 

@@ -12,10 +12,10 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     readonly LayerSealer _sealer = new(slots, owner);
 
     /// <summary>Room that the batch must leave before each packet.</summary>
-    public const int Headroom = 16 + (CircuitMtu.MaxHops - 1) * (Frame.HeaderSize + 16);
+    public const int Headroom = Message.DataHeaderSize + (CircuitMtu.MaxHops - 1) * (Frame.HeaderSize + Message.DataHeaderSize);
 
     /// <summary>Room that the batch must leave behind each packet: padding and tags.</summary>
-    public const int Tailroom = CircuitMtu.MaxHops * (16 + 15);
+    public const int Tailroom = 15 + CircuitMtu.MaxHops * Message.TagSize;
 
     volatile Circuit? _circuit;
 
@@ -36,37 +36,44 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         }
         if (circuit.NoteTraffic(now))
             owner.PostActivity(circuit.Exit.Tunnel);
-        var buffer = batch.Buffer;
         for (var level = circuit.Hops.Length - 1; level >= 0; level--)
-        {
-            var hop = circuit.Hops[level];
-            var mtu = CircuitMtu.At(level);
-            foreach (ref var slot in batch.Slots)
-            {
-                if (slot.Length == 0)
-                    continue;
-                if (level == circuit.Hops.Length - 1)
-                    Counters.ClientBytes += slot.Length;
-                if (level < circuit.Hops.Length - 1)
-                {
-                    slot.Offset -= Frame.HeaderSize;
-                    new Frame(FrameType.Forward, 0, (ushort)slot.Length, hop.NextChannel).Write(buffer.AsSpan(slot.Offset));
-                    slot.Length += Frame.HeaderSize;
-                }
-                if (slot.Length <= mtu && _sealer.TryAdd(buffer, slot.Offset, slot.Length, hop.Tunnel, mtu, now, out var length))
-                {
-                    slot.Offset -= Message.DataHeaderSize;
-                    slot.Length = length;
-                    slot.Remote = circuit.Entry;
-                }
-                else
-                {
-                    slot.Length = 0;
-                    Counters.Dropped++;
-                }
-            }
-            _sealer.Flush(buffer, now);
-        }
+            SealLayer(batch, circuit.Hops[level], now);
         batch.Compact();
+    }
+
+    void SealLayer(PacketBatch batch, Hop hop, Instant now)
+    {
+        var buffer = batch.Buffer;
+        foreach (ref var slot in batch.Slots)
+        {
+            if (slot.Length == 0)
+                continue;
+            if (TrySeal(buffer, ref slot, hop, now, out var length))
+            {
+                slot.Offset -= Message.DataHeaderSize;
+                slot.Length = length;
+                slot.Remote = hop.Circuit.Entry;
+            }
+            else
+            {
+                slot.Length = 0;
+                Counters.Dropped++;
+            }
+        }
+        _sealer.Flush(buffer, now);
+    }
+
+    bool TrySeal(byte[] buffer, ref PacketSlot slot, Hop hop, Instant now, out int length)
+    {
+        if (hop.Next is null)
+        {
+            Counters.ClientBytes += slot.Length;
+            length = 0;
+            return slot.Length <= CircuitMtu.Inner && _sealer.TryAddPacket(buffer, slot.Offset, slot.Length, hop.Tunnel, now, out length);
+        }
+        slot.Offset -= Frame.HeaderSize;
+        new Frame(FrameType.Forward, 0, (ushort)slot.Length, hop.NextChannel).Write(buffer.AsSpan(slot.Offset));
+        slot.Length += Frame.HeaderSize;
+        return _sealer.TryAddFrame(buffer, slot.Offset, slot.Length, hop.Tunnel, now, out length);
     }
 }

@@ -222,7 +222,7 @@ public sealed class DatagramPlane
         datagram.CopyTo(Returned.Buffer.AsSpan(slot.Offset));
         slot.Offset -= Frame.HeaderSize;
         new Frame(FrameType.Forward, 0, (ushort)datagram.Length, channel.Number).Write(Returned.Buffer.AsSpan(slot.Offset));
-        if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, CircuitMtu.Payload, now, out slot.Length))
+        if (_sealer.TryAddFrame(Returned.Buffer, slot.Offset, length, inbound.Tunnel, now, out slot.Length))
         {
             slot.Offset -= Message.DataHeaderSize;
             CountRelayed(datagram.Length);

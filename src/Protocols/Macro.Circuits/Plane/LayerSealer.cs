@@ -15,10 +15,20 @@ sealed class LayerSealer(int capacity, IPlaneOwner owner)
     int _count;
 
     /// <summary>
-    /// Adds the payload at <paramref name="offset"/>: on success its datagram starts 16 bytes before. Needs 16 bytes of headroom,
-    /// and padding plus 16 bytes of tailroom. False when the tunnel has no session to seal with.
+    /// Adds the IP packet at <paramref name="offset"/>: on success its datagram starts 16 bytes before. Needs 16 bytes of headroom,
+    /// and up to 31 bytes of tailroom. False when the tunnel has no session to seal with.
     /// </summary>
-    public bool TryAdd(byte[] buffer, int offset, int length, Tunnel tunnel, int mtu, Instant now, out int datagramLength)
+    public bool TryAddPacket(byte[] buffer, int offset, int length, Tunnel tunnel, Instant now, out int datagramLength) =>
+        TryAdd(buffer, offset, length, CircuitMtu.Inner, tunnel, now, out datagramLength);
+
+    /// <summary>
+    /// As <see cref="TryAddPacket"/>, for a frame round a message of an inner session: that one is padded already, and more
+    /// padding at each layer would not fit.
+    /// </summary>
+    public bool TryAddFrame(byte[] buffer, int offset, int length, Tunnel tunnel, Instant now, out int datagramLength) =>
+        TryAdd(buffer, offset, length, length, tunnel, now, out datagramLength);
+
+    bool TryAdd(byte[] buffer, int offset, int length, int mtu, Tunnel tunnel, Instant now, out int datagramLength)
     {
         datagramLength = 0;
         var session = tunnel.Sending;
