@@ -15,7 +15,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     public const int Headroom = Message.DataHeaderSize + (CircuitMtu.MaxHops - 1) * (Frame.HeaderSize + Message.DataHeaderSize);
 
     /// <summary>Room that the batch must leave behind each packet: padding and tags.</summary>
-    public const int Tailroom = 15 + CircuitMtu.MaxHops * Message.TagSize;
+    public const int Tailroom = CircuitMtu.MaxHops * Message.DataTailroom;
 
     volatile Circuit? _circuit;
 
@@ -69,11 +69,11 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         {
             Counters.ClientBytes += slot.Length;
             length = 0;
-            return slot.Length <= CircuitMtu.Inner && _sealer.TryAddPacket(buffer, slot.Offset, slot.Length, hop.Tunnel, now, out length);
+            return slot.Length <= CircuitMtu.Inner && _sealer.TryAdd(buffer, slot.Offset, slot.Length, hop.Tunnel, now, out length);
         }
         slot.Offset -= Frame.HeaderSize;
         new Frame(FrameType.Forward, 0, (ushort)slot.Length, hop.NextChannel).Write(buffer.AsSpan(slot.Offset));
         slot.Length += Frame.HeaderSize;
-        return _sealer.TryAddFrame(buffer, slot.Offset, slot.Length, hop.Tunnel, now, out length);
+        return _sealer.TryAdd(buffer, slot.Offset, slot.Length, hop.Tunnel, now, out length);
     }
 }

@@ -212,8 +212,7 @@ public sealed class DatagramPlane
         const int headroom = Message.DataHeaderSize + Frame.HeaderSize;
         var inbound = channel.Owner;
         var length = Frame.HeaderSize + datagram.Length;
-        if (length > CircuitMtu.Payload
-            || !Returned.TryReserve(headroom, datagram.Length, Message.DataTailroom, inbound.Remote, out var index))
+        if (!Returned.TryReserve(headroom, datagram.Length, Message.DataTailroom, inbound.Remote, out var index))
         {
             Counters.Dropped++;
             return;
@@ -222,7 +221,7 @@ public sealed class DatagramPlane
         datagram.CopyTo(Returned.Buffer.AsSpan(slot.Offset));
         slot.Offset -= Frame.HeaderSize;
         new Frame(FrameType.Forward, 0, (ushort)datagram.Length, channel.Number).Write(Returned.Buffer.AsSpan(slot.Offset));
-        if (_sealer.TryAddFrame(Returned.Buffer, slot.Offset, length, inbound.Tunnel, now, out slot.Length))
+        if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, now, out slot.Length))
         {
             slot.Offset -= Message.DataHeaderSize;
             CountRelayed(datagram.Length);

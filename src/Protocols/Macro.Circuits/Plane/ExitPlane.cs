@@ -31,7 +31,7 @@ public sealed class ExitPlane(ExitLeases leases, IPlaneOwner owner, int slots)
                 continue;
             }
             var payload = slot.Length;
-            if (!_sealer.TryAddPacket(buffer, slot.Offset, slot.Length, lease!.Inbound.Tunnel, now, out var length))
+            if (!_sealer.TryAdd(buffer, slot.Offset, slot.Length, lease!.Inbound.Tunnel, now, out var length))
             {
                 slot.Length = 0;
                 Counters.Dropped++;

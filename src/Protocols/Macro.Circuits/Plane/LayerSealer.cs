@@ -15,26 +15,17 @@ sealed class LayerSealer(int capacity, IPlaneOwner owner)
     int _count;
 
     /// <summary>
-    /// Adds the IP packet at <paramref name="offset"/>: on success its datagram starts 16 bytes before. Needs 16 bytes of headroom,
-    /// and up to 31 bytes of tailroom. False when the tunnel has no session to seal with.
+    /// Adds the payload at <paramref name="offset"/>: on success its datagram starts 16 bytes before. Needs 16 bytes of headroom,
+    /// and up to 31 bytes of tailroom. False when the tunnel has no session to seal with, or the payload is too long.
+    /// Every layer is padded as WireGuard pads, so that on no leg a datagram's size tells it from any other tunnel's.
     /// </summary>
-    public bool TryAddPacket(byte[] buffer, int offset, int length, Tunnel tunnel, Instant now, out int datagramLength) =>
-        TryAdd(buffer, offset, length, CircuitMtu.Inner, tunnel, now, out datagramLength);
-
-    /// <summary>
-    /// As <see cref="TryAddPacket"/>, for a frame round a message of an inner session: that one is padded already, and more
-    /// padding at each layer would not fit.
-    /// </summary>
-    public bool TryAddFrame(byte[] buffer, int offset, int length, Tunnel tunnel, Instant now, out int datagramLength) =>
-        TryAdd(buffer, offset, length, length, tunnel, now, out datagramLength);
-
-    bool TryAdd(byte[] buffer, int offset, int length, int mtu, Tunnel tunnel, Instant now, out int datagramLength)
+    public bool TryAdd(byte[] buffer, int offset, int length, Tunnel tunnel, Instant now, out int datagramLength)
     {
         datagramLength = 0;
         var session = tunnel.Sending;
-        if (session is null || !session.TryAcquire())
+        if (length > CircuitMtu.Payload || session is null || !session.TryAcquire())
             return false;
-        var padded = Message.PaddedLength(length, mtu);
+        var padded = Message.PaddedLength(length, CircuitMtu.Payload);
         var start = offset - Message.DataHeaderSize;
         if (!session.TryPrepareSeal(buffer.AsSpan(start, Message.DataHeaderSize), now, out var counter))
         {

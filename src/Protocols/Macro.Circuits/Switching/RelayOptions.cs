@@ -44,7 +44,4 @@ public static class CircuitMtu
     /// does not know how many layers follow and pads to 16, so there must be room for that at each.
     /// </summary>
     public const int Inner = (((Payload - PerHop) & ~15) - PerHop) & ~15;
-
-    /// <summary>Payload of the session with hop <paramref name="index"/> (0 = entry).</summary>
-    public static int At(int index) => Payload - index * PerHop;
 }
