@@ -133,6 +133,22 @@ public class CircuitTests
         Assert.Equal(0, sent);
     }
 
+    [Theory]
+    [InlineData("198.51.100.23")]
+    [InlineData("192.168.1.5")]
+    public void A_packet_that_bears_another_address_of_the_machine_stays_inside(string address)
+    {
+        var (world, client, _) = Network(17);
+        client.Up(ConnectionMode.Speed);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        var sent = 0;
+        world.Tap = (_, _, _) => sent++;
+        client.SendPacket(Packets.Udp(IpAddress.Parse(address), s_web, 4000, 53, "who am I?"u8));
+        Assert.Equal(0, sent);
+        client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "a client"u8));
+        Assert.Equal(1, sent);
+    }
+
     [Fact]
     public void A_circuit_lives_through_its_rekeys_for_ten_minutes()
     {
