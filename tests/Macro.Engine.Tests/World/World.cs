@@ -11,6 +11,7 @@ sealed class World(ulong seed)
 {
     readonly PriorityQueue<Action, (long, long)> _events = new();
     readonly Dictionary<Endpoint, SimNode> _nodes = [];
+    readonly Dictionary<Endpoint, Action<byte[], Endpoint>> _strangers = [];
     long _order;
 
     public IRandom Random { get; } = new SeededRandom(seed);
@@ -36,6 +37,9 @@ sealed class World(ulong seed)
         return node;
     }
 
+    /// <summary>Something on the network that is no node of ours: it gets what is sent to its endpoint, and who sent it.</summary>
+    public void Listen(Endpoint endpoint, Action<byte[], Endpoint> receive) => _strangers[endpoint] = receive;
+
     /// <summary>A node that answers nothing any more.</summary>
     public void Kill(SimNode node) => _nodes.Remove(node.Endpoint);
 
@@ -46,7 +50,13 @@ sealed class World(ulong seed)
         Tap?.Invoke(from, to, datagram);
         if (Loss > 0 && Random.NextDouble() < Loss)
             return;
-        At(Now + Delay, () => _nodes.GetValueOrDefault(to)?.Receive(datagram, from));
+        At(Now + Delay, () =>
+        {
+            if (_nodes.TryGetValue(to, out var node))
+                node.Receive(datagram, from);
+            else if (_strangers.TryGetValue(to, out var receive))
+                receive(datagram, from);
+        });
     }
 
     public void At(Instant when, Action action) => _events.Enqueue(action, (when.Ticks, _order++));

@@ -100,7 +100,11 @@ public sealed class Circuit
     {
         if (State == CircuitState.Closed)
             return;
-        Transmit(hop, hop.Tunnel.Decapsulate(datagram, _layers[hop.Index], now), now);
+        var output = hop.Tunnel.Decapsulate(datagram, _layers[hop.Index], now);
+        Transmit(hop, output, now);
+        // A relay under load wants its cookie back; at once, for WireGuard alone would wait five seconds.
+        if (output.Kind == TunnelOutputKind.Nothing && Message.TryReadType(datagram, out var type) && type == MessageType.CookieReply)
+            Reconnect(hop.Index, now);
         Drive(hop, now);
     }
 
