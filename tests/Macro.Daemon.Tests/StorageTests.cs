@@ -1,6 +1,7 @@
 using System.Text;
 using Macro.Api;
 using Macro.Core;
+using Macro.Linux;
 using Macro.Daemon.Hosting;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
@@ -92,7 +93,7 @@ public sealed class StorageTests : IDisposable
         Assert.Equal(new DesiredState(), new DesiredStateFile(Folder(), new NodeSettings()).Current);
     }
 
-    KeyRing Open(NodeSettings? settings = null) => new(Folder(), settings ?? new NodeSettings(), _clock, new SystemRandom());
+    KeyRing Open(NodeSettings? settings = null) => new(Folder(), settings ?? new NodeSettings(), _clock, SystemRandom.Shared);
 
     DataFolder Folder() => new(Path.Combine(_path, "data"));
 
