@@ -14,6 +14,7 @@ die() { say "$*"; exit 1; }
 declare -A package_of=(
   [nft]=nftables [wg]=wireguard-tools [wg-quick]=wireguard-tools [iperf3]=iperf3 [ping]=iputils-ping
   [tcpdump]=tcpdump [ip]=iproute2 [jq]=jq [curl]='curl ca-certificates' [python3]=python3 [ethtool]=ethtool [wireguard-go]=wireguard-go
+  [zsh]=zsh [fish]=fish
 )
 
 # need_commands COMMAND...: installs the packages of those that are missing, and fails with the remedy when it may not.
@@ -52,8 +53,10 @@ wireguard_go_2023() {
   local home=$root/out/peers/wireguard-go-0.0.20231211
   if [ ! -x "$home/usr/bin/wireguard-go" ]; then
     mkdir -p "$home/lists/partial" "$home/download"
-    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main\n' \
-      >"$home/backports.list"
+    # From the mirror that the machine uses anyway.
+    local mirror
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Codename: bookworm' | head -1)
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s bookworm-backports main\n' "$mirror" >"$home/backports.list"
     local apt=(-o "Dir::Etc::sourcelist=$home/backports.list" -o Dir::Etc::sourceparts=-
       -o "Dir::State::lists=$home/lists" -o APT::Sandbox::User=root)
     apt_quietly "${apt[@]}" update &&
