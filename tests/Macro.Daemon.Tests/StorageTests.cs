@@ -1,10 +1,10 @@
 using System.Text;
 using Macro.Api;
 using Macro.Core;
-using Macro.Linux;
 using Macro.Daemon.Hosting;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
+using Macro.Linux;
 using Macro.Peers;
 
 namespace Macro.Daemon.Tests;
