@@ -14,7 +14,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     readonly PacketBatch _tun = new(1 << 16, 16);
     readonly DatagramPlane _plane;
     readonly ClientPlane _client;
-    readonly ExitPlane _exit;
+    ExitPlane _exit;
     readonly PrivateKey _key;
 
     public SimNode(World world, string name, Endpoint endpoint, bool relay, bool exit)
@@ -22,21 +22,17 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         (_world, Name, Endpoint) = (world, name, endpoint);
         var leases = new ExitLeases();
         Node = new Node(this, world.Random);
-        Node.Relay.Leases = leases;
-        Node.Relay.Options = new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" };
+        Node.Relay.Configure(new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" }, leases, world.Now);
         _key = PrivateKey.Generate(world.Random);
         Node.Relay.SetKeys([_key]);
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
         _client = new ClientPlane(this, 16);
         _exit = new ExitPlane(leases, this, 16);
-        var descriptor = new byte[18];
-        endpoint.Address.WriteMapped(descriptor);
-        (descriptor[16], descriptor[17]) = ((byte)(endpoint.Port >> 8), (byte)endpoint.Port);
         Candidate = new Candidate
         {
             IsExit = exit,
             Endpoints = [endpoint],
-            Target = new HopTarget { Name = name, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = descriptor, Region = exit ? "NL" : "ZZ" },
+            Target = new HopTarget { Name = name, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ" },
         };
     }
 
@@ -57,6 +53,27 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public PlaneCounters Counters => _plane.Counters;
 
     public bool DeviceWorks { get; set; } = true;
+
+    /// <summary>Payloads that the fast path gave to the owner.</summary>
+    public int Posted { get; private set; }
+
+    /// <summary>Switches parts on and off. An exit that is switched on has new leases, as the daemon makes them.</summary>
+    public void Serve(bool relay, bool exit, int maxSessions = 20_000)
+    {
+        var leases = exit ? new ExitLeases() : null;
+        Node.Relay.Configure(Node.Relay.Options with { IsRelay = relay, IsExit = exit, MaxSessions = maxSessions }, leases, _world.Now);
+        _plane.Policy = exit ? ExitPolicy.Default : null;
+        _exit = new ExitPlane(leases ?? new ExitLeases(), this, 16);
+    }
+
+    /// <summary>What stands for a signed descriptor here: the endpoint in 18 bytes.</summary>
+    public static byte[] Describe(Endpoint endpoint)
+    {
+        var descriptor = new byte[18];
+        endpoint.Address.WriteMapped(descriptor);
+        (descriptor[16], descriptor[17]) = ((byte)(endpoint.Port >> 8), (byte)endpoint.Port);
+        return descriptor;
+    }
 
     public void Up(ConnectionMode mode, string? region = null)
     {
@@ -122,6 +139,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
 
     void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload)
     {
+        Posted++;
         var copy = payload.ToArray();
         _mailbox.Enqueue(() => Node.HandlePayload(tunnel, copy, _world.Now));
     }

@@ -3,12 +3,13 @@ using Macro.Core;
 namespace Macro.Circuits;
 
 /// <summary>
-/// What probes tell of one hop: round-trip time (smoothed as in RFC 6298), and misses in a row. A hop is suspect after one
-/// probe without an answer in time, dead after two.
+/// What probes tell of one hop: round-trip time (smoothed as in RFC 6298), and misses in a row. A probe without an answer
+/// in time is missed unless something else of that hop came meanwhile. A hop is suspect after one miss; dead after two
+/// while there is traffic, after four while nobody waits.
 /// </summary>
 public sealed class HopHealth
 {
-    public const int MissesUntilDead = 2;
+    const int MissesUntilDead = 2, MissesUntilDeadWhenIdle = 4;
     static readonly TimeSpan s_leastTimeout = TimeSpan.FromMilliseconds(500);
 
     internal Instant? ProbeSent { get; private set; }
@@ -22,7 +23,8 @@ public sealed class HopHealth
 
     public bool IsSuspect => Misses > 0;
 
-    public bool IsDead => Misses >= MissesUntilDead;
+    /// <summary>As of the last look.</summary>
+    public bool IsDead { get; private set; }
 
     /// <summary>When to probe, or when the probe that is out counts as missed.</summary>
     internal Instant NextTimeout => ProbeSent is null ? NextProbe : Deadline;
@@ -37,10 +39,14 @@ public sealed class HopHealth
         return ++Token;
     }
 
-    internal void Miss()
+    /// <summary>The time for the answer is over.</summary>
+    /// <param name="lastHeard">When anything of this hop came last: where one datagram in ten is lost, only the probe may be.</param>
+    /// <param name="isActive">There is traffic.</param>
+    internal void EndProbe(Instant lastHeard, bool isActive)
     {
+        Misses = lastHeard > ProbeSent ? 0 : Misses + 1;
+        IsDead = Misses >= (isActive ? MissesUntilDead : MissesUntilDeadWhenIdle);
         ProbeSent = null;
-        Misses++;
     }
 
     internal void Answered(ulong token, Instant now)

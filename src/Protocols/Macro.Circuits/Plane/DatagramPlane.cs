@@ -168,10 +168,10 @@ public sealed class DatagramPlane
         switch (session.Tunnel.Context)
         {
             case Inbound inbound when isPacket:
-                ToInternet(inbound, payload, offset);
+                ToInternet(inbound, payload, offset, now);
                 break;
             case Inbound inbound:
-                Forward(inbound, payload, offset);
+                Forward(inbound, payload, offset, now);
                 break;
             case Hop hop when isPacket:
                 Deliver(hop, payload, offset);
@@ -185,25 +185,38 @@ public sealed class DatagramPlane
         }
     }
 
-    /// <summary>Relay, client to next hop. Only data messages of open channels; all else is the owner's.</summary>
-    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset)
+    /// <summary>Relay: a frame of a client. Data messages of open channels go to the next hop; what needs thought goes to the owner.</summary>
+    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
-        {
             Counters.Malformed++;
-            return;
-        }
-        var message = payload.Slice(Frame.HeaderSize, frame.Length);
-        if (frame.Type == FrameType.Forward && Message.TryReadType(message, out var type) && type == MessageType.Data)
-        {
-            if (inbound.FindChannel(frame.Channel) is { IsOpen: true } channel
-                && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, channel.NextHop))
-                CountRelayed(frame.Length);
-            else
-                Counters.Unroutable++;
-        }
-        else if (frame.Type != FrameType.Cover)
+        else if (frame.Type == FrameType.Control)
+            Ask(inbound, payload, now);
+        else if (frame.Type == FrameType.Forward)
+            Forward(inbound, frame, payload, offset, now);
+    }
+
+    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, Instant now)
+    {
+        if (!Message.TryReadType(payload.Slice(Frame.HeaderSize, frame.Length), out var type))
+            Counters.Malformed++;
+        else if (type == MessageType.Initiation)
+            Ask(inbound, payload, now);
+        else if (type == MessageType.Data && frame.Length <= CircuitMtu.Payload - Frame.HeaderSize
+            && inbound.FindChannel(frame.Channel) is { IsOpen: true } channel
+            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, channel.NextHop))
+            CountRelayed(frame.Length);
+        else
+            Counters.Unroutable++;
+    }
+
+    /// <summary>Only as much as the session has left of its budget: a client cannot fill the mailbox that all share.</summary>
+    void Ask(Inbound inbound, ReadOnlySpan<byte> payload, Instant now)
+    {
+        if (inbound.MayAsk(now))
             _owner.PostPayload(inbound.Tunnel, payload);
+        else
+            Counters.Dropped++;
     }
 
     /// <summary>Relay, next hop to client: copied into room for the wrapping, sealed with the rest of the batch.</summary>
@@ -259,11 +272,16 @@ public sealed class DatagramPlane
         Counters.RelayedPackets++;
     }
 
-    void ToInternet(Inbound inbound, Span<byte> payload, int offset)
+    void ToInternet(Inbound inbound, Span<byte> payload, int offset, Instant now)
     {
-        if (_policy is not { } policy || inbound.Lease is not { } lease)
+        if (_policy is not { } policy)
         {
-            _owner.PostPayload(inbound.Tunnel, payload);
+            Counters.Unroutable++;
+            return;
+        }
+        if (inbound.Lease is not { } lease)
+        {
+            Ask(inbound, payload, now);
             return;
         }
         if (!SourceRewrite.TryTrim(payload, out var length))

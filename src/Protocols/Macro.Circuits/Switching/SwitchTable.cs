@@ -26,10 +26,9 @@ public sealed class SwitchTable
             return holder == channel;
         _channels[(channel.NextHop, index)] = channel;
         _uses[index] = _uses.GetValueOrDefault(index) + 1;
-        // A session and its successor during a rekey, and one to spare; the oldest gives way.
         channel.Indices.Enqueue(index);
         if (channel.Indices.Count > Channel.MaxIndices)
-            Unbind(channel, channel.Indices.Dequeue());
+            Unbind(channel, OldestSpare(channel));
         return true;
     }
 
@@ -37,6 +36,16 @@ public sealed class SwitchTable
     {
         while (channel.Indices.TryDequeue(out var index))
             Unbind(channel, index);
+    }
+
+    /// <summary>A renewal that nobody answers is repeated under a new index each time; the session that stands must outlive that.</summary>
+    static uint OldestSpare(Channel channel)
+    {
+        var oldest = channel.Indices.Dequeue();
+        if (oldest != channel.Answered)
+            return oldest;
+        channel.Indices.Enqueue(oldest);
+        return channel.Indices.Dequeue();
     }
 
     void Unbind(Channel channel, uint index)
