@@ -31,7 +31,7 @@ public sealed class Circuit
     static readonly TimeSpan s_entryPatience = TimeSpan.FromSeconds(1);
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
-    static readonly TimeSpan s_activeProbe = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan s_activeProbe = TimeSpan.FromMilliseconds(700);
     static readonly TimeSpan s_idleProbe = TimeSpan.FromSeconds(25);
     static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
 
@@ -142,7 +142,7 @@ public sealed class Circuit
 
     /// <summary>
     /// From a pump thread: packets leave through the circuit. True when they begin after a pause: the owner thread must be
-    /// told (<see cref="HandleActivity"/>), so that it probes every second while there is traffic.
+    /// told (<see cref="HandleActivity"/>), so that it probes often while there is traffic.
     /// </summary>
     internal bool NoteTraffic(Instant now)
     {
@@ -289,12 +289,12 @@ public sealed class Circuit
             var health = hop.Health;
             if (health.Deadline <= now)
             {
-                health.EndProbe(hop.Tunnel.Activity.LastReceived, IsActive(now));
+                health.EndProbe(hop.Tunnel.Activity.LastReceived);
                 health.NextProbe = now;
             }
             if (health.IsDead)
             {
-                Fail(FirstSuspect(), "stopped answering", now);
+                Fail(FirstSilent(), "stopped answering", now);
                 return;
             }
             if (health.NextProbe > now || health.ProbeSent is not null)
@@ -313,7 +313,7 @@ public sealed class Circuit
     }
 
     /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>
-    int FirstSuspect() => Array.FindIndex(Hops, hop => hop.Health.IsSuspect);
+    int FirstSilent() => Array.FindIndex(Hops, hop => hop.Health.IsSilent);
 
     void Ask(Hop hop, ControlMessage message, Instant now)
     {
