@@ -131,6 +131,25 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Flush();
     }
 
+    /// <summary>The tables of this node agree with each other.</summary>
+    public void CheckConsistency()
+    {
+        var (relay, controller) = (Node.Relay, Node.Controller);
+        // A tunnel has at most a handshake under way and three sessions.
+        var tunnels = relay.Sessions + (controller.Carrying?.Hops.Length ?? 0) + (controller.Shown == controller.Carrying ? 0 : controller.Shown!.Hops.Length);
+        Assert.InRange(Node.Indices.Count, relay.Sessions, 4 * tunnels);
+        Assert.InRange(Node.Switches.Count, 0, relay.Sessions * Inbound.MaxChannels * Channel.MaxIndices);
+        Assert.InRange(relay.Leases?.Count ?? 0, 0, relay.Sessions);
+        // An index leads to one place only.
+        Assert.All(Node.Switches.Indices, index => Assert.False(Node.Indices.TryFind(index, out _, out _)));
+        if (controller.Connection.State == ConnectionState.Active)
+            Assert.Equal(CircuitState.Ready, controller.Carrying!.State);
+        if (controller.Connection.State is ConnectionState.Off or ConnectionState.Failed)
+            Assert.Null(controller.Shown);
+        // Nothing that is due is left undone.
+        Assert.True(!_world.IsAlive(this) || Node.NextTimeout >= _world.Now);
+    }
+
     void IPlaneOwner.PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via)
     {
         var copy = datagram.ToArray();

@@ -19,6 +19,8 @@ public sealed class SwitchTable
     /// <summary>True when some channel uses this receiver index, whatever its next hop: own sessions must then take another.</summary>
     public bool Uses(uint index) => _uses.ContainsKey(index);
 
+    internal IEnumerable<uint> Indices => _uses.Keys;
+
     /// <summary>Binds for a channel. False when another channel has the place: the answer is <see cref="ControlStatus.Busy"/>.</summary>
     internal bool TryBind(Channel channel, uint index)
     {
