@@ -56,7 +56,7 @@ section=$benchmark
 
 machine() {
   printf '%s cores, %s, Linux %s, .NET %s' "$(nproc)" \
-    "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(uname -r | cut -d- -f1)" "$(dotnet --version)"
+    "$(sed -n '/^model name/ {s/[^:]*: //p; q}' /proc/cpuinfo)" "$(uname -r | cut -d- -f1)" "$(dotnet --version)"
 }
 
 # quiet: waits until next to nothing runs on the machine; after a while it goes on, and the table tells how often.
