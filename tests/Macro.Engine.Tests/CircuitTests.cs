@@ -180,13 +180,47 @@ public class CircuitTests
     [Fact]
     public void Circuits_stand_under_ten_percent_loss()
     {
-        for (ulong seed = 100; seed < 120; seed++)
+        for (ulong seed = 100; seed < 300; seed++)
         {
             var (world, client, _) = Networks.Six(seed);
             world.Loss = 0.1;
             client.Up(ConnectionMode.Private);
             world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 20 * s_second);
         }
+    }
+
+    [Theory]
+    [InlineData(0.03, true)]
+    [InlineData(0.03, false)]
+    [InlineData(0.1, true)]
+    public void A_circuit_that_stands_is_not_given_up_for_a_few_lost_datagrams(double loss, bool traffic)
+    {
+        var (world, client, _) = Networks.Six(18);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        var circuit = client.Node.Controller.Carrying;
+        world.Loss = loss;
+        for (var i = 0; i < 6000; i++)
+        {
+            if (traffic)
+                client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "talk"u8));
+            world.Run(s_second / 10);
+        }
+        Assert.Same(circuit, client.Node.Controller.Carrying);
+    }
+
+    [Fact]
+    public void When_one_hop_dies_the_others_are_told()
+    {
+        var (world, client, relays) = Networks.Six(19);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Talk(world, client);
+        var victim = client.Node.Controller.Carrying!.Hops[2].Target;
+        world.Kill(relays.Single(r => r.Endpoint == victim.Endpoint));
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Reconnecting, 4 * s_second);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Assert.Equal(3, relays.Where(world.IsAlive).Sum(r => r.Node.Relay.Sessions));
     }
 
     [Fact]

@@ -116,7 +116,7 @@ sealed partial class EngineControl(
 
     public async Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel)
     {
-        await Threads.RunAsync(() => Configure(o => o with { IsRelay = enabled }));
+        await Threads.RunAsync(() => Configure(o => o with { IsRelay = enabled }, Node.Relay.Leases));
         return Status.Current;
     }
 
@@ -124,11 +124,7 @@ sealed partial class EngineControl(
     {
         if (enabled)
             await ChangeDevicesAsync(OpenExit, cancel);
-        await Threads.RunAsync(() =>
-        {
-            Node.Relay.Leases = enabled ? _exit?.Leases : null;
-            Configure(o => o with { IsExit = enabled });
-        });
+        await Threads.RunAsync(() => Configure(o => o with { IsExit = enabled }, enabled ? _exit?.Leases : null));
         if (!enabled)
             await ChangeDevicesAsync(CloseExit, cancel);
         return Status.Current;
@@ -217,16 +213,14 @@ sealed partial class EngineControl(
         (_exit, _exitPump) = (null, null);
     }
 
-    void Configure(Func<RelayOptions, RelayOptions> change)
+    void Configure(Func<RelayOptions, RelayOptions> change, ExitLeases? leases)
     {
         var options = change(Node.Relay.Options) with
         {
             Region = settings.Relay.Region,
             PolicySummary = settings.Exit.Policy.Count == 0 ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
         };
-        Node.Relay.Options = options;
-        if (!options.IsRelay && !options.IsExit)
-            Node.Relay.CloseAll(Threads.Clock.Now);
+        Node.Relay.Configure(options, leases, Threads.Clock.Now);
         Publish();
     }
 

@@ -1,0 +1,90 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace Macro.Crypto.Batch;
+
+/// <summary>One text of a slice, with what the lanes need to know of it.</summary>
+struct Text
+{
+    /// <summary>Which job of the slice.</summary>
+    public int Job;
+
+    public int Offset, Length;
+
+    public ulong Counter;
+
+    public readonly int Tag => Offset + Length;
+}
+
+/// <summary>
+/// What the lanes work in: one per thread, made at its first batch, so that batches allocate nothing. All that is
+/// secret lies in pinned memory and is wiped after every batch.
+/// </summary>
+sealed class BatchScratch
+{
+    public const int MostTexts = 16;
+
+    const int Alignment = 64;
+
+    const int KeysAt = 0;
+    const int PolyKeysAt = KeysAt + MostTexts * AeadKey.Size;
+    const int SlotsAt = PolyKeysAt + MostTexts * AeadKey.Size;
+    const int ChaChaRowsAt = SlotsAt + ChaCha20Lanes.MostLanes * ChaCha20Lanes.BlockSize;
+    const int PolyRowsAt = ChaChaRowsAt + ChaCha20Lanes.Rows * ChaCha20Lanes.Stride * sizeof(uint);
+    const int SecretBytes = PolyRowsAt + Poly1305Lanes.Rows * Poly1305Lanes.MostLanes * sizeof(ulong);
+    const int PolyWordsAt = SecretBytes;
+    const int Size = PolyWordsAt + Poly1305Lanes.MostLanes * Poly1305Lanes.ChunkSize;
+
+    readonly byte[] _memory = GC.AllocateArray<byte>(Size + Alignment, pinned: true);
+    readonly nint _origin;
+
+    [ThreadStatic]
+    static BatchScratch? t_scratch;
+
+    BatchScratch()
+    {
+        // A vector across two cache lines costs two loads; the array is pinned, so its place may be counted on.
+        var address = Unsafe.ByteOffset(ref Unsafe.NullRef<byte>(), ref MemoryMarshal.GetArrayDataReference(_memory));
+        _origin = -address & (Alignment - 1);
+    }
+
+    public static BatchScratch OfThisThread => t_scratch ??= new BatchScratch();
+
+    /// <summary>The slice's texts that have a key.</summary>
+    public readonly Text[] Texts = new Text[MostTexts];
+
+    /// <summary>ChaCha20: each lane's target, an offset in the buffer; for a staged lane, what it is the block of.</summary>
+    public readonly int[] Targets = new int[ChaCha20Lanes.MostLanes];
+
+    /// <summary>ChaCha20: bytes of text in a staged lane, or <see cref="KeyBlock"/>.</summary>
+    public readonly int[] StagedLengths = new int[ChaCha20Lanes.MostLanes];
+
+    /// <summary>Poly1305: where each lane reads on.</summary>
+    public readonly int[] LaneTexts = new int[Poly1305Lanes.MostLanes];
+
+    public const int KeyBlock = -1;
+
+    /// <summary>Each text's key, 32 bytes.</summary>
+    public ref byte Keys => ref At(KeysAt);
+
+    /// <summary>ChaCha20: 64 bytes per lane for a block that does not go straight to the buffer.</summary>
+    public ref byte Slots => ref At(SlotsAt);
+
+    public ref uint ChaChaRows => ref Unsafe.As<byte, uint>(ref At(ChaChaRowsAt));
+
+    public ref ulong PolyRows => ref Unsafe.As<byte, ulong>(ref At(PolyRowsAt));
+
+    public ref ulong PolyWords => ref Unsafe.As<byte, ulong>(ref At(PolyWordsAt));
+
+    public Span<byte> Key(int text) => MemoryMarshal.CreateSpan(ref Unsafe.Add(ref Keys, text * AeadKey.Size), AeadKey.Size);
+
+    /// <summary>A text's one-time key of Poly1305, r and s (RFC 8439 2.6), 32 bytes.</summary>
+    public Span<byte> PolyKey(int text) => MemoryMarshal.CreateSpan(ref At(PolyKeysAt + text * AeadKey.Size), AeadKey.Size);
+
+    public Span<byte> Slot(int lane, int length) => MemoryMarshal.CreateSpan(ref Unsafe.Add(ref Slots, lane * ChaCha20Lanes.BlockSize), length);
+
+    public void Wipe() => CryptographicOperations.ZeroMemory(MemoryMarshal.CreateSpan(ref At(0), SecretBytes));
+
+    ref byte At(int offset) => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_memory), _origin + offset);
+}
