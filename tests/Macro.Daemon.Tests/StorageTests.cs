@@ -4,6 +4,7 @@ using Macro.Core;
 using Macro.Daemon.Hosting;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
+using Macro.Linux;
 using Macro.Peers;
 
 namespace Macro.Daemon.Tests;
@@ -92,7 +93,7 @@ public sealed class StorageTests : IDisposable
         Assert.Equal(new DesiredState(), new DesiredStateFile(Folder(), new NodeSettings()).Current);
     }
 
-    KeyRing Open(NodeSettings? settings = null) => new(Folder(), settings ?? new NodeSettings(), _clock, new SystemRandom());
+    KeyRing Open(NodeSettings? settings = null) => new(Folder(), settings ?? new NodeSettings(), _clock, SystemRandom.Shared);
 
     DataFolder Folder() => new(Path.Combine(_path, "data"));
 

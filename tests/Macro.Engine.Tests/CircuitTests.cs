@@ -15,7 +15,7 @@ public class CircuitTests
     [InlineData(ConnectionMode.Private)]
     public void A_packet_goes_to_the_web_and_its_answer_comes_back(ConnectionMode mode)
     {
-        var (world, client, relays) = Network(1);
+        var (world, client, relays) = Networks.Six(1);
         client.Up(mode);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
         Assert.Equal(mode.Hops(), client.Node.Controller.Carrying!.Hops.Length);
@@ -38,7 +38,7 @@ public class CircuitTests
     [InlineData(ConnectionMode.Private)]
     public void Packets_of_every_size_up_to_the_inner_MTU_pass_both_ways(ConnectionMode mode)
     {
-        var (world, client, _) = Network(16);
+        var (world, client, _) = Networks.Six(16);
         world.Tap = (_, _, bytes) => Assert.InRange(bytes.Length, 32, CircuitMtu.Payload + 32);
         client.Up(mode);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
@@ -55,7 +55,7 @@ public class CircuitTests
     public void Every_hop_is_reached_in_one_round_trip_to_it()
     {
         // Delay 25 ms a leg: handshakes take 2, 4 and 6 legs, the exit's answer 6 more.
-        var (world, client, _) = Network(2);
+        var (world, client, _) = Networks.Six(2);
         var start = world.Now;
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
@@ -65,7 +65,7 @@ public class CircuitTests
     [Fact]
     public void On_the_wire_there_is_only_WireGuard_and_no_relay_sees_both_ends()
     {
-        var (world, client, relays) = Network(3);
+        var (world, client, relays) = Networks.Six(3);
         var links = new HashSet<(Endpoint, Endpoint)>();
         world.Tap = (from, to, bytes) =>
         {
@@ -87,7 +87,7 @@ public class CircuitTests
     [Fact]
     public void Hop_keys_are_never_used_twice()
     {
-        var (world, client, relays) = Network(4);
+        var (world, client, relays) = Networks.Six(4);
         var keys = new HashSet<Macro.Crypto.PublicKey>();
         for (var i = 0; i < 5; i++)
         {
@@ -104,7 +104,7 @@ public class CircuitTests
     [InlineData(2)]
     public void A_dead_relay_is_found_within_three_seconds_and_replaced(int index)
     {
-        var (world, client, relays) = Network(5 + (ulong)index);
+        var (world, client, relays) = Networks.Six(5 + (ulong)index);
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
         Talk(world, client);
@@ -126,17 +126,33 @@ public class CircuitTests
     [Fact]
     public void While_there_is_no_circuit_packets_go_nowhere()
     {
-        var (world, client, _) = Network(8);
+        var (world, client, _) = Networks.Six(8);
         var sent = 0;
         world.Tap = (_, _, _) => sent++;
         client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "leak?"u8));
         Assert.Equal(0, sent);
     }
 
+    [Theory]
+    [InlineData("198.51.100.23")]
+    [InlineData("192.168.1.5")]
+    public void A_packet_that_bears_another_address_of_the_machine_stays_inside(string address)
+    {
+        var (world, client, _) = Networks.Six(17);
+        client.Up(ConnectionMode.Speed);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        var sent = 0;
+        world.Tap = (_, _, _) => sent++;
+        client.SendPacket(Packets.Udp(IpAddress.Parse(address), s_web, 4000, 53, "who am I?"u8));
+        Assert.Equal(0, sent);
+        client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "a client"u8));
+        Assert.Equal(1, sent);
+    }
+
     [Fact]
     public void A_circuit_lives_through_its_rekeys_for_ten_minutes()
     {
-        var (world, client, relays) = Network(9);
+        var (world, client, relays) = Networks.Six(9);
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
         var circuit = client.Node.Controller.Carrying;
@@ -151,7 +167,7 @@ public class CircuitTests
     [Fact]
     public void An_idle_circuit_lives_on_too()
     {
-        var (world, client, _) = Network(10);
+        var (world, client, _) = Networks.Six(10);
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
         var circuit = client.Node.Controller.Carrying;
@@ -164,19 +180,53 @@ public class CircuitTests
     [Fact]
     public void Circuits_stand_under_ten_percent_loss()
     {
-        for (ulong seed = 100; seed < 120; seed++)
+        for (ulong seed = 100; seed < 300; seed++)
         {
-            var (world, client, _) = Network(seed);
+            var (world, client, _) = Networks.Six(seed);
             world.Loss = 0.1;
             client.Up(ConnectionMode.Private);
             world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 20 * s_second);
         }
     }
 
+    [Theory]
+    [InlineData(0.03, true)]
+    [InlineData(0.03, false)]
+    [InlineData(0.1, true)]
+    public void A_circuit_that_stands_is_not_given_up_for_a_few_lost_datagrams(double loss, bool traffic)
+    {
+        var (world, client, _) = Networks.Six(18);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        var circuit = client.Node.Controller.Carrying;
+        world.Loss = loss;
+        for (var i = 0; i < 6000; i++)
+        {
+            if (traffic)
+                client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "talk"u8));
+            world.Run(s_second / 10);
+        }
+        Assert.Same(circuit, client.Node.Controller.Carrying);
+    }
+
+    [Fact]
+    public void When_one_hop_dies_the_others_are_told()
+    {
+        var (world, client, relays) = Networks.Six(19);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Talk(world, client);
+        var victim = client.Node.Controller.Carrying!.Hops[2].Target;
+        world.Kill(relays.Single(r => r.Endpoint == victim.Endpoint));
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Reconnecting, 4 * s_second);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Assert.Equal(3, relays.Where(world.IsAlive).Sum(r => r.Node.Relay.Sessions));
+    }
+
     [Fact]
     public void Down_makes_every_relay_forget_at_once()
     {
-        var (world, client, relays) = Network(11);
+        var (world, client, relays) = Networks.Six(11);
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
         client.Down();
@@ -188,7 +238,7 @@ public class CircuitTests
     [Fact]
     public void A_relay_forgets_a_client_that_vanished()
     {
-        var (world, client, relays) = Network(12);
+        var (world, client, relays) = Networks.Six(12);
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
         world.Kill(client);
@@ -199,7 +249,7 @@ public class CircuitTests
     [Fact]
     public void A_device_that_cannot_be_made_ends_the_attempt_with_its_reason()
     {
-        var (world, client, _) = Network(13);
+        var (world, client, _) = Networks.Six(13);
         client.DeviceWorks = false;
         client.Up(ConnectionMode.Speed);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Failed, 5 * s_second);
@@ -210,7 +260,7 @@ public class CircuitTests
     [Fact]
     public void Without_an_answer_from_anybody_connecting_is_given_up_with_advice()
     {
-        var (world, client, relays) = Network(14);
+        var (world, client, relays) = Networks.Six(14);
         foreach (var relay in relays)
             world.Kill(relay);
         client.Up(ConnectionMode.Private);
@@ -221,29 +271,27 @@ public class CircuitTests
     [Fact]
     public void A_region_without_an_exit_is_named()
     {
-        var (_, client, _) = Network(15);
+        var (_, client, _) = Networks.Six(15);
         client.Up(ConnectionMode.Speed, "JP");
         Assert.Equal(ConnectionState.Failed, client.Node.Controller.Connection.State);
         Assert.Contains("JP", client.Node.Controller.Connection.Problem);
+    }
+
+    [Fact]
+    public void A_request_that_cannot_be_met_can_be_asked_about_without_losing_what_stands()
+    {
+        var (world, client, _) = Networks.Six(20);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Assert.Contains("JP", client.Node.Controller.WhyNot(new ConnectRequest { ExitRegion = "JP" })!.Value.Problem);
+        Assert.Null(client.Node.Controller.WhyNot(new ConnectRequest { ExitRegion = "NL" }));
+        Talk(world, client);
+        Assert.Single(client.Inbox);
     }
 
     static void Talk(World world, SimNode client)
     {
         client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "talk"u8));
         world.Run(s_second);
-    }
-
-    /// <summary>A client, four plain relays, two exits; the internet answers every UDP packet with its own payload.</summary>
-    static (World, SimNode Client, SimNode[] Relays) Network(ulong seed)
-    {
-        var world = new World(seed);
-        var client = world.Add("client", "44.128.0.1:5000");
-        var relays = new List<SimNode>();
-        for (var i = 1; i <= 6; i++)
-            relays.Add(world.Add($"relay{i}", $"44.{128 + i}.0.1:51820", relay: true, exit: i > 4));
-        foreach (var exit in relays)
-            exit.Answer = Packets.Echo;
-        client.Node.Controller.Candidates = [.. relays.Select(r => r.Candidate)];
-        return (world, client, [.. relays]);
     }
 }

@@ -14,7 +14,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     readonly PacketBatch _tun = new(1 << 16, 16);
     readonly DatagramPlane _plane;
     readonly ClientPlane _client;
-    readonly ExitPlane _exit;
+    ExitPlane _exit;
     readonly PrivateKey _key;
 
     public SimNode(World world, string name, Endpoint endpoint, bool relay, bool exit)
@@ -22,21 +22,17 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         (_world, Name, Endpoint) = (world, name, endpoint);
         var leases = new ExitLeases();
         Node = new Node(this, world.Random);
-        Node.Relay.Leases = leases;
-        Node.Relay.Options = new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" };
+        Node.Relay.Configure(new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" }, leases, world.Now);
         _key = PrivateKey.Generate(world.Random);
         Node.Relay.SetKeys([_key]);
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
         _client = new ClientPlane(this, 16);
         _exit = new ExitPlane(leases, this, 16);
-        var descriptor = new byte[18];
-        endpoint.Address.WriteMapped(descriptor);
-        (descriptor[16], descriptor[17]) = ((byte)(endpoint.Port >> 8), (byte)endpoint.Port);
         Candidate = new Candidate
         {
             IsExit = exit,
             Endpoints = [endpoint],
-            Target = new HopTarget { Name = name, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = descriptor, Region = exit ? "NL" : "ZZ" },
+            Target = new HopTarget { Name = name, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ" },
         };
     }
 
@@ -57,6 +53,27 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public PlaneCounters Counters => _plane.Counters;
 
     public bool DeviceWorks { get; set; } = true;
+
+    /// <summary>Payloads that the fast path gave to the owner.</summary>
+    public int Posted { get; private set; }
+
+    /// <summary>Switches parts on and off. An exit that is switched on has new leases, as the daemon makes them.</summary>
+    public void Serve(bool relay, bool exit, int maxSessions = 20_000)
+    {
+        var leases = exit ? new ExitLeases() : null;
+        Node.Relay.Configure(Node.Relay.Options with { IsRelay = relay, IsExit = exit, MaxSessions = maxSessions }, leases, _world.Now);
+        _plane.Policy = exit ? ExitPolicy.Default : null;
+        _exit = new ExitPlane(leases ?? new ExitLeases(), this, 16);
+    }
+
+    /// <summary>What stands for a signed descriptor here: the endpoint in 18 bytes.</summary>
+    public static byte[] Describe(Endpoint endpoint)
+    {
+        var descriptor = new byte[18];
+        endpoint.Address.WriteMapped(descriptor);
+        (descriptor[16], descriptor[17]) = ((byte)(endpoint.Port >> 8), (byte)endpoint.Port);
+        return descriptor;
+    }
 
     public void Up(ConnectionMode mode, string? region = null)
     {
@@ -114,6 +131,25 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Flush();
     }
 
+    /// <summary>The tables of this node agree with each other.</summary>
+    public void CheckConsistency()
+    {
+        var (relay, controller) = (Node.Relay, Node.Controller);
+        // A tunnel has at most a handshake under way and three sessions.
+        var tunnels = relay.Sessions + (controller.Carrying?.Hops.Length ?? 0) + (controller.Shown == controller.Carrying ? 0 : controller.Shown!.Hops.Length);
+        Assert.InRange(Node.Indices.Count, relay.Sessions, 4 * tunnels);
+        Assert.InRange(Node.Switches.Count, 0, relay.Sessions * Inbound.MaxChannels * Channel.MaxIndices);
+        Assert.InRange(relay.Leases?.Count ?? 0, 0, relay.Sessions);
+        // An index leads to one place only.
+        Assert.All(Node.Switches.Indices, index => Assert.False(Node.Indices.TryFind(index, out _, out _)));
+        if (controller.Connection.State == ConnectionState.Active)
+            Assert.Equal(CircuitState.Ready, controller.Carrying!.State);
+        if (controller.Connection.State is ConnectionState.Off or ConnectionState.Failed)
+            Assert.Null(controller.Shown);
+        // Nothing that is due is left undone.
+        Assert.True(!_world.IsAlive(this) || Node.NextTimeout >= _world.Now);
+    }
+
     void IPlaneOwner.PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via)
     {
         var copy = datagram.ToArray();
@@ -122,6 +158,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
 
     void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload)
     {
+        Posted++;
         var copy = payload.ToArray();
         _mailbox.Enqueue(() => Node.HandlePayload(tunnel, copy, _world.Now));
     }

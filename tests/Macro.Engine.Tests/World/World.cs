@@ -11,6 +11,7 @@ sealed class World(ulong seed)
 {
     readonly PriorityQueue<Action, (long, long)> _events = new();
     readonly Dictionary<Endpoint, SimNode> _nodes = [];
+    readonly Dictionary<Endpoint, Action<byte[], Endpoint>> _strangers = [];
     long _order;
 
     public IRandom Random { get; } = new SeededRandom(seed);
@@ -22,7 +23,14 @@ sealed class World(ulong seed)
     /// <summary>Share of datagrams lost, 0..1.</summary>
     public double Loss { get; set; }
 
-    public ulong Seed => seed;
+    /// <summary>Share of datagrams that arrive twice, 0..1.</summary>
+    public double Duplicates { get; set; }
+
+    /// <summary>Share of datagrams that arrive with one bit turned, 0..1.</summary>
+    public double Errors { get; set; }
+
+    /// <summary>Most that a datagram comes late: with it, one may overtake another.</summary>
+    public TimeSpan Jitter { get; set; }
 
     /// <summary>Everything that crossed the network: source, destination, bytes.</summary>
     public Action<Endpoint, Endpoint, byte[]>? Tap { get; set; }
@@ -36,8 +44,13 @@ sealed class World(ulong seed)
         return node;
     }
 
+    /// <summary>Something on the network that is no node of ours: it gets what is sent to its endpoint, and who sent it.</summary>
+    public void Listen(Endpoint endpoint, Action<byte[], Endpoint> receive) => _strangers[endpoint] = receive;
+
     /// <summary>A node that answers nothing any more.</summary>
     public void Kill(SimNode node) => _nodes.Remove(node.Endpoint);
+
+    public void Revive(SimNode node) => _nodes[node.Endpoint] = node;
 
     public bool IsAlive(SimNode node) => _nodes.GetValueOrDefault(node.Endpoint) == node;
 
@@ -46,8 +59,20 @@ sealed class World(ulong seed)
         Tap?.Invoke(from, to, datagram);
         if (Loss > 0 && Random.NextDouble() < Loss)
             return;
-        At(Now + Delay, () => _nodes.GetValueOrDefault(to)?.Receive(datagram, from));
+        if (Errors > 0 && Random.NextDouble() < Errors)
+            datagram[Random.NextInt(datagram.Length)] ^= (byte)(1 << Random.NextInt(8));
+        Deliver(from, to, datagram);
+        if (Duplicates > 0 && Random.NextDouble() < Duplicates)
+            Deliver(from, to, datagram);
     }
+
+    void Deliver(Endpoint from, Endpoint to, byte[] datagram) => At(Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default), () =>
+    {
+        if (_nodes.TryGetValue(to, out var node))
+            node.Receive(datagram, from);
+        else if (_strangers.TryGetValue(to, out var receive))
+            receive(datagram, from);
+    });
 
     public void At(Instant when, Action action) => _events.Enqueue(action, (when.Ticks, _order++));
 

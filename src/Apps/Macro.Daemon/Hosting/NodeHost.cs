@@ -4,6 +4,7 @@ using Macro.Core;
 using Macro.Daemon.Http;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
+using Macro.Linux;
 using Microsoft.Extensions.Hosting.Systemd;
 
 namespace Macro.Daemon.Hosting;
@@ -45,7 +46,7 @@ public sealed class NodeHost : IAsyncDisposable
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(OpenFolder(settings.Node.DataDirectory));
         builder.Services.AddSingleton(new WallClock(TimeProvider.System));
-        builder.Services.AddSingleton<IRandom, SystemRandom>();
+        builder.Services.AddSingleton<IRandom>(SystemRandom.Shared);
         builder.Services.AddSingleton<DesiredStateFile>();
         builder.Services.AddSingleton<KeyRing>();
         builder.Services.AddSingleton<NetworkDirectory>();

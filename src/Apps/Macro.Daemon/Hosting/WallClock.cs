@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Macro.Core;
 
 namespace Macro.Daemon.Hosting;
@@ -24,10 +23,4 @@ public sealed class WallClock(TimeProvider time)
             return new Instant(latest);
         }
     }
-}
-
-/// <summary>The operating system's generator.</summary>
-public sealed class SystemRandom : IRandom
-{
-    public void Fill(Span<byte> bytes) => RandomNumberGenerator.Fill(bytes);
 }

@@ -25,9 +25,13 @@ public sealed record CircuitFailure(int HopIndex, string Reason);
 public sealed class Circuit
 {
     static readonly TimeSpan s_buildTimeout = TimeSpan.FromSeconds(10);
-    static readonly TimeSpan s_hopTimeout = TimeSpan.FromMilliseconds(1500);
-    const int HopAttempts = 4;
-    static readonly TimeSpan s_activeProbe = TimeSpan.FromSeconds(1);
+
+    // As many as a relay lets pass in the time of a build.
+    const int HopAttempts = 5;
+    static readonly TimeSpan s_entryPatience = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
+    static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
+    static readonly TimeSpan s_activeProbe = TimeSpan.FromMilliseconds(700);
     static readonly TimeSpan s_idleProbe = TimeSpan.FromSeconds(25);
     static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
 
@@ -35,7 +39,8 @@ public sealed class Circuit
     readonly byte[][] _layers;
     readonly byte[] _frame = new byte[2048];
     readonly Instant _buildDeadline;
-    Instant _hopDeadline;
+    Instant _hopDeadline, _hopStarted;
+    TimeSpan _patience = s_entryPatience;
     long _lastTraffic;
     int _reached = -1;
     uint _nextRequest;
@@ -100,7 +105,11 @@ public sealed class Circuit
     {
         if (State == CircuitState.Closed)
             return;
-        Transmit(hop, hop.Tunnel.Decapsulate(datagram, _layers[hop.Index], now), now);
+        var output = hop.Tunnel.Decapsulate(datagram, _layers[hop.Index], now);
+        Transmit(hop, output, now);
+        // A relay under load wants its cookie back; at once, for WireGuard alone would wait five seconds.
+        if (output.Kind == TunnelOutputKind.Nothing && Message.TryReadType(datagram, out var type) && type == MessageType.CookieReply)
+            Reconnect(hop.Index, now);
         Drive(hop, now);
     }
 
@@ -133,7 +142,7 @@ public sealed class Circuit
 
     /// <summary>
     /// From a pump thread: packets leave through the circuit. True when they begin after a pause: the owner thread must be
-    /// told (<see cref="HandleActivity"/>), so that it probes every second while there is traffic.
+    /// told (<see cref="HandleActivity"/>), so that it probes often while there is traffic.
     /// </summary>
     internal bool NoteTraffic(Instant now)
     {
@@ -148,7 +157,7 @@ public sealed class Circuit
             return;
         if (State == CircuitState.Building && now >= _buildDeadline)
         {
-            Fail(_reached + 1, "no answer in time");
+            Fail(_reached + 1, "no answer in time", now);
             return;
         }
         if (State == CircuitState.Building && now >= _hopDeadline)
@@ -167,9 +176,14 @@ public sealed class Circuit
     {
         if (State == CircuitState.Closed)
             return;
-        for (var i = Math.Min(_reached, Hops.Length - 1); i >= 0; i--)
-            Send(Hops[i], FrameType.Control, _nextRequest++, ControlCodec.Encode(new Close { Channel = 0 }), now);
+        TellHops(now);
         End();
+    }
+
+    void TellHops(Instant now)
+    {
+        for (var i = _reached; i >= 0; i--)
+            Send(Hops[i], FrameType.Control, _nextRequest++, ControlCodec.Encode(new Close { Channel = 0 }), now);
     }
 
     void Connect(int index, Instant now)
@@ -186,17 +200,19 @@ public sealed class Circuit
             return;
         if (Hops[index].Attempts >= HopAttempts)
         {
-            Fail(index, "no answer to the handshake");
+            Fail(index, "no answer to the handshake", now);
             return;
         }
         Hops[index].Restart();
+        _patience = Longest(_patience, Shortest(1.5 * _patience, s_mostPatience));
         StartHandshake(Hops[index], now);
     }
 
     void StartHandshake(Hop hop, Instant now)
     {
         hop.Tunnel.Initiate(now);
-        _hopDeadline = now + s_hopTimeout;
+        _hopStarted = now;
+        _hopDeadline = now + _patience;
         Drive(hop, now);
     }
 
@@ -220,7 +236,7 @@ public sealed class Circuit
                 var blamed = answer.Type == ControlType.Extend && answer.Status is ControlStatus.RefusedUnreachable or ControlStatus.RefusedUnverified
                     ? hop.Index + 1
                     : hop.Index;
-                Fail(blamed, $"{answer.Type} refused: {answer.Status}");
+                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now);
                 break;
             case var _:
                 break;
@@ -232,6 +248,8 @@ public sealed class Circuit
         if (State != CircuitState.Building || hop.Index != _reached + 1)
             return;
         _reached = hop.Index;
+        // The next one is a leg further away.
+        _patience = Longest(s_leastPatience, 3 * (now - _hopStarted));
         if (hop.Index == 0)
             Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
         if (hop.Next is not null)
@@ -252,7 +270,7 @@ public sealed class Circuit
             if (happened.Kind == TunnelEventKind.SessionEstablished)
                 HopReached(hop, now);
             else if (happened.Kind is TunnelEventKind.HandshakeFailed or TunnelEventKind.KeysErased)
-                Fail(hop.Index, "the session could not be renewed");
+                Fail(hop.Index, "the session could not be renewed", now);
         }
     }
 
@@ -261,7 +279,7 @@ public sealed class Circuit
         while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body, out var exhausted))
             Send(hop, FrameType.Control, id, body, now);
         if (State != CircuitState.Closed && hop.Requests.NextTimeout <= now)
-            Fail(hop.Index, "no answer to a request");
+            Fail(hop.Index, "no answer to a request", now);
     }
 
     void ProbeHops(Instant now)
@@ -271,12 +289,12 @@ public sealed class Circuit
             var health = hop.Health;
             if (health.Deadline <= now)
             {
-                health.Miss();
+                health.EndProbe(hop.Tunnel.Activity.LastReceived);
                 health.NextProbe = now;
             }
             if (health.IsDead)
             {
-                Fail(FirstSuspect(), "stopped answering");
+                Fail(FirstSilent(), "stopped answering", now);
                 return;
             }
             if (health.NextProbe > now || health.ProbeSent is not null)
@@ -295,7 +313,7 @@ public sealed class Circuit
     }
 
     /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>
-    int FirstSuspect() => Array.FindIndex(Hops, hop => hop.Health.IsSuspect);
+    int FirstSilent() => Array.FindIndex(Hops, hop => hop.Health.IsSilent);
 
     void Ask(Hop hop, ControlMessage message, Instant now)
     {
@@ -331,11 +349,17 @@ public sealed class Circuit
         _outbox.Send(_layers[0].AsSpan(0, length), Entry);
     }
 
-    void Fail(int hopIndex, string reason)
+    void Fail(int hopIndex, string reason, Instant now)
     {
         Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason);
+        // Those that are well need not keep what nobody uses any more.
+        TellHops(now);
         End();
     }
+
+    static TimeSpan Longest(TimeSpan a, TimeSpan b) => a > b ? a : b;
+
+    static TimeSpan Shortest(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     void End()
     {

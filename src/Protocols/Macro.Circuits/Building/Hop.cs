@@ -58,7 +58,9 @@ public sealed class Hop
     {
         Attempts++;
         Dispose();
+        var before = Tunnel;
         Tunnel = MakeTunnel(out _key);
+        Tunnel.TakeCookie(before);
     }
 
     internal void Dispose()

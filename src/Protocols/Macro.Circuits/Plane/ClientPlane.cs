@@ -1,11 +1,14 @@
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.WireGuard;
 
 namespace Macro.Circuits;
 
 /// <summary>
 /// Packets of the client's own TUN device into its circuit: one seal per hop, innermost first, in place. Belongs to one
-/// pump thread. Without a circuit every packet is dropped: nothing ever goes beside it.
+/// pump thread. Without a circuit every packet is dropped: nothing ever goes beside it. Nor does a packet with another
+/// source than the inner address go in: a connection that is older than the circuit still bears the machine's own
+/// address, and the exit would read it.
 /// </summary>
 public sealed class ClientPlane(IPlaneOwner owner, int slots)
 {
@@ -34,10 +37,24 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             batch.Clear();
             return;
         }
-        if (circuit.NoteTraffic(now))
+        KeepInner(batch);
+        if (batch.Count > 0 && circuit.NoteTraffic(now))
             owner.PostActivity(circuit.Exit.Tunnel);
         for (var level = circuit.Hops.Length - 1; level >= 0; level--)
             SealLayer(batch, circuit.Hops[level], now);
+        batch.Compact();
+    }
+
+    void KeepInner(PacketBatch batch)
+    {
+        foreach (ref var slot in batch.Slots)
+        {
+            if (IpView.TryParse(batch.Buffer.AsSpan(slot.Offset, slot.Length), out var packet)
+                && packet.Source == AddressPair.Inner.OfFamily(packet.IsV4))
+                continue;
+            slot.Length = 0;
+            Counters.Unroutable++;
+        }
         batch.Compact();
     }
 

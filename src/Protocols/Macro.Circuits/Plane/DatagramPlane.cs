@@ -17,6 +17,7 @@ public sealed class DatagramPlane
     readonly IPlaneOwner _owner;
     readonly PacketBatch _received;
     readonly LayerSealer _sealer;
+    readonly HeldSessions _held;
     readonly AeadJob[] _jobs;
     readonly Arrival[] _arrivals;
     volatile ExitPolicy? _policy;
@@ -25,10 +26,9 @@ public sealed class DatagramPlane
     /// <summary>One data message that waits to be opened.</summary>
     struct Arrival
     {
-        public Session Session;
-        public Endpoint Source;
-        public int Offset;
+        public int Held;
         public int Length;
+        public Endpoint Source;
     }
 
     public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, IPlaneOwner owner)
@@ -38,6 +38,7 @@ public sealed class DatagramPlane
         _jobs = new AeadJob[slots];
         _arrivals = new Arrival[slots];
         _sealer = new LayerSealer(slots, owner);
+        _held = new HeldSessions(slots);
         Forwarded = new PacketBatch(received, slots);
         Returned = new PacketBatch(Math.Max(received.Buffer.Length * 2, 1 << 17), slots);
         ToClient = new PacketBatch(received, slots);
@@ -74,6 +75,7 @@ public sealed class DatagramPlane
         // Each round opens one layer of the client's own circuits; relays and exits are done after the first.
         while (_count > 0)
             OpenLayer(now);
+        _held.ReleaseAll();
     }
 
     void Classify(int offset, int length, Endpoint source, Hop? via, Instant now)
@@ -104,7 +106,7 @@ public sealed class DatagramPlane
     void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Instant now)
     {
         var counter = Message.ReadCounter(datagram);
-        if (!session.MayOpen(counter, now) || !session.TryAcquire())
+        if (!session.MayOpen(counter, now) || _held.Hold(session) is not (>= 0 and var held))
         {
             Counters.Rejected++;
             return;
@@ -116,49 +118,52 @@ public sealed class DatagramPlane
             Offset = offset + Message.DataHeaderSize,
             Length = length - Message.DataOverhead,
         };
-        _arrivals[_count++] = new Arrival { Session = session, Source = source, Offset = offset, Length = length };
+        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length };
     }
 
     void OpenLayer(Instant now)
     {
         var count = _count;
-        _count = 0;
         Aead.Open(_received.Buffer, _jobs.AsSpan(0, count));
-        Session? noted = null;
-        var (dataPackets, bytes) = (0, 0L);
+        for (var i = 0; i < count; i++)
+            Accept(ref _jobs[i], _arrivals[i]);
+        // Before anything is passed on: the first message proves a session, and its answer needs that session.
+        for (var i = 0; i < _held.Count; i++)
+            Note(ref _held[i], now);
+
+        _count = 0;
         for (var i = 0; i < count; i++)
         {
             // Copies: dispatching refills both arrays from the front for the next layer, never past i.
             var (job, arrival) = (_jobs[i], _arrivals[i]);
-            var session = arrival.Session;
-            session.Release();
-            if (!job.Ok || !session.TryAccept(job.Counter))
-            {
-                Counters.Rejected++;
-                continue;
-            }
-            if (session != noted)
-            {
-                Note(noted, now, dataPackets, bytes);
-                (noted, dataPackets, bytes) = (session, 0, 0);
-            }
-            bytes += arrival.Length;
-            if (session.Tunnel.Context is Inbound inbound)
-                inbound.Roam(arrival.Source);
-            if (job.Length == 0)
-                continue;
-            dataPackets++;
-            Dispatch(session, job.Offset, job.Length, now);
+            if (job.Ok && job.Length > 0)
+                Dispatch(_held[arrival.Held].Session, job.Offset, job.Length, now);
         }
-        Note(noted, now, dataPackets, bytes);
         _jobs.AsSpan(_count, count - _count).Clear();
-        _arrivals.AsSpan(_count, count - _count).Clear();
     }
 
-    void Note(Session? session, Instant now, int dataPackets, long bytes)
+    void Accept(ref AeadJob job, in Arrival arrival)
     {
-        if (session is not null && session.Tunnel.Activity.NoteReceived(session, now, dataPackets, bytes))
-            _owner.PostActivity(session.Tunnel);
+        ref var held = ref _held[arrival.Held];
+        job.Ok = job.Ok && held.Session.TryAccept(job.Counter);
+        if (!job.Ok)
+        {
+            Counters.Rejected++;
+            return;
+        }
+        held.Messages++;
+        held.Bytes += arrival.Length;
+        if (job.Length > 0)
+            held.DataPackets++;
+        if (held.Session.Tunnel.Context is Inbound inbound)
+            inbound.Roam(arrival.Source);
+    }
+
+    void Note(ref HeldSessions.Held held, Instant now)
+    {
+        if (held.Messages > 0 && held.Session.Tunnel.Activity.NoteReceived(held.Session, now, held.DataPackets, held.Bytes))
+            _owner.PostActivity(held.Session.Tunnel);
+        (held.Messages, held.DataPackets, held.Bytes) = (0, 0, 0);
     }
 
     void Dispatch(Session session, int offset, int length, Instant now)
@@ -168,10 +173,10 @@ public sealed class DatagramPlane
         switch (session.Tunnel.Context)
         {
             case Inbound inbound when isPacket:
-                ToInternet(inbound, payload, offset);
+                ToInternet(inbound, payload, offset, now);
                 break;
             case Inbound inbound:
-                Forward(inbound, payload, offset);
+                Forward(inbound, payload, offset, now);
                 break;
             case Hop hop when isPacket:
                 Deliver(hop, payload, offset);
@@ -185,25 +190,38 @@ public sealed class DatagramPlane
         }
     }
 
-    /// <summary>Relay, client to next hop. Only data messages of open channels; all else is the owner's.</summary>
-    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset)
+    /// <summary>Relay: a frame of a client. Data messages of open channels go to the next hop; what needs thought goes to the owner.</summary>
+    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
-        {
             Counters.Malformed++;
-            return;
-        }
-        var message = payload.Slice(Frame.HeaderSize, frame.Length);
-        if (frame.Type == FrameType.Forward && Message.TryReadType(message, out var type) && type == MessageType.Data)
-        {
-            if (inbound.FindChannel(frame.Channel) is { IsOpen: true } channel
-                && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, channel.NextHop))
-                CountRelayed(frame.Length);
-            else
-                Counters.Unroutable++;
-        }
-        else if (frame.Type != FrameType.Cover)
+        else if (frame.Type == FrameType.Control)
+            Ask(inbound, payload, now);
+        else if (frame.Type == FrameType.Forward)
+            Forward(inbound, frame, payload, offset, now);
+    }
+
+    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, Instant now)
+    {
+        if (!Message.TryReadType(payload.Slice(Frame.HeaderSize, frame.Length), out var type))
+            Counters.Malformed++;
+        else if (type == MessageType.Initiation)
+            Ask(inbound, payload, now);
+        else if (type == MessageType.Data && frame.Length <= CircuitMtu.Payload - Frame.HeaderSize
+            && inbound.FindChannel(frame.Channel) is { IsOpen: true } channel
+            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, channel.NextHop))
+            CountRelayed(frame.Length);
+        else
+            Counters.Unroutable++;
+    }
+
+    /// <summary>Only as much as the session has left of its budget: a client cannot fill the mailbox that all share.</summary>
+    void Ask(Inbound inbound, ReadOnlySpan<byte> payload, Instant now)
+    {
+        if (inbound.MayAsk(now))
             _owner.PostPayload(inbound.Tunnel, payload);
+        else
+            Counters.Dropped++;
     }
 
     /// <summary>Relay, next hop to client: copied into room for the wrapping, sealed with the rest of the batch.</summary>
@@ -259,11 +277,16 @@ public sealed class DatagramPlane
         Counters.RelayedPackets++;
     }
 
-    void ToInternet(Inbound inbound, Span<byte> payload, int offset)
+    void ToInternet(Inbound inbound, Span<byte> payload, int offset, Instant now)
     {
-        if (_policy is not { } policy || inbound.Lease is not { } lease)
+        if (_policy is not { } policy)
         {
-            _owner.PostPayload(inbound.Tunnel, payload);
+            Counters.Unroutable++;
+            return;
+        }
+        if (inbound.Lease is not { } lease)
+        {
+            Ask(inbound, payload, now);
             return;
         }
         if (!SourceRewrite.TryTrim(payload, out var length))

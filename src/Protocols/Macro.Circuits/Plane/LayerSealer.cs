@@ -11,7 +11,7 @@ namespace Macro.Circuits;
 sealed class LayerSealer(int capacity, IPlaneOwner owner)
 {
     readonly AeadJob[] _jobs = new AeadJob[capacity];
-    readonly Session[] _sessions = new Session[capacity];
+    readonly HeldSessions _held = new(capacity);
     int _count;
 
     /// <summary>
@@ -22,44 +22,32 @@ sealed class LayerSealer(int capacity, IPlaneOwner owner)
     public bool TryAdd(byte[] buffer, int offset, int length, Tunnel tunnel, Instant now, out int datagramLength)
     {
         datagramLength = 0;
-        var session = tunnel.Sending;
-        if (length > CircuitMtu.Payload || session is null || !session.TryAcquire())
+        if (length > CircuitMtu.Payload || tunnel.Sending is not { } session || _held.Hold(session) is not (>= 0 and var index))
             return false;
         var padded = Message.PaddedLength(length, CircuitMtu.Payload);
-        var start = offset - Message.DataHeaderSize;
-        if (!session.TryPrepareSeal(buffer.AsSpan(start, Message.DataHeaderSize), now, out var counter))
-        {
-            session.Release();
+        if (!session.TryPrepareSeal(buffer.AsSpan(offset - Message.DataHeaderSize, Message.DataHeaderSize), now, out var counter))
             return false;
-        }
         buffer.AsSpan(offset + length, padded - length).Clear();
-        _jobs[_count] = new AeadJob { Key = session.SendKey, Counter = counter, Offset = offset, Length = padded };
-        _sessions[_count++] = session;
+        _jobs[_count++] = new AeadJob { Key = session.SendKey, Counter = counter, Offset = offset, Length = padded };
         datagramLength = padded + Message.DataOverhead;
+        ref var held = ref _held[index];
+        held.Messages++;
+        held.Bytes += datagramLength;
         return true;
     }
 
     /// <summary>Seals everything added and tells the sessions.</summary>
     public void Flush(byte[] buffer, Instant now)
     {
-        if (_count == 0)
-            return;
         Aead.Seal(buffer, _jobs.AsSpan(0, _count));
-        for (var first = 0; first < _count;)
-        {
-            var session = _sessions[first];
-            var (last, bytes) = (first, 0L);
-            for (; last < _count && _sessions[last] == session; last++)
-            {
-                bytes += _jobs[last].Length + Message.DataOverhead;
-                session.Release();
-            }
-            if (session.Tunnel.Activity.NoteDataSent(session, now, last - first, bytes))
-                owner.PostActivity(session.Tunnel);
-            first = last;
-        }
         _jobs.AsSpan(0, _count).Clear();
-        _sessions.AsSpan(0, _count).Clear();
         _count = 0;
+        for (var i = 0; i < _held.Count; i++)
+        {
+            ref readonly var held = ref _held[i];
+            if (held.Messages > 0 && held.Session.Tunnel.Activity.NoteDataSent(held.Session, now, held.Messages, held.Bytes))
+                owner.PostActivity(held.Session.Tunnel);
+        }
+        _held.ReleaseAll();
     }
 }

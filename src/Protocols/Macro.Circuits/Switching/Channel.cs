@@ -12,12 +12,8 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
     /// <summary>Receiver indices that one channel may hold at a time.</summary>
     public const int MaxIndices = 4;
 
-    const int InitiationsPerWindow = 5;
-    static readonly TimeSpan s_window = TimeSpan.FromSeconds(10);
-
+    readonly Budget _initiations = new(5, TimeSpan.FromSeconds(10));
     volatile bool _isOpen;
-    Instant _windowStart;
-    int _initiations;
 
     public Inbound Owner { get; } = owner;
 
@@ -31,13 +27,15 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
 
     internal Queue<uint> Indices { get; } = new(MaxIndices + 1);
 
-    internal void Open() => _isOpen = true;
+    /// <summary>The index that the next hop answered last: it never gives way to one that nobody has answered.</summary>
+    internal uint? Answered { get; private set; }
 
-    /// <summary>Counts one initiation; false when the window's budget is used up.</summary>
-    internal bool MayInitiate(Instant now)
+    /// <summary>The next hop has answered the handshake of this index.</summary>
+    internal void Open(uint index)
     {
-        if (now - _windowStart >= s_window)
-            (_windowStart, _initiations) = (now, 0);
-        return ++_initiations <= InitiationsPerWindow;
+        Answered = index;
+        _isOpen = true;
     }
+
+    internal bool MayInitiate(Instant now) => _initiations.TrySpend(now);
 }

@@ -14,6 +14,11 @@ public sealed class Inbound
 
     sealed class Location(Endpoint endpoint) { public readonly Endpoint Endpoint = endpoint; }
 
+    // Honest clients ask a few things while they build and then probe once a second. The owner thread serves all sessions:
+    // none may keep it busy, nor use a relay to knock at other doors without end.
+    readonly Budget _requests = new(100, TimeSpan.FromSeconds(10));
+    readonly Budget _initiations = new(20, TimeSpan.FromSeconds(10));
+
     volatile Location _remote;
     volatile Channel[] _channels = [];
     volatile ExitLease? _lease;
@@ -58,6 +63,12 @@ public sealed class Inbound
                 return channel;
         return null;
     }
+
+    /// <summary>Whether one more payload of this session may go to the owner thread. Asked by pump threads.</summary>
+    internal bool MayAsk(Instant now) => _requests.TrySpend(now);
+
+    /// <summary>Whether one more initiation may pass, over all channels: closing one and opening another wins nothing.</summary>
+    internal bool MayInitiate(Instant now) => _initiations.TrySpend(now);
 
     internal void Add(Channel channel) => _channels = [.. _channels, channel];
 

@@ -9,11 +9,8 @@ namespace Macro.Circuits;
 /// channels, switches handshake messages, hands out exit leases. Data messages take the fast path (<see cref="DatagramPlane"/>)
 /// over the tables that this class keeps.
 /// </summary>
-public sealed class Relay
+public sealed partial class Relay
 {
-    /// <summary>Malformed control messages that a session may send before it is cut off.</summary>
-    const int AbuseLimit = 16;
-
     /// <summary>An initiation proves little: whoever does not go on within this time is forgotten.</summary>
     static readonly TimeSpan s_unproven = TimeSpan.FromSeconds(15);
 
@@ -40,10 +37,10 @@ public sealed class Relay
         _indices.IsTakenElsewhere = _switches.Uses;
     }
 
-    public RelayOptions Options { get; set; } = new();
+    public RelayOptions Options { get; private set; } = new();
 
     /// <summary>The exit's addresses; null while this node is no exit.</summary>
-    public ExitLeases? Leases { get; set; }
+    public ExitLeases? Leases { get; private set; }
 
     public RelayCounters Counters { get; } = new();
 
@@ -70,6 +67,24 @@ public sealed class Relay
     }
 
     /// <summary>
+    /// From now on this node does this for others. Sessions that use what is no more there end: an address that another
+    /// pool gave out must never meet one of the new pool.
+    /// </summary>
+    /// <param name="leases">The exit's addresses; null when it is no exit.</param>
+    public void Configure(RelayOptions options, ExitLeases? leases, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        foreach (var inbound in _inbounds.Values.ToArray())
+        {
+            var losesExit = inbound.Lease is not null && (!options.IsExit || leases != Leases);
+            var losesRelay = inbound.Channels.Length > 0 && !options.IsRelay;
+            if (losesExit || losesRelay || !(options.IsRelay || options.IsExit))
+                Remove(inbound, now);
+        }
+        (Options, Leases) = (options, leases);
+    }
+
+    /// <summary>
     /// A handshake message (types 1 to 3) from the network: an initiation of a client, or what a next hop answers to one.
     /// </summary>
     public void HandleDatagram(ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
@@ -79,7 +94,7 @@ public sealed class Relay
         else if (type == MessageType.Initiation)
             HandleInitiation(datagram, source, now);
         else if (Message.TryReadReceiver(datagram, out var index) && _switches.TryFind(source, index, out var channel))
-            SwitchBack(channel!, datagram, now);
+            SwitchBack(channel!, index, datagram, now);
         else
             Counters.Unknown++;
     }
@@ -98,7 +113,7 @@ public sealed class Relay
         }
         var body = payload.Slice(Frame.HeaderSize, frame.Length);
         if (frame.Type == FrameType.Forward)
-            SwitchForward(inbound, frame.Channel, body, now);
+            SwitchInitiation(inbound, frame.Channel, body, now);
         else if (frame.Type == FrameType.Control)
             HandleControl(inbound, frame.Channel, body, now);
     }
@@ -127,7 +142,8 @@ public sealed class Relay
 
     void HandleInitiation(ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
     {
-        var underLoad = _load.Note(now);
+        // Half full is load, too: whoever fills the table shall at least show where he is, and keep to his rate.
+        var underLoad = _load.Note(now) | 2 * _inbounds.Count > Options.MaxSessions;
         foreach (var (key, gate) in _keys)
         {
             switch (gate.Check(datagram, source, underLoad, now, _buffer, out var replyLength))
@@ -137,10 +153,11 @@ public sealed class Relay
                     Counters.Cookies++;
                     return;
                 case GateVerdict.Accept:
-                    if (gate.TryReadInitiation(datagram, now, out var initiation))
-                        Accept(key, initiation, source, now);
-                    else
+                    if (!gate.TryReadInitiation(datagram, now, out var initiation))
                         Counters.Forged++;
+                    else
+                        using (initiation)
+                            Accept(key, initiation, source, now);
                     return;
                 case GateVerdict.RateLimited:
                     Counters.RateLimited++;
@@ -176,137 +193,29 @@ public sealed class Relay
         Drive(inbound, now);
     }
 
-    /// <summary>Client to next hop, handshake messages: the one place where a channel learns a receiver index.</summary>
-    void SwitchForward(Inbound inbound, uint number, ReadOnlySpan<byte> message, Instant now)
+    /// <summary>Client to next hop: the one place where a channel learns a receiver index.</summary>
+    void SwitchInitiation(Inbound inbound, uint number, ReadOnlySpan<byte> message, Instant now)
     {
-        if (inbound.FindChannel(number) is not { } channel || !Message.TryReadType(message, out var type))
-        {
+        if (inbound.FindChannel(number) is not { } channel || !Message.TryReadType(message, out var type)
+            || type != MessageType.Initiation || !Message.TryReadSender(message, out var index))
             Counters.Unroutable++;
-            return;
-        }
-        if (type == MessageType.Initiation)
-        {
-            if (!channel.MayInitiate(now))
-            {
-                Counters.RateLimited++;
-                return;
-            }
-            if (!Message.TryReadSender(message, out var index) || _indices.TryFind(index, out _, out _) || !_switches.TryBind(channel, index))
-            {
-                Answer(inbound, number, new StatusAnswer(ControlType.Bind) { Status = ControlStatus.Busy }, now);
-                return;
-            }
-        }
-        else if (!channel.IsOpen)
-        {
-            Counters.Unroutable++;
-            return;
-        }
-        _outbox.Send(message, channel.NextHop);
+        else if (!channel.MayInitiate(now) || !inbound.MayInitiate(now))
+            Counters.RateLimited++;
+        else if (TryBind(channel, index))
+            _outbox.Send(message, channel.NextHop);
+        else
+            Answer(inbound, number, new StatusAnswer(ControlType.Bind) { Status = ControlStatus.Busy }, now);
     }
 
     /// <summary>Next hop to client, handshake messages: the answer that opens the channel.</summary>
-    void SwitchBack(Channel channel, ReadOnlySpan<byte> message, Instant now)
+    void SwitchBack(Channel channel, uint index, ReadOnlySpan<byte> message, Instant now)
     {
-        channel.Open();
+        channel.Open(index);
         SendFrame(channel.Owner, FrameType.Forward, channel.Number, message, now);
     }
 
-    void HandleControl(Inbound inbound, uint request, ReadOnlySpan<byte> body, Instant now)
-    {
-        switch (ControlCodec.Decode(body, out var message, out var type, out var isAnswer))
-        {
-            case ControlVerdict.Ok when !isAnswer:
-                if (Handle(inbound, message!, now) is { } answer)
-                    Answer(inbound, request, answer, now);
-                break;
-            case ControlVerdict.Unknown when !isAnswer:
-                Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.Unsupported }, now);
-                break;
-            case ControlVerdict.Malformed:
-                Counters.Malformed++;
-                if (++inbound.Abuse > AbuseLimit)
-                    Remove(inbound, now);
-                else
-                    Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.BadRequest }, now);
-                break;
-            case var _:
-                break;
-        }
-    }
-
-    ControlAnswer? Handle(Inbound inbound, ControlMessage message, Instant now) => message switch
-    {
-        Hello => new HelloAnswer
-        {
-            Status = ControlStatus.Ok,
-            Version = Hello.CurrentVersion,
-            Roles = (Options.IsRelay ? 1u : 0) | (Options.IsExit ? 2u : 0),
-            Mtu = (ulong)Options.Mtu,
-            LoadClass = (ulong)(7L * _inbounds.Count / Math.Max(1, Options.MaxSessions)),
-            Observed = inbound.Remote,
-        },
-        Extend extend => new StatusAnswer(ControlType.Extend) { Status = HandleExtend(inbound, extend, now) },
-        Bind bind => new StatusAnswer(ControlType.Bind) { Status = HandleBind(inbound, bind) },
-        OpenExit => HandleOpenExit(inbound, now),
-        Probe probe => new ProbeAnswer { Status = ControlStatus.Ok, Token = probe.Token },
-        Close close => HandleClose(inbound, close, now),
-        _ => new StatusAnswer(message.Type) { Status = ControlStatus.Unsupported },
-    };
-
-    ControlStatus HandleExtend(Inbound inbound, Extend extend, Instant now)
-    {
-        if (!Options.IsRelay)
-            return ControlStatus.RefusedPolicy;
-        var verdict = _verifier.Verify(extend.Descriptor.Span, now, out var nextHop);
-        if (verdict != ControlStatus.Ok)
-            return verdict;
-        if (inbound.FindChannel(extend.Channel) is { } channel)
-            return channel.NextHop == nextHop ? ControlStatus.Ok : ControlStatus.Busy;
-        if (inbound.Channels.Length >= Inbound.MaxChannels)
-            return ControlStatus.RefusedLoad;
-        inbound.Add(new Channel(inbound, extend.Channel, nextHop));
-        return ControlStatus.Ok;
-    }
-
-    ControlStatus HandleBind(Inbound inbound, Bind bind)
-    {
-        if (inbound.FindChannel(bind.Channel) is not { } channel)
-            return ControlStatus.NotFound;
-        return !_indices.TryFind(bind.Index, out _, out _) && _switches.TryBind(channel, bind.Index) ? ControlStatus.Ok : ControlStatus.Busy;
-    }
-
-    ControlAnswer HandleOpenExit(Inbound inbound, Instant now)
-    {
-        if (!Options.IsExit)
-            return new StatusAnswer(ControlType.OpenExit) { Status = ControlStatus.RefusedPolicy };
-        if (!OpenLease(inbound, now))
-            return new StatusAnswer(ControlType.OpenExit) { Status = ControlStatus.RefusedLoad };
-        return new OpenExitAnswer
-        {
-            Status = ControlStatus.Ok,
-            V4 = Options.ExitV4,
-            V6 = Options.ExitV6,
-            Region = Options.Region,
-            Policy = Options.PolicySummary,
-            Mtu = CircuitMtu.Inner,
-        };
-    }
-
-    StatusAnswer? HandleClose(Inbound inbound, Close close, Instant now)
-    {
-        // Channel 0 is the session itself. No answer then: there is nobody left to send it.
-        if (close.Channel == 0)
-        {
-            Remove(inbound, now);
-            return null;
-        }
-        if (inbound.FindChannel(close.Channel) is not { } channel)
-            return new StatusAnswer(ControlType.Close) { Status = ControlStatus.NotFound };
-        _switches.UnbindAll(channel);
-        inbound.Remove(channel);
-        return new StatusAnswer(ControlType.Close) { Status = ControlStatus.Ok };
-    }
+    /// <summary>False when the index is one of our own sessions', or another channel has it.</summary>
+    bool TryBind(Channel channel, uint index) => !_indices.TryFind(index, out _, out _) && _switches.TryBind(channel, index);
 
     bool OpenLease(Inbound inbound, Instant now)
     {

@@ -27,20 +27,3 @@ public sealed class RelayCounters
     /// <summary>Messages for a channel that does not exist or is not open yet.</summary>
     public long Unroutable { get; internal set; }
 }
-
-/// <summary>Under load: more handshakes in the current second than a core should spend on strangers. Lasts one second beyond.</summary>
-sealed class HandshakeLoad
-{
-    const int PerSecond = 500;
-    Macro.Core.Instant _windowStart, _loadedUntil;
-    int _count;
-
-    public bool Note(Macro.Core.Instant now)
-    {
-        if (now - _windowStart >= TimeSpan.FromSeconds(1))
-            (_windowStart, _count) = (now, 0);
-        if (++_count > PerSecond)
-            _loadedUntil = now + TimeSpan.FromSeconds(1);
-        return now < _loadedUntil;
-    }
-}

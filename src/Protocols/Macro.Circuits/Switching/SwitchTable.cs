@@ -19,6 +19,8 @@ public sealed class SwitchTable
     /// <summary>True when some channel uses this receiver index, whatever its next hop: own sessions must then take another.</summary>
     public bool Uses(uint index) => _uses.ContainsKey(index);
 
+    internal IEnumerable<uint> Indices => _uses.Keys;
+
     /// <summary>Binds for a channel. False when another channel has the place: the answer is <see cref="ControlStatus.Busy"/>.</summary>
     internal bool TryBind(Channel channel, uint index)
     {
@@ -26,10 +28,9 @@ public sealed class SwitchTable
             return holder == channel;
         _channels[(channel.NextHop, index)] = channel;
         _uses[index] = _uses.GetValueOrDefault(index) + 1;
-        // A session and its successor during a rekey, and one to spare; the oldest gives way.
         channel.Indices.Enqueue(index);
         if (channel.Indices.Count > Channel.MaxIndices)
-            Unbind(channel, channel.Indices.Dequeue());
+            Unbind(channel, OldestSpare(channel));
         return true;
     }
 
@@ -37,6 +38,16 @@ public sealed class SwitchTable
     {
         while (channel.Indices.TryDequeue(out var index))
             Unbind(channel, index);
+    }
+
+    /// <summary>A renewal that nobody answers is repeated under a new index each time; the session that stands must outlive that.</summary>
+    static uint OldestSpare(Channel channel)
+    {
+        var oldest = channel.Indices.Dequeue();
+        if (oldest != channel.Answered)
+            return oldest;
+        channel.Indices.Enqueue(oldest);
+        return channel.Indices.Dequeue();
     }
 
     void Unbind(Channel channel, uint index)

@@ -142,6 +142,17 @@ public sealed partial class Tunnel
         return TunnelOutput.Nothing;
     }
 
+    /// <summary>
+    /// Goes on with the cookie that another tunnel got from the same responder: a cookie speaks for a source address, not
+    /// for a key, so one that starts over with a fresh key need not be told twice.
+    /// </summary>
+    public void TakeCookie(Tunnel other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        if (other.Remote == Remote)
+            (_cookie, _cookieUntil) = (other._cookie, other._cookieUntil);
+    }
+
     void WriteMacs(Span<byte> message, Instant now)
     {
         Span<byte> key = stackalloc byte[Blake2s.HashSize];
