@@ -31,6 +31,16 @@ public class AeadPathTests
             Assert.Equal(expected, Aead.Implementation);
     }
 
+    [Fact]
+    public void A_path_that_fails_its_self_test_is_named_and_the_next_one_chosen()
+    {
+        Assert.Equal((AeadPath.Avx512, null), AeadPaths.Choose(_ => true, _ => true));
+        Assert.Equal((AeadPath.Avx2, AeadPath.Avx512), AeadPaths.Choose(_ => true, path => path != AeadPath.Avx512));
+        Assert.Equal((AeadPath.Library, AeadPath.Avx512), AeadPaths.Choose(_ => true, _ => false));
+        Assert.Equal((AeadPath.Library, AeadPath.Avx2), AeadPaths.Choose(path => path != AeadPath.Avx512, _ => false));
+        Assert.Equal((AeadPath.Library, null), AeadPaths.Choose(_ => false, _ => true));
+    }
+
     [Theory]
     [MemberData(nameof(PathNames))]
     public void Every_vector_seals_and_opens_alone_and_in_any_lane(string name)

@@ -33,5 +33,7 @@ program=$root/artifacts/bin/Macro.AeadBench/release/aead-bench
 if $json; then
   "$program" "${options[@]}"
 else
-  "$program" "${options[@]}" | tee /dev/stderr | record_results aead "./bench aead${options[*]:+ ${options[*]}}"
+  table=$("$program" "${options[@]}")
+  printf '%s\n' "$table"
+  record_results aead "./bench aead${options[*]:+ ${options[*]}}" <<<"$table"
 fi
