@@ -30,7 +30,7 @@ bar 'TCP flooded / quiet' macro-wg '>= 1.0'
 "$root/build"
 build_macro_bench
 reference=$(wireguard_go_2023)
-declare -A side=([ref]=wireguard-go [our]=macro-wg)
+declare -A side=([ref]=wireguard-go [our]=macro-wg [r]=wireguard-go [o]=macro-wg)
 "$macro_bench" peers $answered >"$lab_home/peers"
 pair ref "$reference" "$reference"
 pair our "$root/out/macro-wg" "$root/out/macro-wg"
@@ -42,8 +42,8 @@ done
 flood() { in_ns "$1-a" "$macro_bench" "${@:2}"; }
 
 # A responder of its own, as a peer's timestamps only ever grow.
-answering() { # NAME PROGRAM
-  local name=$1 before after count
+answering() { # SIDE PROGRAM
+  local name=$1$round before after count
   pair "$name" "$2" "$2"
   wg_in "$name-b" addconf "$lab_home/peers"
   quiet
@@ -52,8 +52,8 @@ answering() { # NAME PROGRAM
   after=$(cpu "$name-b")
   end "$name-a"
   end "$name-b"
-  value 'over a cable: CPU per answered handshake (us)' "${side[${name:0:3}]}" "$(per "$count" "$before" "$after" 1e6)"
-  value 'over a cable: answered (%)' "${side[${name:0:3}]}" "$(per $answered 0 "$count" 100)"
+  value 'over a cable: CPU per answered handshake (us)' "${side[$1]}" "$(per "$count" "$before" "$after" 1e6)"
+  value 'over a cable: answered (%)' "${side[$1]}" "$(per $answered 0 "$count" 100)"
 }
 
 # Mbit/s through a tunnel.
@@ -70,6 +70,7 @@ flooded() {
   wait $attack
   value 'TCP, quiet (Mbit/s)' "${side[$1]}" "$calm"
   value 'TCP, flooded (Mbit/s)' "${side[$1]}" "$loaded"
+  value 'flood (initiations/s)' "${side[$1]}" "$(sed -n 's/^sent per second\t//p' "$lab_home/attack")"
   value 'TCP flooded / quiet' "${side[$1]}" "$(per "$calm" 0 "$loaded")"
 }
 
@@ -77,7 +78,7 @@ for ((round = 1; round <= rounds; round++)); do
   say "Round $round of $rounds"
   in_process handshakes "$initiations"
   for name in ref our; do flooded $name; done
-  answering "ref$round" "$reference"
-  answering "our$round" "$root/out/macro-wg"
+  answering r "$reference"
+  answering o "$root/out/macro-wg"
 done
 report_table wireguard-go

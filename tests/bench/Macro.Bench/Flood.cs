@@ -42,7 +42,9 @@ static class Flood
         var initiations = Initiations(keys, key);
         using var socket = Connect(target);
         Console.WriteLine("ready");
+        var began = Stopwatch.GetTimestamp();
         Send(socket, initiations, rate, rate * seconds);
+        Program.Report("sent per second", rate * seconds / Stopwatch.GetElapsedTime(began).TotalSeconds);
     }
 
     static byte[][] Initiations(PrivateKey[] keys, string responder)
