@@ -277,6 +277,18 @@ public class CircuitTests
         Assert.Contains("JP", client.Node.Controller.Connection.Problem);
     }
 
+    [Fact]
+    public void A_request_that_cannot_be_met_can_be_asked_about_without_losing_what_stands()
+    {
+        var (world, client, _) = Networks.Six(20);
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        Assert.Contains("JP", client.Node.Controller.WhyNot(new ConnectRequest { ExitRegion = "JP" })!.Value.Problem);
+        Assert.Null(client.Node.Controller.WhyNot(new ConnectRequest { ExitRegion = "NL" }));
+        Talk(world, client);
+        Assert.Single(client.Inbox);
+    }
+
     static void Talk(World world, SimNode client)
     {
         client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "talk"u8));

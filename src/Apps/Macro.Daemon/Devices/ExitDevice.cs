@@ -1,4 +1,3 @@
-using System.Net.NetworkInformation;
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Daemon.Settings;
@@ -41,7 +40,7 @@ sealed class ExitDevice : IDisposable
             // A policy of the operator's own names exceptions; what it does not name is allowed.
             var policy = new ExitPolicy(
                 [.. settings.Policy, ExitPolicy.AcceptAll],
-                LocalAddresses().Concat(announced.Select(e => e.Address)),
+                Local.Addresses().Concat(announced.Select(e => e.Address)),
                 settings.AllowPrivate);
             return new ExitDevice(tun, gateway, new ExitLeases(pool), policy);
         }
@@ -57,11 +56,4 @@ sealed class ExitDevice : IDisposable
         _gateway.Dispose();
         Tun.Dispose();
     }
-
-    static IEnumerable<IpAddress> LocalAddresses() =>
-        from card in NetworkInterface.GetAllNetworkInterfaces()
-        from address in card.GetIPProperties().UnicastAddresses
-        select Local(address.Address);
-
-    static IpAddress Local(System.Net.IPAddress address) => IpAddress.FromSystem(address);
 }

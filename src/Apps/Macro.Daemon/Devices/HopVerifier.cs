@@ -7,8 +7,11 @@ namespace Macro.Daemon.Devices;
 /// <summary>Checks the descriptor of a next hop under the rules of this network, and picks the endpoint to forward to.</summary>
 /// <param name="rules">What this network accepts.</param>
 /// <param name="self">This node: a channel to oneself is a loop.</param>
+/// <param name="own">
+/// Endpoints of this node. Anybody can sign a descriptor that names them: through it a packet would pass here dozens of times.
+/// </param>
 /// <param name="hasV6">Whether the UDP port carries IPv6.</param>
-sealed class HopVerifier(DescriptorRules rules, NodeId self, bool hasV6) : IHopVerifier
+sealed class HopVerifier(DescriptorRules rules, NodeId self, IReadOnlySet<Endpoint> own, bool hasV6) : IHopVerifier
 {
     public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
     {
@@ -16,6 +19,8 @@ sealed class HopVerifier(DescriptorRules rules, NodeId self, bool hasV6) : IHopV
         if (SignedDescriptor.TryDecode(descriptor, rules, now, out var signed) != DescriptorVerdict.Valid)
             return ControlStatus.RefusedUnverified;
         if (signed!.Id == self || !signed.Descriptor.IsRelay)
+            return ControlStatus.RefusedPolicy;
+        if (signed.Descriptor.Endpoints.Any(own.Contains))
             return ControlStatus.RefusedPolicy;
         nextHop = Pick(signed.Descriptor.Endpoints, hasV6);
         return nextHop.IsNone ? ControlStatus.RefusedUnreachable : ControlStatus.Ok;

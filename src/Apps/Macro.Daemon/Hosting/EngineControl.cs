@@ -46,7 +46,7 @@ sealed partial class EngineControl(
     {
         Sweep();
         var udp = Bind(settings.Node.UdpPort);
-        _threads = new NodeThreads(udp, new HopVerifier(directory.Rules, keys.Identity.Id, udp.HasV6), Stepped);
+        _threads = new NodeThreads(udp, new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(udp.Port), udp.HasV6), Stepped);
         await Threads.RunAsync(() =>
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
@@ -89,19 +89,20 @@ sealed partial class EngineControl(
 
     public async Task<Status> UpAsync(Mode mode, string? exitRegion, CancellationToken cancel)
     {
-        var connection = await Threads.RunAsync(() =>
+        var request = new ConnectRequest { Mode = Words.ToEngine(mode), ExitRegion = exitRegion };
+        var refusal = await Threads.RunAsync(() =>
         {
             RefreshCandidates();
+            if (Node.Controller.WhyNot(request) is { } why)
+                return why;
             (_sentBefore, _receivedBefore) = (Threads.Sent.ClientBytes, Threads.Received.ClientBytes);
-            Node.Controller.Up(new ConnectRequest { Mode = Words.ToEngine(mode), ExitRegion = exitRegion }, Threads.Clock.Now);
+            Node.Controller.Up(request, Threads.Clock.Now);
             Publish();
-            return Node.Controller.Connection;
+            return default((string Problem, string Remedy)?);
         });
-        if (connection.State != Engine.ConnectionState.Failed)
-            return Status.Current;
-        await Threads.RunAsync(() => Node.Controller.Down(Threads.Clock.Now));
-        throw new NodeException(
-            exitRegion is null ? ProblemCodes.NoRelays : ProblemCodes.NoExitInRegion, connection.Problem ?? "No circuit can be built.", connection.Remedy);
+        return refusal is { } no
+            ? throw new NodeException(exitRegion is null ? ProblemCodes.NoRelays : ProblemCodes.NoExitInRegion, no.Problem, no.Remedy)
+            : Status.Current;
     }
 
     public async Task<Status> DownAsync(CancellationToken cancel)
@@ -281,6 +282,11 @@ sealed partial class EngineControl(
             LogSweepFailed(e.Message);
         }
     }
+
+    HashSet<Endpoint> OwnEndpoints(ushort port) => Local.Addresses()
+        .Select(address => new Endpoint(address, port))
+        .Concat(settings.Relay.Endpoints)
+        .ToHashSet();
 
     static UdpPort Bind(ushort port)
     {

@@ -86,5 +86,8 @@ sealed class BatchScratch
 
     public void Wipe() => CryptographicOperations.ZeroMemory(MemoryMarshal.CreateSpan(ref At(0), SecretBytes));
 
+    /// <summary>Whether nothing secret is there, which holds between batches.</summary>
+    public bool IsWiped => !MemoryMarshal.CreateSpan(ref At(0), SecretBytes).ContainsAnyExcept((byte)0);
+
     ref byte At(int offset) => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_memory), _origin + offset);
 }

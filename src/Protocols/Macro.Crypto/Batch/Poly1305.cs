@@ -8,6 +8,8 @@ namespace Macro.Crypto.Batch;
 /// </summary>
 ref struct Poly1305
 {
+    const int BlockSize = 16;
+
     public const ulong ClampLow = 0x0ffffffc0fffffff, ClampHigh = 0x0ffffffc0ffffffc;
 
     readonly ulong _r0, _r1, _fiveQuartersR1;
@@ -37,41 +39,55 @@ ref struct Poly1305
     /// <summary>A text or the rest of one, padded with zeros to whole blocks.</summary>
     public void Absorb(ReadOnlySpan<byte> text)
     {
-        while (text.Length >= 16)
+        // In locals: through memory the chain from block to block would be half as long again.
+        var (h0, h1, h2) = (_h0, _h1, _h2);
+        while (text.Length >= BlockSize)
         {
-            Absorb(BitConverter.ToUInt64(text), BitConverter.ToUInt64(text[8..]));
-            text = text[16..];
+            Step(BitConverter.ToUInt64(text), BitConverter.ToUInt64(text[8..]), _r0, _r1, _fiveQuartersR1, ref h0, ref h1, ref h2);
+            text = text[BlockSize..];
         }
-        if (text.IsEmpty)
-            return;
-        Span<byte> last = stackalloc byte[16];
-        text.CopyTo(last);
-        Absorb(BitConverter.ToUInt64(last), BitConverter.ToUInt64(last[8..]));
+        if (!text.IsEmpty)
+        {
+            Span<byte> last = stackalloc byte[BlockSize];
+            text.CopyTo(last);
+            Step(BitConverter.ToUInt64(last), BitConverter.ToUInt64(last[8..]), _r0, _r1, _fiveQuartersR1, ref h0, ref h1, ref h2);
+        }
+        (_h0, _h1, _h2) = (h0, h1, h2);
     }
+
+    /// <summary>The block that ends the AEAD's text: the lengths of the associated data, of which there is none, and of the text.</summary>
+    public void AbsorbLengths(int length) => Step(0, (ulong)length, _r0, _r1, _fiveQuartersR1, ref _h0, ref _h1, ref _h2);
 
     /// <summary>One block: h = (h + 2^128 + block) r mod 2^130 - 5, in part reduced.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Absorb(ulong low, ulong high)
+    static void Step(ulong low, ulong high, ulong r0, ulong r1, ulong fiveQuartersR1, ref ulong h0, ref ulong h1, ref ulong h2)
     {
-        _h0 += low;
-        var carry = _h0 < low ? 1UL : 0;
-        high += carry; // the carry out of this is the next line's: high was at most 2^64 - 1
-        _h2 += 1 + (high < carry ? 1UL : 0);
-        _h1 += high;
-        _h2 += _h1 < high ? 1UL : 0;
+        h0 += low;
+        var carry = h0 < low ? 1UL : 0;
+        h1 += high;
+        var carry1 = h1 < high ? 1UL : 0;
+        h1 += carry;
+        h2 += 1 + carry1 + (h1 < carry ? 1UL : 0);
 
-        var sum0 = Product(_h0, _r0) + Product(_h1, _fiveQuartersR1);
-        var sum1 = Product(_h0, _r1) + Product(_h1, _r0) + _h2 * _fiveQuartersR1 + (sum0 >> 64);
-        _h0 = (ulong)sum0;
-        _h1 = (ulong)sum1;
-        _h2 = _h2 * _r0 + (ulong)(sum1 >> 64);
+        // d0 = h0 r0 + 5/4 h1 r1, d1 = h0 r1 + h1 r0 + 5/4 h2 r1, d2 = h2 r0; the clamp leaves room for the sums.
+        var d0High = Math.BigMul(h0, r0, out var d0) + Math.BigMul(h1, fiveQuartersR1, out var low1);
+        d0 += low1;
+        d0High += d0 < low1 ? 1UL : 0;
+        var d1High = Math.BigMul(h0, r1, out var d1) + Math.BigMul(h1, r0, out low1);
+        d1 += low1;
+        d1High += d1 < low1 ? 1UL : 0;
+        low1 = h2 * fiveQuartersR1;
+        d1 += low1;
+        d1High += d1 < low1 ? 1UL : 0;
+        d1 += d0High;
+        h2 = h2 * r0 + d1High + (d1 < d0High ? 1UL : 0);
 
-        var beyond = (_h2 >> 2) + (_h2 & ~3UL); // 5 x (h / 2^130)
-        _h2 &= 3;
-        _h0 += beyond;
-        carry = _h0 < beyond ? 1UL : 0;
-        _h1 += carry;
-        _h2 += _h1 < carry ? 1UL : 0;
+        var beyond = (h2 >> 2) + (h2 & ~3UL); // 5 x (h / 2^130)
+        h2 &= 3;
+        h0 = d0 + beyond;
+        carry = h0 < beyond ? 1UL : 0;
+        h1 = d1 + carry;
+        h2 += h1 < carry ? 1UL : 0;
     }
 
     /// <summary>The tag: (h mod 2^130 - 5) + s mod 2^128.</summary>
@@ -87,7 +103,4 @@ ref struct Poly1305
         low += sLow;
         return (low, high + sHigh + (low < sLow ? 1UL : 0));
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static UInt128 Product(ulong a, ulong b) => new(Math.BigMul(a, b, out var low), low);
 }

@@ -96,7 +96,7 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
             sum.Resume(ref scratch.PolyRows, lane);
         var taken = done * Poly1305Lanes.ChunkSize;
         sum.Absorb(MemoryMarshal.CreateReadOnlySpan(ref Unsafe.Add(ref buffer, text.Offset + taken), text.Length - taken));
-        sum.Absorb(0, (ulong)text.Length);
+        sum.AbsorbLengths(text.Length);
         var (low, high) = sum.Finish(BitConverter.ToUInt64(key[16..]), BitConverter.ToUInt64(key[24..]));
         return Vector128.Create(low, high).AsByte();
     }

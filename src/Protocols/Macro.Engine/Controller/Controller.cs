@@ -40,6 +40,18 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     public Instant NextTimeout =>
         Instant.Min(_retryAt, Instant.Min(_building?.NextTimeout ?? Instant.Never, Carrying?.NextTimeout ?? Instant.Never));
 
+    /// <summary>
+    /// Why no circuit could be chosen for this request now, and what helps; null when one could. Asked before
+    /// <see cref="Up"/>, so that a request that cannot be met does not cost the connection that stands.
+    /// </summary>
+    public (string Problem, string Remedy)? WhyNot(ConnectRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var verdict = Choose(request, avoid: false, out _);
+        return verdict == PathVerdict.Ok ? null : Explain(verdict, request);
+    }
+
+    /// <summary>Gives up what stands and connects anew.</summary>
     public void Up(ConnectRequest request, Instant now)
     {
         ArgumentNullException.ThrowIfNull(request);

@@ -7,7 +7,7 @@ namespace Macro.WireGuard;
 static class InnerPacket
 {
     const int V4HeaderSize = 20, V6HeaderSize = 40;
-    const byte CongestionExperienced = 3;
+    const byte NotCapable = 0, Capable1 = 1, Capable0 = 2, CongestionExperienced = 3;
 
     public static bool TryReadDestination(ReadOnlySpan<byte> packet, out IpAddress destination)
     {
@@ -44,27 +44,34 @@ static class InnerPacket
     public static byte ReadEcn(ReadOnlySpan<byte> packet)
     {
         var ecn = (packet[0] >> 4 == 4 ? packet[1] : packet[1] >> 4) & 3;
-        return (byte)(ecn == CongestionExperienced ? 2 : ecn);
+        return (byte)(ecn == CongestionExperienced ? Capable0 : ecn);
     }
 
-    /// <summary>Hands an outer mark inward (RFC 6040 4.2). False: congestion was marked on a flow that does not know ECN, drop.</summary>
+    /// <summary>
+    /// Hands an outer mark inward (RFC 6040 4.2): CE, and ECT(1) where the packet left as ECT(0). False: congestion was
+    /// marked on a flow that does not know ECN, drop.
+    /// </summary>
     public static bool TryMark(Span<byte> packet, byte outerEcn)
     {
-        if (outerEcn != CongestionExperienced)
+        if (outerEcn is NotCapable or Capable0)
             return true;
         var v4 = packet[0] >> 4 == 4;
         var inner = (v4 ? packet[1] : packet[1] >> 4) & 3;
-        if (inner == 0)
-            return false;
-        if (!v4)
-        {
-            packet[1] |= CongestionExperienced << 4;
+        if (outerEcn == Capable1 ? inner != Capable0 : inner == CongestionExperienced)
             return true;
+        if (inner == NotCapable)
+            return false;
+        if (v4)
+        {
+            // RFC 1624: as the first header word changes, so does its complement sum the other way.
+            var sum = (uint)BinaryPrimitives.ReadUInt16BigEndian(packet[10..]) + 0xffff + (uint)inner - outerEcn;
+            BinaryPrimitives.WriteUInt16BigEndian(packet[10..], (ushort)(sum + (sum >> 16)));
+            packet[1] = (byte)(packet[1] & ~3 | outerEcn);
         }
-        // RFC 1624: the first header word grows by the difference, so its complement sum shrinks by it.
-        var sum = (uint)BinaryPrimitives.ReadUInt16BigEndian(packet[10..]) + 0xffff - (uint)(CongestionExperienced - inner);
-        BinaryPrimitives.WriteUInt16BigEndian(packet[10..], (ushort)(sum + (sum >> 16)));
-        packet[1] |= CongestionExperienced;
+        else
+        {
+            packet[1] = (byte)(packet[1] & ~0x30 | outerEcn << 4);
+        }
         return true;
     }
 }

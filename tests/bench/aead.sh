@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Batches of ChaCha20-Poly1305: AVX-512, AVX2, libsodium, OpenSSL with a kept context, base library; ns per packet
+#
+# ./bench aead [--json] [--rounds N] [--keys N]; ./bench aead --prove compares ten million random packets on every path with the base library.
+
+set -euo pipefail
+. "$root/scripts/machine.sh"
+. "$root/tests/bench/lib/results.sh"
+need_dotnet
+json=false prove=false options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --json) json=true; options+=(--json) ;;
+    --prove) prove=true ;;
+    --rounds | --keys) options+=("$1" "$2"); shift ;;
+    *) say "Usage: ./bench aead [--json] [--rounds N] [--keys N], or ./bench aead --prove"; exit 2 ;;
+  esac
+  shift
+done
+
+build() { # PROJECT
+  dotnet build "$root/$1" -c Release -v quiet --nologo >&2
+}
+
+if $prove; then
+  build tests/Macro.Crypto.Tests
+  MACRO_AEAD_CASES=${MACRO_AEAD_CASES:-10000000} \
+    exec "$root/artifacts/bin/Macro.Crypto.Tests/release/Macro.Crypto.Tests" -noLogo -noColor -class Macro.Crypto.Tests.AeadPathTests
+fi
+
+build tests/bench/Macro.AeadBench
+program=$root/artifacts/bin/Macro.AeadBench/release/aead-bench
+if $json; then
+  "$program" "${options[@]}"
+else
+  "$program" "${options[@]}" | tee /dev/stderr | record_results aead "./bench aead${options[*]:+ ${options[*]}}"
+fi
