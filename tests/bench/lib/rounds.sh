@@ -83,8 +83,9 @@ cpu() {
 # per COUNT BEFORE AFTER [FACTOR]: (AFTER - BEFORE) * FACTOR / COUNT.
 per() { awk -v n="$1" -v a="$2" -v b="$3" -v f="${4:-1}" 'BEGIN {print (n > 0 ? (b - a) * f / n : "nan")}'; }
 
-# no_offloads NAME INTERFACE: what a program sends in one call crosses the cable as single datagrams, as on a NIC that cannot segment.
-no_offloads() { in_ns "$1" ethtool -K "$2" gso off tso off tx-udp-segmentation off >/dev/null; }
+# no_offloads NAME INTERFACE: what a program sends in one call crosses the cable as single datagrams, as with a NIC that
+# cannot segment; the receiving kernel may still coalesce them, as it does for every NIC.
+no_offloads() { in_ns "$1" ethtool -K "$2" gso off tso off tx-udp-segmentation off gro on >/dev/null; }
 
 # quantiles MEASURE SIDE: p50 and p99 in microseconds from the output of ping on the standard input.
 quantiles() {
