@@ -11,6 +11,7 @@ echo -20 2>/dev/null >/proc/$$/autogroup || true
 . "$root/scripts/machine.sh"
 need_commands jq python3
 . "$root/tests/lab/lib/namespaces.sh"
+. "$root/tests/bench/lib/record.sh"
 . "$root/tests/lab/lib/checks.sh"
 lab_reported=true # a benchmark has no checks to report
 umask 077
@@ -49,15 +50,10 @@ report_table() {
   table "$1" --format $format
   if $record; then
     need_dotnet
-    table "$1" --record "$root/tests/bench/results.md" --machine "$(machine)"
+    table "$1" --record "$results" --machine "$(machine)"
   fi
 }
 section=$benchmark
-
-machine() {
-  printf '%s cores, %s, Linux %s, .NET %s' "$(nproc)" \
-    "$(sed -n '/^model name/ {s/[^:]*: //p; q}' /proc/cpuinfo)" "$(uname -r | cut -d- -f1)" "$(dotnet --version)"
-}
 
 # quiet: waits until next to nothing runs on the machine; after a while it goes on, and the table tells how often.
 quiet() {
@@ -83,8 +79,9 @@ cpu() {
 # per COUNT BEFORE AFTER [FACTOR]: (AFTER - BEFORE) * FACTOR / COUNT.
 per() { awk -v n="$1" -v a="$2" -v b="$3" -v f="${4:-1}" 'BEGIN {print (n > 0 ? (b - a) * f / n : "nan")}'; }
 
-# no_offloads NAME INTERFACE: what a program sends in one call crosses the cable as single datagrams, as on a NIC that cannot segment.
-no_offloads() { in_ns "$1" ethtool -K "$2" gso off tso off tx-udp-segmentation off >/dev/null; }
+# no_offloads NAME INTERFACE: what a program sends in one call crosses the cable as single datagrams, as with a NIC that
+# cannot segment; the receiving kernel may still coalesce them, as it does for every NIC.
+no_offloads() { in_ns "$1" ethtool -K "$2" gso off tso off tx-udp-segmentation off gro on >/dev/null; }
 
 # quantiles MEASURE SIDE: p50 and p99 in microseconds from the output of ping on the standard input.
 quantiles() {
