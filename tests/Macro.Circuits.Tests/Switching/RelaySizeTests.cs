@@ -7,6 +7,7 @@ using Macro.WireGuard;
 namespace Macro.Circuits.Tests;
 
 /// <summary>What many clients cost a relay.</summary>
+[Collection(nameof(Alone))]
 public class RelaySizeTests(ITestOutputHelper output)
 {
     const int Sessions = 3000, ChannelsEach = 4;
