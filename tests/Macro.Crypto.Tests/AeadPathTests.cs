@@ -7,6 +7,7 @@ using Macro.Simulation;
 namespace Macro.Crypto.Tests;
 
 /// <summary>Every way of computing a batch that this processor has, against vectors, the base library and its own promises.</summary>
+[Collection(nameof(Alone))]
 public class AeadPathTests
 {
     /// <summary>Set for a child of these tests: the implementation that must be chosen there.</summary>

@@ -3,6 +3,7 @@ using static Macro.Linux.Tests.PrivateNetwork;
 
 namespace Macro.Linux.Tests;
 
+[Collection(nameof(Alone))]
 public sealed class UdpPortTests
 {
     readonly PacketBatch _received = new(512 * 1024, 512);
