@@ -18,6 +18,7 @@ root.Add(ServiceCommands.Relay());
 root.Add(ServiceCommands.Exit());
 root.Add(NetworkCommands.Network());
 root.Add(KeysCommands.Keys());
+root.Add(DoctorCommand.Doctor());
 root.Add(VersionCommand.Version());
 root.Add(CompletionCommand.Completion());
 
