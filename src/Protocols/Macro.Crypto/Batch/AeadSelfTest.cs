@@ -5,7 +5,7 @@ namespace Macro.Crypto.Batch;
 /// <summary>
 /// Compares a path with the library at start, so that a processor, a runtime or a build that computes something else
 /// costs speed and not secrecy: batches of every size up to two slices, texts of odd lengths at odd places, keys mixed.
-/// Takes a few milliseconds, most of it compilation that the first batch would need anyway.
+/// Takes some twenty milliseconds, most of them for compilation that the first batch would need anyway.
 /// </summary>
 static class AeadSelfTest
 {
