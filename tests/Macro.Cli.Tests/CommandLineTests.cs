@@ -25,6 +25,13 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public void Help_is_named_with_all_words_of_the_command()
+    {
+        Assert.Contains("See 'macrovpn relay on --help'.", _cli.Run("relay", "on", "--loud").Error, StringComparison.Ordinal);
+        Assert.Contains("See 'macrovpn --help'.", _cli.Run("bogus").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_a_node_it_fails_and_says_what_to_do()
     {
         var result = _cli.Run("status");

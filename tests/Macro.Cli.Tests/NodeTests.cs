@@ -30,7 +30,7 @@ public sealed class NodeTests : IDisposable
         File.WriteAllText(_cli.PathOf("passphrase"), "correct horse\n");
         string[][] commands =
         [
-            ["status"], ["circuit"], ["version"], ["down"], ["keys", "show"], ["keys", "rotate"], ["network", "show"],
+            ["status"], ["circuit"], ["version"], ["doctor"], ["down"], ["keys", "show"], ["keys", "rotate"], ["network", "show"],
             ["network", "export"], ["keys", "backup", _cli.PathOf("backup"), "--passphrase-file", _cli.PathOf("passphrase")],
             ["keys", "restore", _cli.PathOf("backup"), "--yes", "--passphrase-file", _cli.PathOf("passphrase")],
         ];
@@ -40,6 +40,19 @@ public sealed class NodeTests : IDisposable
             Assert.True(result.ExitCode == 0, $"{string.Join(' ', command)}: {result.Output}{result.Error}");
             Assert.Equal(1, result.Json.GetProperty("version").GetInt32());
         }
+    }
+
+    [Fact]
+    public void Doctor_says_of_each_finding_whether_it_is_well_and_else_what_helps()
+    {
+        var json = _cli.Run("doctor", "--json").Json.GetProperty("findings").EnumerateArray().ToArray();
+        var words = _cli.Run("doctor").Output;
+
+        string[] names = [.. json.Select(finding => finding.GetProperty("name").GetString()!)];
+        Assert.Superset(new HashSet<string> { "aead", "pumps", "udp-segmentation", "udp-receive", "udp-buffer", "capabilities", "ip", "nft", "key-store" }, [.. names]);
+        Assert.All(json, finding => Assert.Equal(!finding.GetProperty("ok").GetBoolean(), finding.TryGetProperty("remedy", out _)));
+        // Without a passphrase or a credential the key lies beside the store, and a node in a test has nothing better.
+        Assert.Contains("!! key-store: sealed under a key file", words, StringComparison.Ordinal);
     }
 
     [Fact]

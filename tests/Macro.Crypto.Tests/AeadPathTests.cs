@@ -7,6 +7,7 @@ using Macro.Simulation;
 namespace Macro.Crypto.Tests;
 
 /// <summary>Every way of computing a batch that this processor has, against vectors, the base library and its own promises.</summary>
+[Collection(nameof(Alone))]
 public class AeadPathTests
 {
     /// <summary>Set for a child of these tests: the implementation that must be chosen there.</summary>
@@ -28,6 +29,16 @@ public class AeadPathTests
         Assert.Equal(AeadPaths.Name(Paths.Max()), Aead.Implementation);
         if (Environment.GetEnvironmentVariable(Expectation) is { } expected)
             Assert.Equal(expected, Aead.Implementation);
+    }
+
+    [Fact]
+    public void A_path_that_fails_its_self_test_is_named_and_the_next_one_chosen()
+    {
+        Assert.Equal((AeadPath.Avx512, null), AeadPaths.Choose(_ => true, _ => true));
+        Assert.Equal((AeadPath.Avx2, AeadPath.Avx512), AeadPaths.Choose(_ => true, path => path != AeadPath.Avx512));
+        Assert.Equal((AeadPath.Library, AeadPath.Avx512), AeadPaths.Choose(_ => true, _ => false));
+        Assert.Equal((AeadPath.Library, AeadPath.Avx2), AeadPaths.Choose(path => path != AeadPath.Avx512, _ => false));
+        Assert.Equal((AeadPath.Library, null), AeadPaths.Choose(_ => false, _ => true));
     }
 
     [Theory]

@@ -3,6 +3,7 @@ using Org.BouncyCastle.Crypto.Digests;
 
 namespace Macro.Crypto.Tests;
 
+[Collection(nameof(Alone))]
 public class Blake2sTests
 {
     [Fact]

@@ -49,6 +49,11 @@ sealed class FakeNodeControl : INodeControl
         Hops = [new Hop { Role = HopRole.Exit, NodeId = "y", Region = "CH", RttMs = 12.5, Health = HopHealth.Good }],
     });
 
+    public Task<DoctorAnswer> ExamineAsync(CancellationToken cancel) => Task.FromResult(new DoctorAnswer
+    {
+        Findings = [new Finding { Name = "tun-udp", Ok = false, Message = "every UDP packet is passed by itself.", Remedy = "Use Linux 6.2 or later." }],
+    });
+
     public Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel) =>
         Task.FromResult(Status.Change(s => s with { Relay = s.Relay with { Enabled = enabled, Running = enabled } }));
 

@@ -95,6 +95,14 @@ public sealed class StorageTests : IDisposable
 
     KeyRing Open(NodeSettings? settings = null) => new(Folder(), settings ?? new NodeSettings(), _clock, SystemRandom.Shared);
 
+    [Fact]
+    public void Two_nodes_never_use_one_folder()
+    {
+        using (Folder().Lock())
+            Assert.Throws<IOException>(() => Folder().Lock());
+        Folder().Lock().Dispose();
+    }
+
     DataFolder Folder() => new(Path.Combine(_path, "data"));
 
     NodeSettings WithPassphrase(string words)

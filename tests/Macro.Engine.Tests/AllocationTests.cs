@@ -5,6 +5,7 @@ using Macro.WireGuard;
 
 namespace Macro.Engine.Tests;
 
+[Collection(nameof(Alone))]
 public class AllocationTests
 {
     const int Slots = 64;

@@ -4,6 +4,7 @@ using static Macro.Linux.Tests.PrivateNetwork;
 
 namespace Macro.Linux.Tests;
 
+[Collection(nameof(Alone))]
 public sealed class TunDeviceTests
 {
     const int Headroom = 16;

@@ -3,6 +3,7 @@ using static Macro.Linux.Tests.PrivateNetwork;
 
 namespace Macro.Linux.Tests;
 
+[Collection(nameof(Alone))]
 public sealed class UdpPortTests
 {
     readonly PacketBatch _received = new(512 * 1024, 512);
@@ -33,6 +34,61 @@ public sealed class UdpPortTests
                 Assert.Equal(new Endpoint(IpAddress.Parse(address), from.Port), _received[i].Remote);
             }
         }
+    }
+
+    [Fact]
+    public void A_group_of_sockets_keeps_what_one_endpoint_sends_together_and_in_order()
+    {
+        const int senders = 40, batches = 20;
+        var group = UdpPort.BindGroup(0, 4);
+        var seen = new List<(ushort From, int Number)>[group.Count];
+        var threads = group.Select((socket, i) => new Thread(() => Collect(socket, seen[i] = []))).ToList();
+        threads.ForEach(thread => thread.Start());
+
+        var ports = Enumerable.Range(0, senders).Select(_ => UdpPort.Bind(0)).ToList();
+        for (var batch = 0; batch < batches; batch++)
+            foreach (var port in ports)
+                port.Send(Numbered(16 * batch, 16, new Endpoint(IpAddress.V4Loopback, group[0].Port)));
+        SpinWait.SpinUntil(() => seen.Sum(s => s?.Count ?? 0) == senders * batches * 16, TimeSpan.FromSeconds(10));
+        foreach (var socket in group)
+            socket.Dispose();
+        threads.ForEach(thread => thread.Join());
+
+        Assert.True(seen.Count(s => s.Count > 0) > 1);
+        foreach (var port in ports)
+        {
+            var where = Assert.Single(seen, s => s.Any(d => d.From == port.Port));
+            Assert.Equal(Enumerable.Range(0, 16 * batches), where.Where(d => d.From == port.Port).Select(d => d.Number));
+            port.Dispose();
+        }
+    }
+
+    [Fact]
+    public void A_group_does_not_share_its_port_with_another()
+    {
+        var group = UdpPort.BindGroup(0, 2);
+
+        var failure = Assert.Throws<LinuxException>(() => UdpPort.BindGroup(group[0].Port, 2));
+
+        Assert.Equal(98, failure.Errno);
+        foreach (var socket in group)
+            socket.Dispose();
+    }
+
+    static PacketBatch Numbered(int first, int count, Endpoint to)
+    {
+        var batch = new PacketBatch(count * 100, count);
+        for (var i = 0; i < count; i++)
+            batch.TryCopy(BitConverter.GetBytes(first + i), to);
+        return batch;
+    }
+
+    static void Collect(UdpPort socket, List<(ushort, int)> seen)
+    {
+        var received = new PacketBatch(512 * 1024, 512);
+        while (socket.Receive(received))
+            for (var i = 0; i < received.Count; i++)
+                seen.Add((received[i].Remote.Port, BitConverter.ToInt32(received.Bytes(i))));
     }
 
     [Theory]

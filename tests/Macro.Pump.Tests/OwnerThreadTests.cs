@@ -3,6 +3,7 @@ using Macro.Linux;
 
 namespace Macro.Pump.Tests;
 
+[Collection(nameof(Alone))]
 public sealed class OwnerThreadTests : IDisposable
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # Batches of ChaCha20-Poly1305: AVX-512, AVX2, libsodium, OpenSSL with a kept context, base library; ns per packet
 #
-# ./bench aead [--json] [--rounds N] [--keys N]; ./bench aead --prove compares ten million random packets on every path with the base library.
+# ./bench aead [--json] [--record] [--rounds N] [--keys N]; ./bench aead --prove compares ten million random packets on every path with the base library.
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
-. "$root/tests/bench/lib/results.sh"
+. "$root/tests/bench/lib/record.sh"
 need_dotnet
-json=false prove=false options=()
+need_commands python3
+json=false record=false prove=false options=()
 while [ $# -gt 0 ]; do
   case $1 in
+    --record) record=true ;;
     --json) json=true; options+=(--json) ;;
     --prove) prove=true ;;
     --rounds | --keys) options+=("$1" "$2"); shift ;;
-    *) say "Usage: ./bench aead [--json] [--rounds N] [--keys N], or ./bench aead --prove"; exit 2 ;;
+    *) say "Usage: ./bench aead [--json] [--record] [--rounds N] [--keys N], or ./bench aead --prove"; exit 2 ;;
   esac
   shift
 done
@@ -33,5 +35,7 @@ program=$root/artifacts/bin/Macro.AeadBench/release/aead-bench
 if $json; then
   "$program" "${options[@]}"
 else
-  "$program" "${options[@]}" | tee /dev/stderr | record_results aead "./bench aead${options[*]:+ ${options[*]}}"
+  table=$("$program" "${options[@]}")
+  printf '%s\n' "$table"
+  ! $record || printf '## aead\n\n`./bench aead --record`. %s.\n\n%s\n' "$(machine)" "$table" | record_text aead
 fi

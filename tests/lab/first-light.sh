@@ -8,7 +8,7 @@
 #
 #   3 hops:  client -> relay -> relay -> exit1 -> web     (addresses: tests/lab/lib/network.sh)
 #
-# ./lab first-light [--json] [--hops N] [--bytes N]
+# ./lab first-light [--json] [--hops N] [--bytes N] [--pumps N]
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
@@ -24,7 +24,8 @@ while [ $# -gt 0 ]; do
     --json) lab_json=true ;;
     --hops) all_hops=("$2"); shift ;;
     --bytes) size=$2; shift ;;
-    *) say "Usage: ./lab first-light [--json] [--hops N] [--bytes N]"; exit 2 ;;
+    --pumps) pumps=$2; shift ;;
+    *) say "Usage: ./lab first-light [--json] [--hops N] [--bytes N] [--pumps N]"; exit 2 ;;
   esac
   shift
 done

@@ -9,6 +9,7 @@
 #     none    nor do the TUN devices have vnet headers, as on an old kernel: every packet by itself
 #     small   a cable whose MTU is smaller than the tunnel's: the outer datagrams are fragmented
 #     six     as all, with IPv6 outside
+#     pumps   as all, with four sockets and threads at each port
 #
 # ./lab offloads [--json] [PAIR...]
 
@@ -28,7 +29,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ ${#pairs[@]} -gt 0 ] || pairs=(all cable plain none small six)
+[ ${#pairs[@]} -gt 0 ] || pairs=(all cable plain none small six pumps)
 
 ours=${MACRO_WG:-$root/out/macro-wg}
 [ -n "${MACRO_WG:-}" ] || "$root/build"
@@ -48,16 +49,19 @@ on_both_cables() { # PAIR FEATURE...
 
 # The program of a pair.
 program() {
-  if [ "$1" != none ]; then echo "$ours"; return; fi
-  printf '#!/bin/sh\nexec python3 "%s" bare "%s" "$@"\n' "$root/tests/lab/lib/offloads.py" "$ours" >"$lab_home/bare"
-  chmod +x "$lab_home/bare"
-  echo "$lab_home/bare"
+  case $1 in
+    none) printf '#!/bin/sh\nexec python3 "%s" bare "%s" "$@"\n' "$root/tests/lab/lib/offloads.py" "$ours" >"$lab_home/$1" ;;
+    pumps) printf '#!/bin/sh\nMACRO_WG_PUMPS=4 exec "%s" "$@"\n' "$ours" >"$lab_home/$1" ;;
+    *) echo "$ours"; return ;;
+  esac
+  chmod +x "$lab_home/$1"
+  echo "$lab_home/$1"
 }
 
 arrange() { # PAIR
   local side
   case $1 in
-    all | six) ;;
+    all | six | pumps) ;;
     cable) on_both_cables cable tx-udp-segmentation off ;;
     plain) on_both_cables plain tx off ;;
     none) on_both_cables none tx off gso off gro off ;;

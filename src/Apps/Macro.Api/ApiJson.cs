@@ -15,6 +15,7 @@ namespace Macro.Api;
 [JsonSerializable(typeof(RelayRequest))]
 [JsonSerializable(typeof(ExitRequest))]
 [JsonSerializable(typeof(VersionAnswer))]
+[JsonSerializable(typeof(DoctorAnswer))]
 [JsonSerializable(typeof(NetworkAnswer))]
 [JsonSerializable(typeof(DirectoryText))]
 [JsonSerializable(typeof(ImportAnswer))]

@@ -14,6 +14,7 @@ public static class ApiPaths
     public const string Circuit = "/v1/circuit";
     public const string Relay = "/v1/relay";
     public const string Exit = "/v1/exit";
+    public const string Doctor = "/v1/doctor";
     public const string Network = "/v1/network";
     public const string NetworkExport = "/v1/network/export";
     public const string NetworkImport = "/v1/network/import";

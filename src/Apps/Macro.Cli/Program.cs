@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Macro.Cli.Commands;
 using Macro.Cli.Output;
 
@@ -17,6 +18,7 @@ root.Add(ServiceCommands.Relay());
 root.Add(ServiceCommands.Exit());
 root.Add(NetworkCommands.Network());
 root.Add(KeysCommands.Keys());
+root.Add(DoctorCommand.Doctor());
 root.Add(VersionCommand.Version());
 root.Add(CompletionCommand.Completion());
 
@@ -26,7 +28,8 @@ if (parsed.Action is not ParseErrorAction)
 
 foreach (var error in parsed.Errors)
     Console.Error.WriteLine($"macrovpn: {error.Message}");
-Console.Error.WriteLine(parsed.CommandResult.Command == root
-    ? "See 'macrovpn --help'."
-    : $"See 'macrovpn {parsed.CommandResult.Command.Name} --help'.");
+var words = new List<string>();
+for (var at = parsed.CommandResult; at is not null; at = at.Parent as CommandResult)
+    words.Insert(0, at.Command == root ? "macrovpn" : at.Command.Name);
+Console.Error.WriteLine($"See '{string.Join(' ', words)} --help'.");
 return ExitCodes.Usage;

@@ -38,6 +38,12 @@ public sealed class PumpThread
     /// <summary>Most packets that a <see cref="PacketHandler"/> gets at once.</summary>
     public static int MostPackets => ReadSlots;
 
+    /// <summary>
+    /// Sockets, and so pumps, that a UDP port should have: one on two processors, where more would only take turns; half
+    /// of the processors else, for the other half works in the kernel's network stack and on the TUN devices.
+    /// </summary>
+    public static int PumpsFor(int processors) => Math.Clamp(processors / 2, 1, 32);
+
     /// <param name="udp">Read until it is disposed; not owned.</param>
     /// <param name="tun">Where packets go; null where there is no TUN.</param>
     public static PumpThread FromUdp(IUdp udp, ITun? tun, DatagramHandler plane, BootClock clock)

@@ -29,7 +29,7 @@ static int Serve(Settings settings)
         using var tun = settings.TunDescriptor is { } descriptor
             ? TunDevice.Attach(descriptor)
             : TunDevice.Create(settings.InterfaceName, new TunOptions { Mtu = 1420 });
-        using var wireguard = new WireGuardInterface(tun, log, end.Set);
+        using var wireguard = new WireGuardInterface(tun, settings.Pumps, log, end.Set);
         using var uapi = new UapiServer(tun.Name, settings.UapiDescriptor, wireguard.HandleUapiAsync, log, end.Set);
         log.Verbose("UAPI listener started");
         if (settings.Detach)

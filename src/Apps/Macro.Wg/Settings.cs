@@ -26,6 +26,9 @@ sealed record Settings
     /// <summary>WG_UAPI_FD: a listening socket to take over.</summary>
     internal int? UapiDescriptor { get; init; }
 
+    /// <summary>MACRO_WG_PUMPS: threads that receive at the port; 0 (the default) for as many as the processors want.</summary>
+    internal int Pumps { get; init; }
+
     /// <summary>MACRO_WG_DETACH=1, set by a parent that waits for a line on our output and then leaves.</summary>
     internal bool Detach { get; init; }
 
@@ -46,13 +49,14 @@ sealed record Settings
                 "silent" => LogLevel.Silent,
                 _ => LogLevel.Error,
             },
-            TunDescriptor = Descriptor("WG_TUN_FD"),
-            UapiDescriptor = Descriptor("WG_UAPI_FD"),
+            Pumps = Math.Min(Number("MACRO_WG_PUMPS") ?? 0, 64),
+            TunDescriptor = Number("WG_TUN_FD"),
+            UapiDescriptor = Number("WG_UAPI_FD"),
         };
     }
 
     static string? Variable(string name) => Environment.GetEnvironmentVariable(name);
 
-    static int? Descriptor(string name) =>
+    static int? Number(string name) =>
         int.TryParse(Variable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 }

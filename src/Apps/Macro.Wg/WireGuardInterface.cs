@@ -30,13 +30,19 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
     readonly OwnerThread _owner;
     readonly PumpThread _tunPump;
     readonly PacketBatch _outgoing = new(256 * 1024, 128);
+    readonly int _pumps;
+
+    // Of the port, one for each pump; the first one sends for all other threads.
+    IReadOnlyList<UdpPort> _sockets = [];
     volatile UdpPort? _port;
-    PumpThread? _udpPump;
+    IReadOnlyList<PumpThread> _udpPumps = [];
     bool _up;
 
+    /// <param name="pumps">Threads that receive at the port; 0 for as many as the processors want.</param>
     /// <param name="gone">Called when the TUN device is gone.</param>
-    internal WireGuardInterface(TunDevice tun, Log log, Action gone)
+    internal WireGuardInterface(TunDevice tun, int pumps, Log log, Action gone)
     {
+        _pumps = pumps > 0 ? pumps : PumpThread.PumpsFor(Environment.ProcessorCount);
         _tun = tun;
         _log = log;
         _device = new Device(SystemRandom.Shared, tun.Mtu);
@@ -174,13 +180,12 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
             return 0;
         try
         {
-            var port = UdpPort.Bind(_device.ListenPort, new UdpOptions { Mark = _device.FirewallMark });
+            var sockets = UdpPort.BindGroup(_device.ListenPort, _pumps, new UdpOptions { Mark = _device.FirewallMark });
             ClosePort();
-            _device.ListenPort = port.Port;
-            var opener = new Opener(_device, this, PumpThread.MostDatagrams);
-            _udpPump = PumpThread.FromUdp(port, _tun, (received, toTun, _, now) => opener.HandleDatagrams(received, toTun, now), _clock);
-            _port = port;
-            _log.Verbose($"UDP bind has been updated: {port.Port}");
+            _device.ListenPort = sockets[0].Port;
+            _udpPumps = [.. sockets.Select(Pump)];
+            (_sockets, _port) = (sockets, sockets[0]);
+            _log.Verbose($"UDP bind has been updated: {_device.ListenPort}");
             return 0;
         }
         catch (LinuxException failure)
@@ -191,19 +196,28 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
         }
     }
 
+    PumpThread Pump(UdpPort socket)
+    {
+        var opener = new Opener(_device, this, PumpThread.MostDatagrams);
+        return PumpThread.FromUdp(socket, _tun, (received, toTun, _, now) => opener.HandleDatagrams(received, toTun, now), _clock);
+    }
+
     void ClosePort()
     {
-        _port?.Dispose();
         _port = null;
-        _udpPump?.Join();
-        _udpPump = null;
+        foreach (var socket in _sockets)
+            socket.Dispose();
+        foreach (var pump in _udpPumps)
+            pump.Join();
+        (_sockets, _udpPumps) = ([], []);
     }
 
     int SetMark()
     {
         try
         {
-            _port?.Mark = _device.FirewallMark;
+            foreach (var socket in _sockets)
+                socket.Mark = _device.FirewallMark;
             return 0;
         }
         catch (LinuxException failure)

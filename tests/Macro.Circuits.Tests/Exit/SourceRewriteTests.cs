@@ -5,6 +5,7 @@ using Macro.Core.Packets;
 
 namespace Macro.Circuits.Tests.Exit;
 
+[Collection(nameof(Alone))]
 public class SourceRewriteTests
 {
     static readonly AddressPair Inner = AddressPair.Inner;

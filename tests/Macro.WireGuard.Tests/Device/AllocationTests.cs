@@ -3,6 +3,7 @@ using Macro.Core;
 
 namespace Macro.WireGuard.Tests.Devices;
 
+[Collection(nameof(Alone))]
 public class AllocationTests
 {
     const int Batch = 64;

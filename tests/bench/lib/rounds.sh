@@ -11,6 +11,7 @@ echo -20 2>/dev/null >/proc/$$/autogroup || true
 . "$root/scripts/machine.sh"
 need_commands jq python3
 . "$root/tests/lab/lib/namespaces.sh"
+. "$root/tests/bench/lib/record.sh"
 . "$root/tests/lab/lib/checks.sh"
 lab_reported=true # a benchmark has no checks to report
 umask 077
@@ -49,15 +50,10 @@ report_table() {
   table "$1" --format $format
   if $record; then
     need_dotnet
-    table "$1" --record "$root/tests/bench/results.md" --machine "$(machine)"
+    table "$1" --record "$results" --machine "$(machine)"
   fi
 }
 section=$benchmark
-
-machine() {
-  printf '%s cores, %s, Linux %s, .NET %s' "$(nproc)" \
-    "$(sed -n '/^model name/ {s/[^:]*: //p; q}' /proc/cpuinfo)" "$(uname -r | cut -d- -f1)" "$(dotnet --version)"
-}
 
 # quiet: waits until next to nothing runs on the machine; after a while it goes on, and the table tells how often.
 quiet() {

@@ -37,6 +37,10 @@ public sealed class NodeClient : IDisposable
     public Task<VersionAnswer> VersionAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Version, ApiJson.Default.VersionAnswer, cancel);
 
+    /// <summary>Looks at the machine; takes up to a second.</summary>
+    public Task<DoctorAnswer> DoctorAsync(CancellationToken cancel = default) =>
+        GetAsync(ApiPaths.Doctor, ApiJson.Default.DoctorAnswer, cancel);
+
     public Task<Status> StatusAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Status, ApiJson.Default.Status, cancel);
 

@@ -27,6 +27,7 @@ sealed partial class EngineControl(
     // One change of devices at a time; the owner thread never waits for it.
     readonly SemaphoreSlim _devices = new(1, 1);
     readonly CancellationTokenSource _stopping = new();
+    readonly HashSet<string> _logged = [];
     NodeThreads? _threads;
     ClientDevice? _client;
     ExitDevice? _exit;
@@ -45,8 +46,10 @@ sealed partial class EngineControl(
     public async Task StartAsync(DesiredState wanted, CancellationToken cancel)
     {
         Sweep();
-        var udp = Bind(settings.Node.UdpPort);
-        _threads = new NodeThreads(udp, new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(udp.Port), udp.HasV6), Stepped);
+        var sockets = Bind(settings.Node);
+        var verifier = new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(sockets[0].Port), sockets[0].HasV6);
+        _threads = new NodeThreads(sockets, verifier, Stepped);
+        LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));
         await Threads.RunAsync(() =>
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
@@ -190,6 +193,7 @@ sealed partial class EngineControl(
             return;
         _client = ClientDevice.Open(settings.Client, Mark, _exit is null ? null : settings.Exit.Device);
         _clientPump = Threads.Attach(_client.Tun);
+        LogWarnings(Doctor.Tun(_client.Tun.Offloads));
     }
 
     void CloseClient()
@@ -205,6 +209,7 @@ sealed partial class EngineControl(
             return;
         _exit = ExitDevice.Open(settings.Exit, settings.Relay.Endpoints, Mark);
         _exitPump = Threads.Attach(_exit.Tun, _exit.Leases, _exit.Policy);
+        LogWarnings(Doctor.Tun(_exit.Tun.Offloads));
     }
 
     void CloseExit()
@@ -288,11 +293,12 @@ sealed partial class EngineControl(
         .Concat(settings.Relay.Endpoints)
         .ToHashSet();
 
-    static UdpPort Bind(ushort port)
+    static IReadOnlyList<UdpPort> Bind(NodeSection node)
     {
         try
         {
-            return UdpPort.Bind(port, new UdpOptions { Mark = Environment.IsPrivilegedProcess ? Mark : 0 });
+            var pumps = node.Pumps > 0 ? node.Pumps : PumpThread.PumpsFor(Environment.ProcessorCount);
+            return UdpPort.BindGroup(node.UdpPort, pumps, new UdpOptions { Mark = Environment.IsPrivilegedProcess ? Mark : 0 });
         }
         catch (LinuxException e)
         {
@@ -311,6 +317,33 @@ sealed partial class EngineControl(
             LogNotRestored($"{e.Problem.Message} {e.Problem.Remedy}");
         }
     }
+
+    public async Task<DoctorAnswer> ExamineAsync(CancellationToken cancel)
+    {
+        var isExit = await Threads.RunAsync(() => Node.Relay.Options.IsExit);
+        return await Task.Run(() => new DoctorAnswer
+        {
+            Findings =
+            [
+                .. Doctor.Crypto(),
+                .. Doctor.Udp(Threads.Sockets),
+                .. (_client?.Tun ?? _exit?.Tun) is { } tun ? Doctor.Tun(tun.Offloads) : Doctor.TryTun(),
+                .. Doctor.Network(isExit),
+                Doctor.KeyStore(keys.SealedBy),
+            ],
+        }, cancel);
+    }
+
+    /// <summary>Each once: what is missing does not come back while the node runs.</summary>
+    void LogWarnings(IEnumerable<Finding> findings)
+    {
+        foreach (var finding in findings)
+            if (!finding.Ok && _logged.Add(finding.Name))
+                LogMissing(finding.Name, finding.Message, finding.Remedy);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{name}: {what} {remedy}")]
+    partial void LogMissing(string name, string what, string? remedy);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "removed what an earlier run left: {what}")]
     partial void LogSwept(string what);

@@ -25,6 +25,9 @@ public interface INodeControl
 
     Task<CircuitAnswer> CircuitAsync(CancellationToken cancel);
 
+    /// <summary>Looks at the machine: what it gives the node, and what it could.</summary>
+    Task<DoctorAnswer> ExamineAsync(CancellationToken cancel);
+
     Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel);
 
     Task<Status> SetExitAsync(bool enabled, CancellationToken cancel);

@@ -15,6 +15,7 @@ public sealed class NodeHost : IAsyncDisposable
     readonly WebApplication _app;
     readonly INodeControl _control;
     readonly string _socket;
+    readonly IDisposable _folderLock;
 
     /// <param name="settings">With the command line already laid over the file.</param>
     /// <param name="control">Makes the node from the services that are there by then.</param>
@@ -44,7 +45,7 @@ public sealed class NodeHost : IAsyncDisposable
             o.ListenUnixSocket(_socket);
         });
         builder.Services.AddSingleton(settings);
-        builder.Services.AddSingleton(OpenFolder(settings.Node.DataDirectory));
+        builder.Services.AddSingleton(OpenFolder(settings.Node.DataDirectory, out _folderLock));
         builder.Services.AddSingleton(new WallClock(TimeProvider.System));
         builder.Services.AddSingleton<IRandom>(SystemRandom.Shared);
         builder.Services.AddSingleton<DesiredStateFile>();
@@ -90,18 +91,33 @@ public sealed class NodeHost : IAsyncDisposable
         await StopAsync();
     }
 
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
-
-    static DataFolder OpenFolder(string path)
+    public async ValueTask DisposeAsync()
     {
+        await _app.DisposeAsync();
+        _folderLock.Dispose();
+    }
+
+    static DataFolder OpenFolder(string path, out IDisposable held)
+    {
+        DataFolder folder;
         try
         {
-            return new DataFolder(path);
+            folder = new DataFolder(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new NodeException(
                 ProblemCodes.NotPermitted, $"The data folder {path} cannot be used ({e.Message.TrimEnd('.')}).", "Name another with --data or node.data_directory.", e);
+        }
+        try
+        {
+            held = folder.Lock();
+            return folder;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new NodeException(
+                ProblemCodes.WrongState, $"Another node uses the data folder {path}.", "Use that one, or give this one a folder of its own with --data.", e);
         }
     }
 }

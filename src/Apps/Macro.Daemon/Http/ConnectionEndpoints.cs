@@ -19,6 +19,7 @@ static class ConnectionEndpoints
         app.MapGet(ApiPaths.Version, () => new VersionAnswer { Program = ProgramVersion, Protocol = 1 });
         app.MapGet(ApiPaths.Status, (INodeControl node) => node.Status.Current);
         app.MapGet(ApiPaths.StatusStream, StreamAsync);
+        app.MapGet(ApiPaths.Doctor, (INodeControl node, CancellationToken cancel) => node.ExamineAsync(cancel));
         app.MapGet(ApiPaths.Circuit, (INodeControl node, CancellationToken cancel) => node.CircuitAsync(cancel));
         app.MapPost(ApiPaths.Up, UpAsync);
         app.MapPost(ApiPaths.Down, DownAsync);

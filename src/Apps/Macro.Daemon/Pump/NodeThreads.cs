@@ -8,7 +8,8 @@ using Macro.WireGuard;
 namespace Macro.Daemon.Pump;
 
 /// <summary>
-/// The node's threads: one owner for all control state, one pump for the UDP port, one for each TUN device that is there.
+/// The node's threads: one owner for all control state, one pump for each socket of the UDP port, one for each TUN device
+/// that is there.
 /// Pumps see the shared tables and the devices of the moment; they never wait for the owner.
 /// </summary>
 sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
@@ -20,30 +21,31 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Activity,
     }
 
+    readonly IReadOnlyList<UdpPort> _sockets;
     readonly UdpPort _udp;
     readonly OwnerThread _owner;
-    readonly PumpThread _udpPump;
-    readonly DatagramPlane _datagrams;
+    readonly PumpThread[] _udpPumps;
+    readonly DatagramPlane[] _datagrams;
     readonly ClientPlane _client;
     readonly Action _stepped;
     volatile TunDevice? _clientTun;
     volatile TunDevice? _exitTun;
     volatile ExitPlane? _exit;
 
-    /// <param name="udp">Owned.</param>
+    /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
     /// <param name="verifier">Of next hops.</param>
     /// <param name="stepped">Called on the owner thread after each of its steps.</param>
-    public NodeThreads(UdpPort udp, IHopVerifier verifier, Action stepped)
+    public NodeThreads(IReadOnlyList<UdpPort> sockets, IHopVerifier verifier, Action stepped)
     {
-        _udp = udp;
+        (_sockets, _udp) = (sockets, sockets[0]);
         _stepped = stepped;
         Node = new Node(verifier, SystemRandom.Shared);
-        var received = new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams);
-        _datagrams = new DatagramPlane(received, Node.Indices, Node.Switches, this);
+        PacketBatch[] received = [.. sockets.Select(_ => new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams))];
+        _datagrams = [.. received.Select(batch => new DatagramPlane(batch, Node.Indices, Node.Switches, this))];
         _client = new ClientPlane(this, PumpThread.MostPackets);
         _owner = new OwnerThread("engine", this, Clock, letters: 4096);
         _owner.Start();
-        _udpPump = new PumpThread($"udp {udp.Port}", () => PumpDatagrams(received));
+        _udpPumps = [.. sockets.Select((udp, i) => new PumpThread($"udp {udp.Port} {i}", () => PumpDatagrams(udp, received[i], _datagrams[i])))];
     }
 
     /// <summary>Touched on the owner thread only, but for its tables.</summary>
@@ -53,7 +55,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     public bool HasV6 => _udp.HasV6;
 
-    public PlaneCounters Received => _datagrams.Counters;
+    /// <summary>Of the node's UDP port, one for each pump.</summary>
+    public IReadOnlyList<UdpPort> Sockets => _sockets;
+
+    public PlaneCounters Received => PlaneCounters.Sum(_datagrams.Select(plane => plane.Counters));
 
     public PlaneCounters Sent => _client.Counters;
 
@@ -86,7 +91,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         var plane = new ExitPlane(leases, this, PumpThread.MostPackets);
         _exit = plane;
         _exitTun = exit;
-        _datagrams.Policy = policy;
+        SetPolicy(policy);
         return new PumpThread($"{exit.Name} read", () =>
         {
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
@@ -95,7 +100,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
                 plane.Handle(batch, Clock.Now);
                 _udp.Send(batch);
             }
-            _datagrams.Policy = null;
+            SetPolicy(null);
             _exitTun = null;
         });
     }
@@ -103,8 +108,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     public void Dispose()
     {
         _owner.Dispose();
-        _udp.Dispose();
-        _udpPump.Join();
+        foreach (var udp in _sockets)
+            udp.Dispose();
+        foreach (var pump in _udpPumps)
+            pump.Join();
     }
 
     Instant IOwned.NextTimeout => Node.NextTimeout;
@@ -145,22 +152,28 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void IPlaneOwner.PostActivity(Tunnel tunnel) =>
         _owner.TryPost(new Letter { Kind = (int)LetterKind.Activity, Subject = tunnel }, urgent: true);
 
-    void PumpDatagrams(PacketBatch received)
+    void SetPolicy(ExitPolicy? policy)
     {
-        while (_udp.Receive(received))
+        foreach (var plane in _datagrams)
+            plane.Policy = policy;
+    }
+
+    void PumpDatagrams(UdpPort udp, PacketBatch received, DatagramPlane plane)
+    {
+        while (udp.Receive(received))
         {
-            _datagrams.Handle(Clock.Now);
-            if (_datagrams.Forwarded.Count > 0)
-                _udp.Send(_datagrams.Forwarded);
-            if (_datagrams.Returned.Count > 0)
+            plane.Handle(Clock.Now);
+            if (plane.Forwarded.Count > 0)
+                udp.Send(plane.Forwarded);
+            if (plane.Returned.Count > 0)
             {
-                _datagrams.Returned.Compact();
-                _udp.Send(_datagrams.Returned);
+                plane.Returned.Compact();
+                udp.Send(plane.Returned);
             }
-            if (_datagrams.ToClient.Count > 0)
-                _clientTun?.Write(_datagrams.ToClient);
-            if (_datagrams.ToExit.Count > 0)
-                _exitTun?.Write(_datagrams.ToExit);
+            if (plane.ToClient.Count > 0)
+                _clientTun?.Write(plane.ToClient);
+            if (plane.ToExit.Count > 0)
+                _exitTun?.Write(plane.ToExit);
         }
     }
 }

@@ -39,6 +39,9 @@ public sealed record NodeSection
     /// <summary>The one UDP port, 0..65535, default 51900; 0: the system chooses (of no use to a relay).</summary>
     public ushort UdpPort { get; init; } = 51900;
 
+    /// <summary>Threads that receive at the port, 0..64; default 0: as many as the processors want.</summary>
+    public int Pumps { get; init; }
+
     /// <summary>Socket of the API. Default <see cref="ApiSocket.DefaultPath"/>.</summary>
     public string ApiSocket { get; init; } = Api.ApiSocket.DefaultPath;
 

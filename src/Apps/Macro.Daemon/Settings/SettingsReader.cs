@@ -49,6 +49,7 @@ public static class SettingsReader
         Name = document.Text("node.name", defaults.Name, Label)!,
         DataDirectory = document.Text("node.data_directory", defaults.DataDirectory, AbsolutePath)!,
         UdpPort = (ushort)document.Number("node.udp_port", defaults.UdpPort, 0, 65535, "port"),
+        Pumps = (int)document.Number("node.pumps", defaults.Pumps, 0, 64, "number of threads"),
         ApiSocket = document.Text("node.api_socket", defaults.ApiSocket, SocketPath)!,
         LogLevel = document.Choice("node.log_level", defaults.LogLevel, "a log level",
             ("error", LogLevel.Error), ("warning", LogLevel.Warning), ("info", LogLevel.Information), ("debug", LogLevel.Debug)),

@@ -24,6 +24,22 @@ public sealed class DataFolder
 
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
+    /// <summary>Keeps other nodes out of the folder until it is disposed or the process ends, however it ends.</summary>
+    /// <exception cref="IOException">Another node has it: two would overwrite each other's keys.</exception>
+    public IDisposable Lock()
+    {
+        var file = new FileStream(PathOf("lock"), new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            UnixCreateMode = OwnerFile,
+        });
+        File.SetLastWriteTimeUtc(file.SafeFileHandle, DateTime.UnixEpoch);
+        File.SetLastAccessTimeUtc(file.SafeFileHandle, DateTime.UnixEpoch);
+        return file;
+    }
+
     /// <summary>The whole file, or null when there is none.</summary>
     public byte[]? TryRead(string name)
     {

@@ -13,6 +13,7 @@ static unsafe partial class Interop
     internal const int SOCK_CLOEXEC = 0x80000;
 
     internal const int SOL_SOCKET = 1;
+    internal const int SO_REUSEPORT = 15;
     internal const int SO_SNDBUF = 7;
     internal const int SO_RCVBUF = 8;
     internal const int SO_SNDBUFFORCE = 32;
@@ -64,6 +65,9 @@ static unsafe partial class Interop
 
     [LibraryImport(Libc, EntryPoint = "setsockopt", SetLastError = true)]
     internal static partial int SetSocketOption(FileDescriptor socket, int level, int option, void* value, uint length);
+
+    [LibraryImport(Libc, EntryPoint = "getsockopt", SetLastError = true)]
+    internal static partial int GetSocketOption(FileDescriptor socket, int level, int option, void* value, uint* length);
 
     [LibraryImport(Libc, EntryPoint = "shutdown", SetLastError = true)]
     internal static partial int Shutdown(FileDescriptor socket, int how);

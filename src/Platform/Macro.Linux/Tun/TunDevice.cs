@@ -16,7 +16,6 @@ public sealed unsafe class TunDevice : ITun
     readonly Thread _follower;
     readonly FileDescriptor _control;
     readonly bool _header;
-    readonly bool _joinsUdp;
     readonly Segmenter _segmenter = new();
     // A read lands in the batch up to the MTU, and what goes beyond lands here, behind a gap for the first part.
     readonly byte[] _large = GC.AllocateArray<byte>(2 * LargestPacket, pinned: true);
@@ -33,7 +32,7 @@ public sealed unsafe class TunDevice : ITun
         _name = name;
         _header = (flags & Interop.IFF_VNET_HDR) != 0;
         if (_header)
-            _joinsUdp = SetOffloads(offload);
+            Offloads = SetOffloads(offload);
         _control = Interop.Socket(Interop.AF_INET, Interop.SOCK_DGRAM | Interop.SOCK_CLOEXEC, 0).Checked("open a control socket");
         var status = Interop.Fcntl(tun, Interop.F_GETFL, 0);
         Interop.Check(Interop.Fcntl(tun, Interop.F_SETFL, status | Interop.O_NONBLOCK), "make the TUN device non-blocking");
@@ -45,6 +44,9 @@ public sealed unsafe class TunDevice : ITun
     public string Name => _name;
 
     public int Mtu => _mtu;
+
+    /// <summary>What the kernel granted when the device was opened.</summary>
+    public TunOffloads Offloads { get; }
 
     /// <summary>Whether the interface is administratively up.</summary>
     public bool IsUp => _up;
@@ -138,7 +140,7 @@ public sealed unsafe class TunDevice : ITun
         try
         {
             if (_header)
-                Coalescer.OfThread.Write(_tun, batch, _joinsUdp);
+                Coalescer.OfThread.Write(_tun, batch, Offloads.Udp);
             else
                 for (var i = 0; i < batch.Count; i++)
                     fixed (byte* packet = batch.Bytes(i))
@@ -201,18 +203,19 @@ public sealed unsafe class TunDevice : ITun
         return _segmenter.MoveTo(batch, headroom, tailroom);
     }
 
-    /// <summary>Asks for all that the kernel can, step by step less. True when UDP may be joined too.</summary>
-    bool SetOffloads(bool wanted)
+    /// <summary>Asks for all that the kernel can, step by step less.</summary>
+    TunOffloads SetOffloads(bool wanted)
     {
         const int tcp = Interop.TUN_F_CSUM | Interop.TUN_F_TSO4 | Interop.TUN_F_TSO6 | Interop.TUN_F_TSO_ECN;
         if (!wanted)
-            return false;
+            return new TunOffloads(Header: true, Checksums: false, Tcp: false, Udp: false);
         // Linux 6.2 and later; both or none.
         if (Interop.Ioctl(_tun, Interop.TUNSETOFFLOAD, tcp | Interop.TUN_F_USO4 | Interop.TUN_F_USO6) == 0)
-            return true;
-        if (Interop.Ioctl(_tun, Interop.TUNSETOFFLOAD, tcp) != 0)
-            _ = Interop.Ioctl(_tun, Interop.TUNSETOFFLOAD, (nuint)0);
-        return false;
+            return new TunOffloads(Header: true, Checksums: true, Tcp: true, Udp: true);
+        if (Interop.Ioctl(_tun, Interop.TUNSETOFFLOAD, tcp) == 0)
+            return new TunOffloads(Header: true, Checksums: true, Tcp: true, Udp: false);
+        _ = Interop.Ioctl(_tun, Interop.TUNSETOFFLOAD, (nuint)0);
+        return new TunOffloads(Header: true, Checksums: false, Tcp: false, Udp: false);
     }
 
     void FollowLink()

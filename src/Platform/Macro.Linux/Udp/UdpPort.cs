@@ -32,7 +32,8 @@ public sealed class UdpPort : IUdp
         _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IP, Interop.IP_RECVTOS, 1);
         if (family == Interop.AF_INET6)
             _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IPV6, Interop.IPV6_RECVTCLASS, 1);
-        _segments = options.Offload;
+        // Asked for without effect: 0 is what a socket has anyway.
+        _segments = options.Offload && Interop.SetSocketOption(socket, Interop.SOL_UDP, Interop.UDP_SEGMENT, 0) == 0;
         _joined = options.Offload && Interop.SetSocketOption(socket, Interop.SOL_UDP, Interop.UDP_GRO, 1) == 0;
     }
 
@@ -40,6 +41,9 @@ public sealed class UdpPort : IUdp
 
     /// <summary>False where the kernel has no IPv6; then datagrams to IPv6 endpoints are dropped.</summary>
     public bool HasV6 => _family == Interop.AF_INET6;
+
+    /// <summary>What the kernel granted, as it is now.</summary>
+    public UdpOffloads Offloads => new(_segments, _joined, ReceiveBuffer());
 
     /// <summary>Mark of the packets sent, for policy routing; 0 for none. Needs CAP_NET_ADMIN.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
@@ -55,7 +59,39 @@ public sealed class UdpPort : IUdp
 
     /// <summary>Binds the port on all addresses of both families; 0 takes any free one.</summary>
     /// <exception cref="LinuxException">The port is taken (<see cref="LinuxException.Errno"/> 98), or the kernel refused.</exception>
-    public static UdpPort Bind(ushort port, UdpOptions? options = null)
+    public static UdpPort Bind(ushort port, UdpOptions? options = null) => Bind(port, options ?? new UdpOptions(), shared: false);
+
+    /// <summary>
+    /// Binds several sockets to one port. The kernel gives each datagram to the socket that its addresses and ports hash
+    /// to: all that comes from one endpoint stays on one socket, in order. Any of them sends.
+    /// </summary>
+    /// <exception cref="LinuxException">The port is taken (<see cref="LinuxException.Errno"/> 98), or the kernel refused.</exception>
+    public static IReadOnlyList<UdpPort> BindGroup(ushort port, int sockets, UdpOptions? options = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(sockets);
+        options ??= new UdpOptions();
+        var first = Bind(port, options, shared: false);
+        if (sockets == 1)
+            return [first];
+        // A socket that shares would also share with another program's: one that does not share has found the port free.
+        port = first.Port;
+        first.Dispose();
+        var group = new List<UdpPort>();
+        try
+        {
+            while (group.Count < sockets)
+                group.Add(Bind(port, options, shared: true));
+            return group;
+        }
+        catch
+        {
+            foreach (var socket in group)
+                socket.Dispose();
+            throw;
+        }
+    }
+
+    static UdpPort Bind(ushort port, UdpOptions options, bool shared)
     {
         var socket = Interop.Socket(Interop.AF_INET6, Interop.SOCK_DGRAM | Interop.SOCK_CLOEXEC, 0);
         var family = Interop.AF_INET6;
@@ -69,8 +105,10 @@ public sealed class UdpPort : IUdp
         {
             if (family == Interop.AF_INET6)
                 Interop.Check(Interop.SetSocketOption(socket, Interop.IPPROTO_IPV6, Interop.IPV6_V6ONLY, 0), "open a UDP socket for both families");
+            if (shared)
+                Interop.Check(Interop.SetSocketOption(socket, Interop.SOL_SOCKET, Interop.SO_REUSEPORT, 1), "share a UDP port among threads");
             var bound = BindSocket(socket, family, port);
-            return new UdpPort(socket, family, options ?? new UdpOptions()) { Port = bound };
+            return new UdpPort(socket, family, options) { Port = bound };
         }
         catch
         {
@@ -133,6 +171,13 @@ public sealed class UdpPort : IUdp
         Interop.Check(Interop.Bind(socket, &address, length), $"listen on UDP port {port}");
         Interop.Check(Interop.GetSocketName(socket, &address, &length), "learn the UDP port");
         return address.Read().Port;
+    }
+
+    unsafe int ReceiveBuffer()
+    {
+        int bytes;
+        uint length = sizeof(int);
+        return Interop.GetSocketOption(_socket, Interop.SOL_SOCKET, Interop.SO_RCVBUF, &bytes, &length) == 0 ? bytes : 0;
     }
 
     void SetBuffer(int option, int forced, int bytes)

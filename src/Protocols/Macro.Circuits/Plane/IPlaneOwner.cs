@@ -51,4 +51,25 @@ public sealed class PlaneCounters
 
     /// <summary>Packets dropped for want of a session or of room.</summary>
     public long Dropped { get; internal set; }
+
+    /// <summary>Of several threads together.</summary>
+    public static PlaneCounters Sum(IEnumerable<PlaneCounters> parts)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        var sum = new PlaneCounters();
+        foreach (var part in parts)
+        {
+            sum.RelayedBytes += part.RelayedBytes;
+            sum.RelayedPackets += part.RelayedPackets;
+            sum.ClientBytes += part.ClientBytes;
+            sum.ExitBytes += part.ExitBytes;
+            sum.Malformed += part.Malformed;
+            sum.Unknown += part.Unknown;
+            sum.Rejected += part.Rejected;
+            sum.Unroutable += part.Unroutable;
+            sum.Denied += part.Denied;
+            sum.Dropped += part.Dropped;
+        }
+        return sum;
+    }
 }

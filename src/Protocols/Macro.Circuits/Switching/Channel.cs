@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Macro.Core;
 
 namespace Macro.Circuits;
@@ -12,8 +13,18 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
     /// <summary>Receiver indices that one channel may hold at a time.</summary>
     public const int MaxIndices = 4;
 
-    readonly Budget _initiations = new(5, TimeSpan.FromSeconds(10));
+    const int MostInitiations = 5;
+
+    Budget _initiations;
+    Held _indices;
+    int _held;
     volatile bool _isOpen;
+
+    [InlineArray(MaxIndices)]
+    struct Held
+    {
+        uint _first;
+    }
 
     public Inbound Owner { get; } = owner;
 
@@ -25,8 +36,6 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
     /// <summary>The next hop has answered a handshake: data may flow.</summary>
     public bool IsOpen => _isOpen;
 
-    internal Queue<uint> Indices { get; } = new(MaxIndices + 1);
-
     /// <summary>The index that the next hop answered last: it never gives way to one that nobody has answered.</summary>
     internal uint? Answered { get; private set; }
 
@@ -37,5 +46,32 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
         _isOpen = true;
     }
 
-    internal bool MayInitiate(Instant now) => _initiations.TrySpend(now);
+    internal bool MayInitiate(Instant now) => _initiations.TrySpend(now, MostInitiations);
+
+    internal void AddIndex(uint index) => _indices[_held++] = index;
+
+    /// <summary>
+    /// Takes the oldest index out of a full channel, but not the answered one: a renewal that nobody answers is repeated
+    /// under a new index each time, and the session that stands must outlive that.
+    /// </summary>
+    internal bool TryGiveWay(out uint index)
+    {
+        index = 0;
+        return _held == MaxIndices && TryTakeIndex(_indices[0] == Answered ? 1 : 0, out index);
+    }
+
+    /// <summary>Takes one index out, whichever; false when there is none.</summary>
+    internal bool TryTakeIndex(out uint index) => TryTakeIndex(0, out index);
+
+    bool TryTakeIndex(int place, out uint index)
+    {
+        index = 0;
+        if (place >= _held)
+            return false;
+        Span<uint> held = _indices;
+        index = held[place];
+        held[(place + 1)..].CopyTo(held[place..]);
+        _held--;
+        return true;
+    }
 }

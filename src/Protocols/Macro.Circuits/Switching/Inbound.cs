@@ -7,7 +7,7 @@ namespace Macro.Circuits;
 /// The relay's or exit's side of one client session: the tunnel, where its datagrams come from, its channels, and its lease
 /// when it is an exit session. Changed by the owner thread; pump threads read it, and move <see cref="Remote"/>.
 /// </summary>
-public sealed class Inbound
+public sealed class Inbound : IDeadline
 {
     /// <summary>Channels that one session may hold.</summary>
     public const int MaxChannels = 8;
@@ -16,8 +16,8 @@ public sealed class Inbound
 
     // Honest clients ask a few things while they build and then probe once a second. The owner thread serves all sessions:
     // none may keep it busy, nor use a relay to knock at other doors without end.
-    readonly Budget _requests = new(100, TimeSpan.FromSeconds(10));
-    readonly Budget _initiations = new(20, TimeSpan.FromSeconds(10));
+    const int MostRequests = 100, MostInitiations = 20;
+    Budget _requests, _initiations;
 
     volatile Location _remote;
     volatile Channel[] _channels = [];
@@ -49,6 +49,8 @@ public sealed class Inbound
     /// <summary>Malformed control messages so far; a session that goes on with them is cut off.</summary>
     internal int Abuse { get; set; }
 
+    int IDeadline.Place { get; set; }
+
     /// <summary>Called by whoever authenticated a datagram of this session.</summary>
     public void Roam(Endpoint source)
     {
@@ -65,10 +67,10 @@ public sealed class Inbound
     }
 
     /// <summary>Whether one more payload of this session may go to the owner thread. Asked by pump threads.</summary>
-    internal bool MayAsk(Instant now) => _requests.TrySpend(now);
+    internal bool MayAsk(Instant now) => _requests.TrySpend(now, MostRequests);
 
     /// <summary>Whether one more initiation may pass, over all channels: closing one and opening another wins nothing.</summary>
-    internal bool MayInitiate(Instant now) => _initiations.TrySpend(now);
+    internal bool MayInitiate(Instant now) => _initiations.TrySpend(now, MostInitiations);
 
     internal void Add(Channel channel) => _channels = [.. _channels, channel];
 

@@ -11,7 +11,7 @@ public sealed record RelayOptions
     /// <summary>Sends clients' packets to the internet.</summary>
     public bool IsExit { get; init; }
 
-    /// <summary>Most client sessions at once. Default 20 000; each costs about 3 kB.</summary>
+    /// <summary>Most client sessions at once. Default 20 000; each costs about a kilobyte, and each channel 200 bytes.</summary>
     public int MaxSessions { get; init; } = 20_000;
 
     /// <summary>Largest payload of a session, in bytes.</summary>

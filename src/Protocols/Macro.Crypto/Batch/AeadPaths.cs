@@ -22,20 +22,20 @@ static class AeadPaths
     /// <summary>The fastest path that failed its self-test, if one did.</summary>
     public static readonly AeadPath? Failed;
 
-    static AeadPaths()
+    static AeadPaths() => (Chosen, Failed) = Choose(IsSupported, AeadSelfTest.Passes);
+
+    internal static (AeadPath Chosen, AeadPath? Failed) Choose(Func<AeadPath, bool> isSupported, Func<AeadPath, bool> passes)
     {
+        AeadPath? failed = null;
         foreach (var path in (ReadOnlySpan<AeadPath>)[AeadPath.Avx512, AeadPath.Avx2])
         {
-            if (!IsSupported(path))
+            if (!isSupported(path))
                 continue;
-            if (AeadSelfTest.Passes(path))
-            {
-                Chosen = path;
-                return;
-            }
-            Failed ??= path;
+            if (passes(path))
+                return (path, failed);
+            failed ??= path;
         }
-        Chosen = AeadPath.Library;
+        return (AeadPath.Library, failed);
     }
 
     /// <summary>Whether the processor has it. AVX-512 counts only where the runtime finds it fast, too.</summary>

@@ -51,5 +51,7 @@ static class Poly1305Lanes
             Unsafe.Add(ref column, (H + limb) * MostLanes) = 0;
     }
 
-    public static ulong Limb(ref ulong rows, int lane, int limb) => Unsafe.Add(ref rows, (H + limb) * MostLanes + lane);
+    /// <summary>A lane's word in a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ref ulong Word(ref ulong rows, int lane, int row) => ref Unsafe.Add(ref rows, row * MostLanes + lane);
 }

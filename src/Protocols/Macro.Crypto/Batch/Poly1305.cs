@@ -25,11 +25,11 @@ ref struct Poly1305
     /// <summary>Goes on from a lane's sum.</summary>
     public void Resume(ref ulong rows, int lane)
     {
-        var sum = (UInt128)Poly1305Lanes.Limb(ref rows, lane, 0)
-            + ((UInt128)Poly1305Lanes.Limb(ref rows, lane, 1) << 26)
-            + ((UInt128)Poly1305Lanes.Limb(ref rows, lane, 2) << 52)
-            + ((UInt128)Poly1305Lanes.Limb(ref rows, lane, 3) << 78);
-        var top = Poly1305Lanes.Limb(ref rows, lane, 4);
+        var sum = (UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H)
+            + ((UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 1) << 26)
+            + ((UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 2) << 52)
+            + ((UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 3) << 78);
+        var top = Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 4);
         var whole = sum + ((UInt128)top << 104);
         _h0 = (ulong)whole;
         _h1 = (ulong)(whole >> 64);

@@ -8,12 +8,15 @@ namespace Macro.Crypto.Batch;
 /// <summary>
 /// The tags of a slice of texts, one text a lane. The lanes step on together in chunks of 64 bytes; a lane whose text has
 /// no whole chunk left is done, and its last bytes are taken in alone. When too few lanes are left to be worth a
-/// vector, so is all the rest.
+/// vector, so is all the rest. Where a batch has only a few texts, each is cut over several lanes instead.
 /// </summary>
 static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
 {
     /// <summary>With fewer texts than this, one by one is faster.</summary>
-    const int FewestLanes = 3;
+    const int FewestLanes = 4;
+
+    /// <summary>A text that is alone is cut into so many segments at most, and not at all when it has few chunks.</summary>
+    const int Segments = 8, FewestChunksToCut = 6;
 
     /// <summary>The tags of the ciphertexts in the buffer.</summary>
     public static void MakeTags(BatchScratch scratch, int count, ref byte buffer, Span<Vector128<byte>> tags)
@@ -93,11 +96,53 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
         var key = scratch.PolyKey(lane);
         var sum = new Poly1305(BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]));
         if (done > 0)
+        {
             sum.Resume(ref scratch.PolyRows, lane);
+        }
+        else if (text.Length / Poly1305Lanes.ChunkSize is >= FewestChunksToCut and var chunks)
+        {
+            AbsorbInSegments(scratch, lane, chunks, ref buffer);
+            sum.Resume(ref scratch.PolyRows, 0);
+            done = chunks;
+        }
         var taken = done * Poly1305Lanes.ChunkSize;
         sum.Absorb(MemoryMarshal.CreateReadOnlySpan(ref Unsafe.Add(ref buffer, text.Offset + taken), text.Length - taken));
         sum.AbsorbLengths(text.Length);
         var (low, high) = sum.Finish(BitConverter.ToUInt64(key[16..]), BitConverter.ToUInt64(key[24..]));
         return Vector128.Create(low, high).AsByte();
+    }
+
+    /// <summary>
+    /// Takes in the chunks of one text over several lanes, a segment each, and leaves the sum in lane 0. With n chunks, so
+    /// 4n blocks, in every segment but the first, which may have fewer, the sum is h0 R^k + h1 R^(k-1) + ... + hk where
+    /// R = r^4n. For when no lane is at work.
+    /// </summary>
+    static void AbsorbInSegments(BatchScratch scratch, int textIndex, int chunks, ref byte buffer)
+    {
+        ref readonly var text = ref scratch.Texts[textIndex];
+        ref var rows = ref scratch.PolyRows;
+        ref var texts = ref MemoryMarshal.GetArrayDataReference(scratch.LaneTexts);
+        var each = (chunks + Segments - 1) / Segments;
+        var segments = (chunks + each - 1) / each;
+        var first = chunks - (segments - 1) * each;
+        var key = scratch.PolyKey(textIndex);
+        for (var lane = 0; lane < Segments; lane++)
+        {
+            Poly1305Lanes.Start(ref rows, lane, BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]));
+            var segment = Math.Min(lane, segments - 1);
+            scratch.LaneTexts[lane] = text.Offset + (segment == 0 ? 0 : first + (segment - 1) * each) * Poly1305Lanes.ChunkSize;
+        }
+        for (var lane = Segments; lane < TLanes.Lanes; lane++)
+            scratch.LaneTexts[lane] = text.Offset;
+
+        TLanes.Absorb(ref rows, ref buffer, ref texts, first, ref scratch.PolyWords, Segments);
+        var sum = Poly1305Number.Load(ref rows, 0, Poly1305Lanes.H);
+        if (first < each)
+            TLanes.Absorb(ref rows, ref Unsafe.Add(ref buffer, first * Poly1305Lanes.ChunkSize), ref texts, each - first, ref scratch.PolyWords, Segments);
+
+        var power = Poly1305Number.Power(Poly1305Number.Load(ref rows, 0, Poly1305Lanes.R), 4 * each);
+        for (var lane = 1; lane < segments; lane++)
+            sum = Poly1305Number.MultiplyAdd(sum, power, Poly1305Number.Load(ref rows, lane, Poly1305Lanes.H));
+        sum.StoreSum(ref rows, 0);
     }
 }

@@ -4,7 +4,7 @@ using Macro.Crypto;
 namespace Macro.WireGuard;
 
 /// <summary>A configured peer of a <see cref="Device"/>. Its <see cref="Endpoint"/> and <see cref="Tunnel"/> may be read by any thread.</summary>
-public sealed class Peer
+public sealed class Peer : IDeadline
 {
     volatile Tunnel? _tunnel;
     volatile EndpointCell _endpoint = EndpointCell.None;
@@ -28,6 +28,8 @@ public sealed class Peer
                 _endpoint = new EndpointCell(value);
         }
     }
+
+    int IDeadline.Place { get; set; }
 
     /// <summary>Zero is off.</summary>
     public TimeSpan PersistentKeepalive { get; internal set; }

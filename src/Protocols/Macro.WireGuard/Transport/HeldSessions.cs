@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Macro.WireGuard;
 
 /// <summary>
@@ -8,6 +10,9 @@ public sealed class HeldSessions(int capacity)
 {
     readonly Held[] _held = new Held[capacity];
 
+    // Open addressing by our own index of the session, which is random: 1 + its place in the list, 0 free.
+    readonly int[] _places = new int[BitOperations.RoundUpToPowerOf2((uint)(2 * capacity))];
+
     public int Count { get; private set; }
 
     public ref Held this[int index] => ref _held[index];
@@ -15,19 +20,24 @@ public sealed class HeldSessions(int capacity)
     /// <summary>Index of the session, acquired; -1 when it was retired or there is no room.</summary>
     public int Hold(Session session)
     {
-        for (var i = Count - 1; i >= 0; i--)
-            if (_held[i].Session == session)
-                return i;
+        ArgumentNullException.ThrowIfNull(session);
+        var mask = _places.Length - 1;
+        var place = (int)session.LocalIndex & mask;
+        for (; _places[place] is > 0 and var found; place = (place + 1) & mask)
+            if (_held[found - 1].Session == session)
+                return found - 1;
         if (Count == _held.Length || !session.TryAcquire())
             return -1;
-        _held[Count] = new Held { Session = session };
-        return Count++;
+        _held[Count] = new Held { Session = session, Place = place };
+        _places[place] = ++Count;
+        return Count - 1;
     }
 
     public void ReleaseAll()
     {
         for (var i = 0; i < Count; i++)
         {
+            _places[_held[i].Place] = 0;
             _held[i].Session.Release();
             _held[i] = default;
         }
@@ -40,5 +50,6 @@ public sealed class HeldSessions(int capacity)
         public Session Session;
         public int Messages, DataPackets;
         public long Bytes;
+        internal int Place;
     }
 }

@@ -104,7 +104,13 @@ public sealed partial class Tunnel : IDisposable
     public bool TryTakeEvent(out TunnelEvent happened)
     {
         happened = default;
-        return _events is not null && _events.TryDequeue(out happened);
+        if (_events is null)
+            return false;
+        _ = _events.TryDequeue(out happened);
+        // Events are rare: between them the queue costs nothing.
+        if (_events.Count == 0)
+            _events = null;
+        return true;
     }
 
     /// <summary>For the handshakes to come; sessions that stand are not touched. 32 bytes or null for none; not owned.</summary>
