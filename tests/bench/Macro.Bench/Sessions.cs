@@ -47,16 +47,21 @@ static class Sessions
         }
         var withSessions = Memory();
 
-        for (var i = 0; i < 2 * count; i++)
+        // A relay refuses the few indices that one of its own sessions has, too: the client would take another.
+        var channels = 0;
+        for (var i = 0; i < count; i++)
         {
-            relay.HandleData(requests.AsSpan(i * RequestSize, lengths[i]), start + (i / 2 * s_pace));
-            var made = (i + 1) / 2;
-            if (i % 2 == 1 && IsMark(made, count))
-                Program.Report($"switch look-up among {made} (ns)", Time(made, random, n => relay.Switches.TryFind(bindings[n].NextHop, bindings[n].Index, out _)));
+            relay.HandleData(requests.AsSpan(2 * i * RequestSize, lengths[2 * i]), start + (i * s_pace));
+            relay.HandleData(requests.AsSpan((2 * i + 1) * RequestSize, lengths[2 * i + 1]), start + (i * s_pace));
+            if (!relay.Switches.TryFind(bindings[i].NextHop, bindings[i].Index, out _))
+                continue;
+            bindings[channels++] = bindings[i];
+            if (IsMark(i + 1, count))
+                Program.Report($"switch look-up among {i + 1} (ns)", Time(channels, random, n => relay.Switches.TryFind(bindings[n].NextHop, bindings[n].Index, out _)));
         }
         var withChannels = Memory();
-        if (relay.Switches.Count != count)
-            throw new InvalidOperationException($"{relay.Switches.Count} channels of {count} stand.");
+        if (channels < count * 0.999)
+            throw new InvalidOperationException($"{channels} channels of {count} stand.");
 
         var keys = Keys(count, random);
         Program.Report("keys of a session (bytes)", keys);
