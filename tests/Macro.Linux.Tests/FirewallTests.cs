@@ -43,6 +43,40 @@ public sealed class FirewallTests
     }
 
     [Fact]
+    public void A_stranger_at_the_far_end_of_a_tunnel_reaches_nothing_here()
+    {
+        using var tun = Open("tun8");
+        Shell("ip addr add 10.78.0.2/32 dev tun8 && ip link set tun8 up && ip route add 10.78.0.9/32 dev tun8");
+        // An echo request of 10.78.0.9 to 10.78.0.2, 28 bytes.
+        var request = Convert.FromHexString("4500001c000000004001663b0a4e00090a4e00020800f7ff00000000");
+
+        using (InboundGuard.Install("tun8"))
+            Inject(tun, request);
+        var guarded = EchoRequests();
+        Inject(tun, request);
+
+        Assert.Equal(guarded + 1, EchoRequests());
+        Assert.Equal(1, EchoRequests() - _echoRequestsBefore);
+    }
+
+    readonly long _echoRequestsBefore = EchoRequests();
+
+    static void Inject(TunDevice tun, byte[] packet)
+    {
+        var batch = new PacketBatch(2048, 1);
+        batch.TryCopy(packet, default);
+        tun.Write(batch);
+    }
+
+    /// <summary>Echo requests that reached this network namespace's own stack.</summary>
+    static long EchoRequests()
+    {
+        var lines = File.ReadAllLines("/proc/net/snmp").Where(line => line.StartsWith("Icmp:", StringComparison.Ordinal)).ToArray();
+        var column = Array.IndexOf(lines[0].Split(' '), "InEchos");
+        return long.Parse(lines[1].Split(' ')[column], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
     public void The_kill_switch_lets_only_the_tunnel_and_marked_datagrams_out()
     {
         Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip link set outer up && ip link set outer2 up && ip neigh add 10.79.0.2 lladdr 02:00:00:00:00:01 dev outer");

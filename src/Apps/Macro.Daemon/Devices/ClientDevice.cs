@@ -52,6 +52,7 @@ sealed class ClientDevice : IDisposable
         network.AddAddress(AddressPair.Inner.V4, 32);
         if (Directory.Exists("/proc/sys/net/ipv6"))
             network.AddAddress(AddressPair.Inner.V6, 128);
+        _undo.Add(InboundGuard.Install(Tun.Name));
         network.Up();
         // First the guard, then the routes: at no moment does a packet that should be inside go outside.
         if (settings.KillSwitch)
