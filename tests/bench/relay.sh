@@ -58,7 +58,7 @@ relay() { # NAME SIZE
   length=$(payload "$1" "$2")
   quiet
   before=$(cpu "$(relay_of "$1")")
-  answer=$(in_ns "$(source_of "$1")" iperf3 -c "$(target_of "$1")" -J -u -l "$length" -b $((packets_per_second[$2] * length * 8)) -t "$seconds")
+  answer=$(in_ns "$(source_of "$1")" iperf3 -c "$(target_of "$1")" -J -u -l "$length" -b $((packets_per_second[$2] * length * 8)) -t "$seconds" 2>/dev/null)
   after=$(cpu "$(relay_of "$1")")
   arrived=$(jq '.end.sum | .packets - .lost_packets' <<<"$answer")
   value "$2 B (us/packet)" "${side[$1]}" "$(per "$arrived" "$before" "$after" 1e6)"
