@@ -55,7 +55,7 @@ wireguard_go_2023() {
     mkdir -p "$home/lists/partial" "$home/download"
     # From the mirror that the machine uses anyway.
     local mirror
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Codename: bookworm' | head -1)
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Codename: bookworm' | sed -n 1p)
     printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s bookworm-backports main\n' "$mirror" >"$home/backports.list"
     local apt=(-o "Dir::Etc::sourcelist=$home/backports.list" -o Dir::Etc::sourceparts=-
       -o "Dir::State::lists=$home/lists" -o APT::Sandbox::User=root)

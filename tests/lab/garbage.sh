@@ -71,10 +71,10 @@ internet
 host stranger
 private_network
 check "connect" connect
-entry=$(circuit | head -n 1)
+entry=$(circuit | sed -n 1p)
 process=$(pid_of "$entry")
 check "capture of messages" capture_messages
-entry=$(circuit | head -n 1)
+entry=$(circuit | sed -n 1p)
 process=$(pid_of "$entry")
 check "warm-up" throw 200000 1
 before=$(resident_kib "$entry")
