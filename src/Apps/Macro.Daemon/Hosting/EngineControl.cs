@@ -23,6 +23,7 @@ sealed partial class EngineControl(
     const uint Mark = 0x6d76;
 
     static readonly TimeSpan s_publishEvery = TimeSpan.FromSeconds(1);
+    const int TicksBetweenRefreshes = 60;
 
     // One change of devices at a time; the owner thread never waits for it.
     readonly SemaphoreSlim _devices = new(1, 1);
@@ -257,12 +258,13 @@ sealed partial class EngineControl(
         try
         {
             using var timer = new PeriodicTimer(s_publishEvery);
-            while (await timer.WaitForNextTickAsync(cancel))
-                await Threads.RunAsync(() =>
-                {
-                    RefreshCandidates();
-                    Publish();
-                });
+            for (var tick = 1; await timer.WaitForNextTickAsync(cancel); tick++)
+            {
+                // Descriptors expire by themselves; what is imported is taken in at once.
+                if (tick % TicksBetweenRefreshes == 0)
+                    await Threads.RunAsync(RefreshCandidates);
+                await Threads.RunAsync(Publish);
+            }
         }
         catch (OperationCanceledException)
         {
