@@ -276,7 +276,7 @@ public sealed class Circuit
 
     void Repeat(Hop hop, Instant now)
     {
-        while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body, out var exhausted))
+        while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body))
             Send(hop, FrameType.Control, id, body, now);
         if (State != CircuitState.Closed && hop.Requests.NextTimeout <= now)
             Fail(hop.Index, "no answer to a request", now);
@@ -325,9 +325,8 @@ public sealed class Circuit
 
     void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now)
     {
-        new Frame(type, 0, (ushort)body.Length, channel).Write(_frame);
-        body.CopyTo(_frame.AsSpan(Frame.HeaderSize));
-        Transmit(hop, hop.Tunnel.Encapsulate(_frame.AsSpan(0, Frame.HeaderSize + body.Length), _layers[hop.Index], now), now);
+        var frame = Frame.Wrap(_frame, type, channel, body);
+        Transmit(hop, hop.Tunnel.Encapsulate(frame, _layers[hop.Index], now), now);
     }
 
     /// <summary>A datagram of a hop's tunnel lies in that hop's layer buffer: send it, wrapped for every hop before it.</summary>
@@ -338,10 +337,8 @@ public sealed class Circuit
         var length = output.Length;
         for (var i = hop.Index; i > 0; i--)
         {
-            var datagram = _layers[i].AsSpan(0, length);
-            new Frame(FrameType.Forward, 0, (ushort)length, Hops[i - 1].NextChannel).Write(_frame);
-            datagram.CopyTo(_frame.AsSpan(Frame.HeaderSize));
-            var outer = Hops[i - 1].Tunnel.Encapsulate(_frame.AsSpan(0, Frame.HeaderSize + length), _layers[i - 1], now);
+            var frame = Frame.Wrap(_frame, FrameType.Forward, Hops[i - 1].NextChannel, _layers[i].AsSpan(0, length));
+            var outer = Hops[i - 1].Tunnel.Encapsulate(frame, _layers[i - 1], now);
             if (outer.Kind != TunnelOutputKind.ToNetwork)
                 return;
             length = outer.Length;

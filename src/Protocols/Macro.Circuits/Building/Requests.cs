@@ -38,19 +38,19 @@ sealed class Requests
     /// <summary>True once per request: later copies of an answer are ignored.</summary>
     public bool TryComplete(uint id, ControlType type) => _pending.RemoveAll(p => p.Id == id && p.Type == type) > 0;
 
-    /// <summary>Takes one request that must be sent again. <paramref name="exhausted"/> is set when one has had its last try.</summary>
-    public bool TryTakeDue(Instant now, out uint id, out byte[] body, out bool exhausted)
+    /// <summary>
+    /// Takes one request that must be sent again. False when none is due, or when one has had its last try:
+    /// <see cref="NextTimeout"/> has passed then and stays so.
+    /// </summary>
+    public bool TryTakeDue(Instant now, out uint id, out byte[] body)
     {
-        (id, body, exhausted) = (0, [], false);
+        (id, body) = (0, []);
         foreach (var request in _pending)
         {
             if (request.Due > now)
                 continue;
             if (request.Sent == Tries)
-            {
-                exhausted = true;
                 return false;
-            }
             request.Due = now + s_first * (1 << request.Sent);
             request.Sent++;
             (id, body) = (request.Id, request.Body);
@@ -58,6 +58,4 @@ sealed class Requests
         }
         return false;
     }
-
-    public void Clear() => _pending.Clear();
 }

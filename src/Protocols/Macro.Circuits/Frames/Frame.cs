@@ -36,6 +36,14 @@ public readonly record struct Frame(FrameType Type, byte Flags, ushort Length, u
         BinaryPrimitives.WriteUInt32LittleEndian(header[4..], Channel);
     }
 
+    /// <summary>Lays header and payload into <paramref name="buffer"/> and returns that part of it.</summary>
+    public static ReadOnlySpan<byte> Wrap(Span<byte> buffer, FrameType type, uint channel, ReadOnlySpan<byte> payload)
+    {
+        new Frame(type, 0, (ushort)payload.Length, channel).Write(buffer);
+        payload.CopyTo(buffer[HeaderSize..]);
+        return buffer[..(HeaderSize + payload.Length)];
+    }
+
     /// <summary>
     /// Reads a header. False when the payload is not a frame, its type is unknown, or it claims more bytes than are there.
     /// Frames longer than they claim are fine: sessions pad.

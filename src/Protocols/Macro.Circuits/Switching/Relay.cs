@@ -232,9 +232,7 @@ public sealed partial class Relay
 
     void SendFrame(Inbound inbound, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now)
     {
-        new Frame(type, 0, (ushort)body.Length, channel).Write(_frame);
-        body.CopyTo(_frame.AsSpan(Frame.HeaderSize));
-        var output = inbound.Tunnel.Encapsulate(_frame.AsSpan(0, Frame.HeaderSize + body.Length), _buffer, now);
+        var output = inbound.Tunnel.Encapsulate(Frame.Wrap(_frame, type, channel, body), _buffer, now);
         if (output.Kind == TunnelOutputKind.ToNetwork)
             _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
         Schedule(inbound);
