@@ -32,7 +32,10 @@ public enum ConnectionState
     /// <summary>A hop was lost and another path is being built.</summary>
     Reconnecting,
 
-    /// <summary>Wanted, but it cannot be had; <see cref="Status.Problem"/> says why. The node tries again by itself.</summary>
+    /// <summary>Wanted, but no circuit can be had so far; <see cref="Status.Problem"/> says why. The node goes on trying, and nothing leaks meanwhile.</summary>
+    Waiting,
+
+    /// <summary>Wanted, but the device cannot be had; <see cref="Status.Problem"/> says why. The node tries again by itself.</summary>
     Failed,
 }
 

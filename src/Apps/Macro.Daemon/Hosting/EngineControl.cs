@@ -54,6 +54,7 @@ sealed partial class EngineControl(
         await Threads.RunAsync(() =>
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
+            Node.Controller.MainEnd = (IsolationKey.Device, Threads.Device);
             RefreshCandidates();
         });
         keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() => Node.Relay.SetKeys(keys.CopyRelayKeys()));
@@ -156,7 +157,7 @@ sealed partial class EngineControl(
         try
         {
             await ChangeDevicesAsync(OpenClient, _stopping.Token);
-            await Threads.RunAsync(() => Node.Controller.DeviceReady());
+            await Threads.RunAsync(() => Node.Controller.DeviceReady(Threads.Clock.Now));
         }
         catch (Exception e) when (e is NodeException or OperationCanceledException)
         {

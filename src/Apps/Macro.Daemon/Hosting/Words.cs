@@ -87,6 +87,7 @@ static class Words
         Engine.ConnectionState.Connecting => Api.ConnectionState.Connecting,
         Engine.ConnectionState.Active => Api.ConnectionState.Active,
         Engine.ConnectionState.Reconnecting => Api.ConnectionState.Reconnecting,
+        Engine.ConnectionState.Waiting => Api.ConnectionState.Waiting,
         Engine.ConnectionState.Failed => Api.ConnectionState.Failed,
     };
 

@@ -26,9 +26,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     readonly OwnerThread _owner;
     readonly PumpThread[] _udpPumps;
     readonly DatagramPlane[] _datagrams;
-    readonly ClientPlane _client;
     readonly Action _stepped;
-    volatile TunDevice? _clientTun;
     volatile TunDevice? _exitTun;
     volatile ExitPlane? _exit;
 
@@ -42,7 +40,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Node = new Node(verifier, SystemRandom.Shared);
         PacketBatch[] received = [.. sockets.Select(_ => new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams))];
         _datagrams = [.. received.Select(batch => new DatagramPlane(batch, Node.Indices, Node.Switches, this))];
-        _client = new ClientPlane(this, PumpThread.MostPackets);
+        Device = new DeviceEnd(this);
         _owner = new OwnerThread("engine", this, Clock, letters: 4096);
         _owner.Start();
         _udpPumps = [.. sockets.Select((udp, i) => new PumpThread($"udp {udp.Port} {i}", () => PumpDatagrams(udp, received[i], _datagrams[i])))];
@@ -53,6 +51,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     public BootClock Clock { get; } = new();
 
+    /// <summary>The end of the circuit that the client's TUN device uses.</summary>
+    public DeviceEnd Device { get; }
+
     public bool HasV6 => _udp.HasV6;
 
     /// <summary>Of the node's UDP port, one for each pump.</summary>
@@ -60,7 +61,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     public PlaneCounters Received => PlaneCounters.Sum(_datagrams.Select(plane => plane.Counters));
 
-    public PlaneCounters Sent => _client.Counters;
+    public PlaneCounters Sent => Device.Plane.Counters;
 
     public PlaneCounters? ExitReturned => _exit?.Counters;
 
@@ -72,16 +73,16 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     /// <summary>Packets of this device take the client's circuit from now on, until the device is disposed.</summary>
     public PumpThread Attach(TunDevice client)
     {
-        _clientTun = client;
+        Device.Tun = client;
         return new PumpThread($"{client.Name} read", () =>
         {
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
             while (client.Read(batch, ClientPlane.Headroom, ClientPlane.Tailroom))
             {
-                _client.Handle(batch, Clock.Now);
+                Device.Plane.Handle(batch, Clock.Now);
                 _udp.Send(batch);
             }
-            _clientTun = null;
+            Device.Tun = null;
         });
     }
 
@@ -136,7 +137,6 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     void IOwned.Flush(Instant now)
     {
-        _client.Circuit = Node.Controller.Carrying;
         if (!Node.Outbox.IsEmpty)
             _udp.Send(Node.Outbox.Batch);
         Node.Outbox.Batch.Clear();
@@ -170,8 +170,8 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
                 plane.Returned.Compact();
                 udp.Send(plane.Returned);
             }
-            if (plane.ToClient.Count > 0)
-                _clientTun?.Write(plane.ToClient);
+            foreach (ref readonly var delivery in plane.ToClient)
+                delivery.End.Write(delivery.Packets);
             if (plane.ToExit.Count > 0)
                 _exitTun?.Write(plane.ToExit);
         }
