@@ -27,7 +27,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     readonly PumpThread[] _udpPumps;
     readonly DatagramPlane[] _datagrams;
     readonly Action _stepped;
-    volatile TunDevice? _exitTun;
+    volatile Action<PacketBatch>? _toExit, _toResolver;
     volatile ExitPlane? _exit;
 
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
@@ -61,9 +61,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     public PlaneCounters Received => PlaneCounters.Sum(_datagrams.Select(plane => plane.Counters));
 
-    public PlaneCounters Sent => Device.Plane.Counters;
-
-    public PlaneCounters? ExitReturned => _exit?.Counters;
+    public long ExitReturned => _exit?.Counters.ExitBytes ?? 0;
 
     /// <summary>Runs a function on the owner thread.</summary>
     public Task<T> RunAsync<T>(Func<T> function) => _owner.RunAsync(function);
@@ -86,13 +84,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         });
     }
 
-    /// <summary>Exit sessions use this device from now on, until it is disposed.</summary>
+    /// <summary>The packets of exit sessions go to this device from now on, until it is disposed.</summary>
     public PumpThread Attach(TunDevice exit, ExitLeases leases, ExitPolicy policy)
     {
-        var plane = new ExitPlane(leases, this, PumpThread.MostPackets);
-        _exit = plane;
-        _exitTun = exit;
-        SetPolicy(policy);
+        var plane = Attach(exit.Write, leases, policy, PumpThread.MostPackets);
         return new PumpThread($"{exit.Name} read", () =>
         {
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
@@ -101,10 +96,34 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
                 plane.Handle(batch, Clock.Now);
                 _udp.Send(batch);
             }
-            SetPolicy(null);
-            _exitTun = null;
+            DetachExit();
         });
     }
+
+    /// <summary>
+    /// The packets of exit sessions go to a function from now on, until <see cref="DetachExit"/>. The plane is for their
+    /// answers; it belongs to whoever makes them.
+    /// </summary>
+    public ExitPlane Attach(Action<PacketBatch> exit, ExitLeases leases, ExitPolicy policy, int slots)
+    {
+        var plane = new ExitPlane(leases, this, slots);
+        _exit = plane;
+        _toExit = exit;
+        SetPolicy(policy);
+        return plane;
+    }
+
+    /// <summary>Queries of exit sessions go to this function; null: nowhere.</summary>
+    public void SetResolver(Action<PacketBatch>? resolver) => _toResolver = resolver;
+
+    public void DetachExit()
+    {
+        SetPolicy(null);
+        (_toExit, _toResolver) = (null, null);
+    }
+
+    /// <summary>Sends datagrams from the node's port. Any thread.</summary>
+    public void Send(PacketBatch batch) => _udp.Send(batch);
 
     public void Dispose()
     {
@@ -173,7 +192,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             foreach (ref readonly var delivery in plane.ToClient)
                 delivery.End.Write(delivery.Packets);
             if (plane.ToExit.Count > 0)
-                _exitTun?.Write(plane.ToExit);
+                _toExit?.Invoke(plane.ToExit);
+            if (plane.ToResolver.Count > 0)
+                _toResolver?.Invoke(plane.ToResolver);
         }
     }
 }

@@ -74,6 +74,9 @@ public sealed record ClientSection
     /// <summary>Where the proxy listens for SOCKS5, SOCKS4a and HTTP; null: no proxy. Default 127.0.0.1:1080.</summary>
     public Endpoint? Proxy { get; init; } = Endpoint.Parse("127.0.0.1:1080");
 
+    /// <summary>Addresses that may use the proxy. Default this machine: 127.0.0.0/8 and ::1.</summary>
+    public IReadOnlyList<Prefix> ProxyClients { get; init; } = [Prefix.Parse("127.0.0.0/8"), Prefix.Parse("::1/128")];
+
     /// <summary>Where the resolver listens, UDP and TCP; null: no resolver. Default 127.0.0.1:1053.</summary>
     public Endpoint? Dns { get; init; } = Endpoint.Parse("127.0.0.1:1053");
 

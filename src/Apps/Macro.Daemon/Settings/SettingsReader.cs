@@ -64,6 +64,7 @@ public static class SettingsReader
         Tunnel = document.Choice("client.tunnel", defaults.Tunnel, "a kind of tunnel",
             ("auto", TunnelMode.Auto), ("tun", TunnelMode.Tun), ("none", TunnelMode.None)),
         Proxy = document.Parsed("client.proxy", defaults.Proxy, ParseListener, "an endpoint to listen at; use \"127.0.0.1:1080\" or \"off\""),
+        ProxyClients = document.List("client.proxy_clients", defaults.ProxyClients, ParsePrefix, APrefix),
         Dns = document.Parsed("client.dns", defaults.Dns, ParseListener, "an endpoint to listen at; use \"127.0.0.1:1053\" or \"off\""),
         Device = document.Text("client.device", defaults.Device, DeviceName)!,
         Routes = document.IsList("client.routes")

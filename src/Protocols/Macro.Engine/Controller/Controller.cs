@@ -17,8 +17,6 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>A circuit of an isolation key that nothing used so long is closed.</summary>
     public static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
 
-    /// <summary>Circuits tried before it is said that there is no connection to be had now.</summary>
-    const int ConnectAttempts = 6;
     static readonly TimeSpan s_deviceRetry = TimeSpan.FromSeconds(15);
 
     readonly PathChooser _paths = new(random);
@@ -164,7 +162,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         {
             State = active ? ConnectionState.Active
                 : Connection.State is ConnectionState.Active || main.WasLost ? ConnectionState.Reconnecting
-                : main.HasNoPath || main.Failures >= ConnectAttempts || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
+                : main.LooksHopeless || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
                 : ConnectionState.Connecting,
             Phase = active ? ConnectPhase.Active
                 : main.Carrying is not null ? ConnectPhase.ConfiguringDevice

@@ -10,6 +10,7 @@ namespace Macro.Engine;
 /// </summary>
 public sealed class KeptCircuit
 {
+    const int EnoughAttempts = 6;
     static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
 
     readonly ConnectRequest _request;
@@ -17,6 +18,7 @@ public sealed class KeptCircuit
     readonly Func<HopTarget[], Instant, Circuit> _make;
     Instant _retryAt = Instant.Never;
     Instant _usedAt;
+    bool _hasNoPath;
 
     internal KeptCircuit(
         IsolationKey key, ICircuitEnd end, ConnectRequest request, PathChooser paths, Func<HopTarget[], Instant, Circuit> make)
@@ -44,8 +46,8 @@ public sealed class KeptCircuit
     /// <summary>Attempts that failed since a circuit stood.</summary>
     public int Failures { get; private set; }
 
-    /// <summary>The relays that are known make no circuit as it is wanted; waiting alone does not help.</summary>
-    public bool HasNoPath { get; private set; }
+    /// <summary>No circuit stands, and attempts enough have failed, or the relays that are known make none: whoever waits should be told.</summary>
+    public bool LooksHopeless => Carrying is null && (_hasNoPath || Failures >= EnoughAttempts);
 
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
@@ -61,8 +63,8 @@ public sealed class KeptCircuit
     {
         _retryAt = Instant.Never;
         var verdict = _paths.Choose(_request, now, out var path);
-        HasNoPath = verdict != PathVerdict.Ok;
-        if (HasNoPath)
+        _hasNoPath = verdict != PathVerdict.Ok;
+        if (_hasNoPath)
         {
             Retry(PathChooser.Explain(verdict, _request), now);
             return;
