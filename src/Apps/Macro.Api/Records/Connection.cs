@@ -125,6 +125,19 @@ public sealed record Status : Answer
     public int KnownRelays { get; init; }
 }
 
+/// <summary>Where applications find the proxy and the resolver. Both listen while a connection is wanted.</summary>
+public sealed record ProxyAnswer : Answer
+{
+    /// <summary>Speaks SOCKS5, SOCKS4a and HTTP, as in "127.0.0.1:1080". Null: it does not listen.</summary>
+    public string? Proxy { get; init; }
+
+    /// <summary>Speaks DNS over UDP and TCP, as in "127.0.0.1:1053". Null: it does not listen.</summary>
+    public string? Dns { get; init; }
+
+    /// <summary>What is asked of the proxy reaches the internet now; otherwise it waits, and ends in an error.</summary>
+    public bool Ready { get; init; }
+}
+
 /// <summary>The relay part. Counters start with the process.</summary>
 public sealed record RelayStatus
 {
