@@ -5,6 +5,7 @@ using Macro.Linux;
 using Macro.NetStack;
 using Macro.Pump;
 using Macro.UserMode;
+using IsolationKey = Macro.Engine.IsolationKey;
 
 namespace Macro.Daemon.Pump;
 
