@@ -41,24 +41,54 @@ static class StatusCommands
 
     public static Command Circuit()
     {
-        var command = new Command("circuit", "Show the hops of the circuits in use.");
+        var watch = new Option<bool>("--watch") { Description = "Go on and show it as it is, until Ctrl-C." };
+        var command = new Command("circuit", "Show the hops of the circuits in use.") { watch };
         command.Run(async (client, parsed, cancel) =>
         {
-            var answer = await client.CircuitAsync(cancel);
-            if (parsed.GetValue(GlobalOptions.Json))
+            var json = parsed.GetValue(GlobalOptions.Json);
+            if (!parsed.GetValue(watch))
             {
-                Terminal.Json(answer, ApiJson.Default.CircuitAnswer);
+                ShowCircuits(await client.CircuitAsync(cancel), json);
                 return ExitCodes.Done;
             }
-            ShowHops(answer.Hops, "There is no circuit.");
-            for (var i = 0; i < answer.Isolated.Count; i++)
+            using var ticks = new PeriodicTimer(TimeSpan.FromSeconds(1));
+            using var picture = new Picture();
+            try
             {
-                Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"Isolated circuit {i + 1}{(answer.Isolated[i].Ready ? "" : ", being built")}:"));
-                ShowHops(answer.Isolated[i].Hops, "No path is chosen yet.");
+                do
+                {
+                    var (status, circuits) = (await client.StatusAsync(cancel), await client.CircuitAsync(cancel));
+                    picture.Draw(() =>
+                    {
+                        if (!json)
+                            Terminal.Step(Mark(status), $"{Summary(status)}, {Terminal.Bytes(status.BytesReceived)} received, {Terminal.Bytes(status.BytesSent)} sent");
+                        ShowCircuits(circuits, json);
+                    });
+                }
+                while (await ticks.WaitForNextTickAsync(cancel));
+            }
+            catch (OperationCanceledException)
+            {
+                // Ctrl-C is how a watch ends.
             }
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    static void ShowCircuits(CircuitAnswer answer, bool json)
+    {
+        if (json)
+        {
+            Terminal.Json(answer, ApiJson.Default.CircuitAnswer);
+            return;
+        }
+        ShowHops(answer.Hops, "There is no circuit.");
+        for (var i = 0; i < answer.Isolated.Count; i++)
+        {
+            Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"Isolated circuit {i + 1}{(answer.Isolated[i].Ready ? "" : ", being built")}:"));
+            ShowHops(answer.Isolated[i].Hops, "No path is chosen yet.");
+        }
     }
 
     /// <summary>Where applications find the proxy, and how they are told.</summary>

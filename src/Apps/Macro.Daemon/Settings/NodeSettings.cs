@@ -166,6 +166,9 @@ public sealed record ExitSection
     /// </summary>
     public IReadOnlyList<Prefix> AllowPrivate { get; init; } = [];
 
+    /// <summary>Whom the exit asks for names; at most 8. Default none: the machine's own resolvers (/etc/resolv.conf).</summary>
+    public IReadOnlyList<Endpoint> Resolvers { get; init; } = [];
+
     /// <summary>One address of it stands for one session inside the exit; /8../29. Default 100.80.0.0/16.</summary>
     public Prefix PoolV4 { get; init; } = Prefix.Parse("100.80.0.0/16");
 

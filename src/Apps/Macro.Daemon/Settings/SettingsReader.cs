@@ -92,6 +92,7 @@ public static class SettingsReader
         Policy = document.List("exit.policy", defaults.Policy, (string text, out ExitRule rule) => ExitRule.TryParse(text, out rule),
             "a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\", as in \"reject *:25/tcp\""),
         AllowPrivate = document.List("exit.allow_private", defaults.AllowPrivate, ParsePrefix, APrefix),
+        Resolvers = document.List("exit.resolvers", defaults.Resolvers, ParseEndpoint, "an endpoint; use \"9.9.9.9:53\" or \"[2620:fe::fe]:53\""),
         PoolV4 = document.Parsed("exit.pool_v4", defaults.PoolV4,
             (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && prefix.IsV4 && prefix.Length is >= 8 and <= 29,
             "an IPv4 prefix of /8 to /29; use \"100.80.0.0/16\""),
@@ -115,6 +116,8 @@ public static class SettingsReader
             document.Refuse("exit.device", $"'{settings.Exit.Device}' is the client's device too; use another name");
         if (settings.Relay.Endpoints.Count(e => e.Address.IsV4) > 3 || settings.Relay.Endpoints.Count(e => e.Address.IsV6) > 3)
             document.Refuse("relay.endpoints", "a descriptor holds three endpoints of a family; remove some");
+        if (settings.Exit.Resolvers.Count > 8)
+            document.Refuse("exit.resolvers", "at most eight; remove some");
         if (settings.Exit.AllowPrivate.Any(IsLoopback) && !settings.Network.Static)
             document.Refuse("exit.allow_private", "loopback addresses may be reached in a static network only; remove them");
         if (settings.Exit.AllowPrivate.Any(prefix => IsLoopback(prefix) && !ExitPolicy.MayAllowLoopback(prefix)))
