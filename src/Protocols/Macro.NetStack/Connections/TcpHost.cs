@@ -300,7 +300,6 @@ sealed class TcpHost
             DestinationPort = flow.Local.Port,
             Sequence = held.FirstSequence,
             Flags = TcpFlags.Syn,
-            WindowScale = -1,
         };
         Span<byte> packet = stackalloc byte[Ipv6View.FixedHeader + TcpSegment.MaxHeader];
         var header = IpHeader.Size(flow.Local.Address.IsV4);
