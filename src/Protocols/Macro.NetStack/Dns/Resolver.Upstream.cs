@@ -117,7 +117,7 @@ public sealed partial class Resolver
     void Advance(PendingQuestion question, Instant now)
     {
         var all = (1 << _upstreams.Length) - 1;
-        if (question.Attempts >= 2 + 2 * _upstreams.Length || question.Excluded == all)
+        if (question.Attempts >= 2 + _upstreams.Length || question.Excluded == all)
         {
             Fail(question, now);
             return;
