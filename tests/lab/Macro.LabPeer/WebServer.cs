@@ -14,23 +14,35 @@ namespace Macro.LabPeer;
 /// </summary>
 static class WebServer
 {
-    public static Task RunAsync(int port)
+    public static Task RunAsync(IPEndPoint local)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(server =>
         {
-            server.Listen(IPAddress.IPv6Any, port);
+            server.Listen(local);
             server.Limits.MaxRequestBodySize = null;
             server.Limits.MinRequestBodyDataRate = null;
             server.Limits.MinResponseDataRate = null;
         });
 
         var app = builder.Build();
+        app.MapGet("/", context => context.Response.WriteAsync(Page(context)));
         app.MapGet("/whoami", context => context.Response.WriteAsync(Asker(context) + "\n"));
         app.MapGet("/bytes/{count:long}", SendBytesAsync);
         app.MapPut("/upload", TakeUploadAsync);
         return app.RunAsync();
+    }
+
+    static string Page(HttpContext context)
+    {
+        context.Response.ContentType = "text/html";
+        return $"""
+            <!doctype html>
+            <title>It works</title>
+            <h1>It works</h1>
+            <p>This page came through the circuit. The server saw <b id="asker">{Asker(context)}</b>.</p>
+            """;
     }
 
     static Task SendBytesAsync(HttpContext context)

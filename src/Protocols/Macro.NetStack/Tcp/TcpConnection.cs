@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.NetStack.Tcp;
 
 namespace Macro.NetStack;
 
@@ -9,28 +10,40 @@ namespace Macro.NetStack;
 /// <remarks>
 /// After every call of the application side that can give something to transmit, the connection tells its
 /// <see cref="Owner"/>. After <see cref="Receive"/> and <see cref="HandleTimeout"/> the caller itself calls
-/// <see cref="TryTransmit"/> until false, and then reads <see cref="NextTimeout"/>.
+/// <see cref="TryTransmit"/> until false, and then reads <see cref="NextTimeout"/>. Every connection ends with everything
+/// read or with <see cref="Abort"/>: until then its received bytes count against the memory budget.
 /// </remarks>
 public sealed partial class TcpConnection : IDeadline
 {
-    /// <summary>A connection that opens: its first segment is a SYN.</summary>
-    /// <param name="isn">Initial sequence number, see <see cref="InitialSequence"/>.</param>
-    /// <param name="timestampOffset">See <see cref="InitialSequence.TimestampOffset"/>.</param>
-    internal static TcpConnection Connect(FlowKey flow, TcpOptions options, TcpMemory memory, uint isn, uint timestampOffset, Instant now) => throw new NotSupportedException();
+    readonly TcpOptions _options;
+    readonly TcpMemory _memory;
+    readonly Sender _sender;
+    readonly Receiver _receiver;
+    readonly uint _isn, _timestampOffset;
+    TcpTimers _timers;
+    Instant _now;
+    bool _isReady;
 
-    /// <summary>
-    /// A connection that a SYN without ACK asks for. It is answered after <see cref="AcceptIncoming"/>; until then nothing
-    /// is sent and repeated SYNs are ignored.
-    /// </summary>
-    internal static TcpConnection Accept(FlowKey flow, in TcpSegment syn, TcpOptions options, TcpMemory memory, uint isn, uint timestampOffset, Instant now) => throw new NotSupportedException();
+    TcpConnection(FlowKey flow, TcpOptions options, TcpMemory memory, uint isn, uint timestampOffset, Instant now)
+    {
+        (Flow, _options, _memory, _isn, _timestampOffset, _now) = (flow, options, memory, isn, timestampOffset, now);
+        _sender = new Sender(memory, options);
+        _receiver = new Receiver(memory, options, Math.Min(ushort.MaxValue, options.MaxReceiveBuffer));
+        while (ushort.MaxValue << _receiveScale < options.MaxReceiveBuffer)
+            _receiveScale++;
+        _timers.Set(TcpTimer.Lifetime, (now + options.ConnectTimeout).Ticks);
+    }
 
     public FlowKey Flow { get; }
+
     public TcpState State { get; private set; }
 
     /// <summary>The shell's own object.</summary>
     public object? Context { get; set; }
 
-    // ----- network side: called by the Stack only
+    public TcpFailure Failure { get; private set; }
+
+    // ----- the Stack's own marks
 
     internal ITcpOwner? Owner { get; set; }
 
@@ -42,77 +55,172 @@ public sealed partial class TcpConnection : IDeadline
 
     int IDeadline.Place { get; set; }
 
-    /// <summary>Takes a segment that was parsed and whose checksum fits.</summary>
-    internal void Receive(in TcpSegment segment, Ecn ecn, Instant now) => throw new NotSupportedException();
-
-    /// <summary>Writes the next segment, TCP header and payload with checksum zero. Called until false.</summary>
-    /// <param name="room">At least <see cref="TcpSegment.MaxHeader"/> + <see cref="TcpOptions.Mss"/> bytes.</param>
-    internal bool TryTransmit(Span<byte> room, Instant now, out int length, out Ecn ecn) => throw new NotSupportedException();
-
-    internal Instant NextTimeout => throw new NotSupportedException();
-
-    internal void HandleTimeout(Instant now) => throw new NotSupportedException();
-
-    /// <summary>ICMP says that segments must be smaller (RFC 9293 3.7.2, RFC 8201).</summary>
-    /// <param name="mss">The largest segment that passes: path MTU less IP and TCP headers without options.</param>
-    /// <param name="quotedSequence">The sequence number in the quoted segment; outside what is in flight: ignored.</param>
-    internal void HandlePathMtu(int mss, uint quotedSequence) => throw new NotSupportedException();
-
-    /// <summary>ICMP says that the peer cannot be reached (RFC 5461): it ends an attempt to connect, and only explains a later time-out.</summary>
-    internal void HandleUnreachable(TcpFailure why, uint quotedSequence) => throw new NotSupportedException();
+    /// <summary>Closed, and nothing remains to be sent: the Stack forgets it.</summary>
+    internal bool IsFinished => State == TcpState.Closed && _reset == PendingReset.None;
 
     /// <summary>
     /// True when the application should look again since the last call: established, readable, writable after it was full,
     /// end of stream, or closed.
     /// </summary>
-    internal bool TakeReadiness() => throw new NotSupportedException();
+    internal bool TakeReadiness()
+    {
+        var was = _isReady;
+        _isReady = false;
+        return was;
+    }
 
-    /// <summary>In TIME-WAIT, a SYN that cannot be old may begin a new life of the same flow (RFC 6191): drop this connection and accept it.</summary>
-    internal bool MayBeReplacedBy(in TcpSegment syn) => throw new NotSupportedException();
-
-    // ----- application side: called by the shell
+    // ----- the application's side
 
     /// <summary>Received bytes in order: one contiguous run, there may be more behind it. Empty: nothing to read now. Valid until the next call.</summary>
-    public ReadOnlySpan<byte> Readable => throw new NotSupportedException();
+    public ReadOnlySpan<byte> Readable => _receiver.Readable;
 
     /// <summary>Takes bytes from the front of <see cref="Readable"/>.</summary>
-    public void Consume(int count) => throw new NotSupportedException();
-
-    /// <summary>Contiguous room of the send buffer. Empty: full, closed, or the budget is short; readiness says when to try again. Valid until the next call.</summary>
-    public Span<byte> Writable => throw new NotSupportedException();
-
-    /// <summary>Sends the first bytes of <see cref="Writable"/>. 0 gives back unused room: call it when there was nothing to send.</summary>
-    public void Commit(int count) => throw new NotSupportedException();
-
-    /// <summary>No more bytes will be committed: a FIN follows what was. Reading goes on.</summary>
-    public void Shutdown() => throw new NotSupportedException();
-
-    /// <summary>Gives the connection up: a reset to the peer, all buffers freed.</summary>
-    public void Abort() => throw new NotSupportedException();
-
-    /// <summary>Answers the SYN of an incoming connection.</summary>
-    public void AcceptIncoming() => throw new NotSupportedException();
-
-    /// <summary>Refuses an incoming connection with a reset; for a failure that ICMP can tell the Stack sends that instead.</summary>
-    public void RejectIncoming(TcpFailure why) => throw new NotSupportedException();
-
-    /// <summary>An incoming connection that waits for <see cref="AcceptIncoming"/>.</summary>
-    public bool IsIncoming => throw new NotSupportedException();
-
-    /// <summary>The handshake is over and the connection is not closed.</summary>
-    public bool IsEstablished => throw new NotSupportedException();
-
-    /// <summary>The peer's FIN has come and everything before it was read.</summary>
-    public bool IsEndOfStream => throw new NotSupportedException();
-
-    /// <summary>Everything committed was acknowledged.</summary>
-    public bool IsFlushed => throw new NotSupportedException();
+    public void Consume(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        var owed = _receiver.OwesAck;
+        _receiver.Consume(count);
+        if (_receiver.OwesAck && !owed && CanReceive)
+            Owner?.Schedule(this);
+    }
 
     /// <summary>
-    /// No more bytes will pass either way: both FINs are through, or the connection failed. The Stack forgets it after
-    /// TIME-WAIT; the shell may forget it now.
+    /// Contiguous room of the send buffer. Empty: not established, full, closed, or the budget is short; readiness says
+    /// when to try again. Valid until the next call.
     /// </summary>
-    public bool IsClosed => throw new NotSupportedException();
+    public Span<byte> Writable
+    {
+        get
+        {
+            if (!CanSend)
+                return default;
+            var room = _sender.Writable;
+            if (_sender.IsStarved)
+            {
+                WaitForMemory();
+                Owner?.Schedule(this);
+            }
+            return room;
+        }
+    }
 
-    public TcpFailure Failure { get; private set; }
+    /// <summary>Sends the first bytes of <see cref="Writable"/>. 0 gives back unused room: call it when there was nothing to send.</summary>
+    public void Commit(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (!CanSend || _sender.FinQueued)
+            return;
+        _sender.Commit(count);
+        if (count > 0)
+            Owner?.Schedule(this);
+    }
+
+    /// <summary>No more bytes will be committed: a FIN follows what was. Reading goes on.</summary>
+    public void Shutdown()
+    {
+        if (_sender.FinQueued || State == TcpState.Closed)
+            return;
+        _sender.QueueFin();
+        State = State switch
+        {
+            TcpState.Established => TcpState.FinWait1,
+            TcpState.CloseWait => TcpState.LastAck,
+            // Before the handshake is over, the FIN waits for its end.
+            _ => State,
+        };
+        Owner?.Schedule(this);
+    }
+
+    /// <summary>Gives the connection up: a reset to the peer, all buffers freed.</summary>
+    public void Abort()
+    {
+        if (State is TcpState.Closed or TcpState.TimeWait)
+        {
+            _receiver.Drop();
+            return;
+        }
+        if (State == TcpState.SynReceived && !_accepted)
+        {
+            RejectIncoming(TcpFailure.Aborted);
+            return;
+        }
+        if (State != TcpState.SynSent)
+            _reset = PendingReset.Established;
+        Fail(TcpFailure.Aborted);
+        Owner?.Schedule(this);
+    }
+
+    /// <summary>Answers the SYN of an incoming connection.</summary>
+    public void AcceptIncoming()
+    {
+        if (!IsIncoming)
+            return;
+        _accepted = true;
+        _sendsSyn = true;
+        Owner?.Schedule(this);
+    }
+
+    /// <summary>Refuses an incoming connection with a reset, which the Stack may replace by an ICMP error (<see cref="DropReset"/>).</summary>
+    public void RejectIncoming(TcpFailure why)
+    {
+        if (!IsIncoming)
+            return;
+        _reset = PendingReset.ForSyn;
+        Fail(why);
+        Owner?.Schedule(this);
+    }
+
+    /// <summary>An incoming connection that waits for <see cref="AcceptIncoming"/>.</summary>
+    public bool IsIncoming => State == TcpState.SynReceived && !_accepted;
+
+    /// <summary>The handshake is over and the connection is not closed.</summary>
+    public bool IsEstablished => State is >= TcpState.Established and < TcpState.TimeWait;
+
+    /// <summary>The peer's FIN has come and everything before it was read.</summary>
+    public bool IsEndOfStream => _receiver.IsEndOfStream;
+
+    /// <summary>Everything committed was acknowledged.</summary>
+    public bool IsFlushed => _sender.IsFlushed;
+
+    /// <summary>
+    /// No more bytes will come or go over the network: both FINs are through, or the connection failed. What was received
+    /// before an orderly end can still be read.
+    /// </summary>
+    public bool IsClosed => State is TcpState.Closed or TcpState.TimeWait;
+
+    /// <summary>Data may still come in.</summary>
+    bool CanReceive => State is TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2;
+
+    bool CanSend => State is TcpState.Established or TcpState.CloseWait;
+
+    /// <summary>For tests.</summary>
+    internal LossRecovery Flight => _sender.Flight;
+
+    /// <summary>For tests.</summary>
+    internal int ReceiveLimit => _receiver.Limit;
+
+    /// <summary>The Stack told the peer by ICMP.</summary>
+    internal void DropReset() => _reset = PendingReset.None;
+
+    void Fail(TcpFailure why)
+    {
+        if (Failure == TcpFailure.None)
+            Failure = why;
+        _receiver.Drop();
+        Close();
+    }
+
+    void Close()
+    {
+        State = TcpState.Closed;
+        _sender.Drop();
+        _timers.ClearAll();
+        _isReady = true;
+    }
+
+    void WaitForMemory()
+    {
+        if (!_timers.IsSet(TcpTimer.Shortage))
+            _timers.Set(TcpTimer.Shortage, _now.Ticks + ShortageWait);
+    }
 }

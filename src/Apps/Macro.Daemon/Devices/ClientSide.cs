@@ -1,0 +1,82 @@
+using Macro.Api;
+using Macro.Core;
+using Macro.Daemon.Hosting;
+using Macro.Daemon.Pump;
+using Macro.Daemon.Settings;
+using Macro.Linux;
+using Macro.Pump;
+using Macro.UserMode;
+
+namespace Macro.Daemon.Devices;
+
+/// <summary>
+/// What the client opens on this machine while a connection is wanted: the TUN device with routes and kill switch where it
+/// may, the proxy and the resolver. It stands before the first circuit does, and whenever one is lost; what comes in then
+/// goes nowhere. One call at a time.
+/// </summary>
+sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds ends, uint mark) : IDisposable
+{
+    ClientDevice? _device;
+    PumpThread? _pump;
+    ProxyServer? _proxy;
+
+    /// <summary>The machine's own traffic is to go through the circuit, and not only what the proxy takes.</summary>
+    public static bool UsesTun(NodeSettings settings) => settings.Client.Tunnel switch
+    {
+        TunnelMode.Auto => Machine.MayConfigureNetworks && Machine.HasTun,
+        TunnelMode.Tun => true,
+        TunnelMode.None => false,
+    };
+
+    public TunDevice? Tun => _device?.Tun;
+
+    public Endpoint? Proxy => _proxy?.Endpoints[0];
+
+    public Endpoint? Resolver => null;
+
+    /// <summary>What could not be opened, and can be done without.</summary>
+    public Problem? Missing { get; private set; }
+
+    /// <param name="exitDevice">Name of this node's exit device; null when there is none.</param>
+    /// <exception cref="LinuxException">Something that the client cannot do without could not be opened; what is there stays for the next attempt.</exception>
+    public void Open(string? exitDevice)
+    {
+        if (_device is null && UsesTun(settings))
+        {
+            _device = ClientDevice.Open(settings.Client, mark, exitDevice);
+            _pump = threads.Attach(_device.Tun);
+        }
+        Missing = null;
+        try
+        {
+            OpenProxy();
+        }
+        catch (LinuxException e) when (_device is not null)
+        {
+            // The tunnel serves everybody; that another program holds the proxy's port must not cost it.
+            Missing = new Problem { Code = ProblemCodes.NotPermitted, Message = $"There is no proxy: {e.Message}", Remedy = "Set client.proxy to another port, or to \"off\"." };
+        }
+    }
+
+    /// <summary>Takes all of it back. Connections of the proxy end.</summary>
+    public void Close()
+    {
+        _proxy?.Dispose();
+        _device?.Dispose();
+        _pump?.Join();
+        (_proxy, _device, _pump, Missing) = (null, null, null, null);
+    }
+
+    public void Dispose() => Close();
+
+    void OpenProxy()
+    {
+        if (_proxy is not null || settings.Client.Proxy is not { } endpoint)
+            return;
+        _proxy = ProxyServer.Start(ends.Loop, ends, new ExitNames(), new ProxyOptions
+        {
+            Listen = [endpoint],
+            Clients = settings.Client.ProxyClients,
+        });
+    }
+}
