@@ -333,7 +333,7 @@ public sealed class ResolverTests
     public void The_rule_of_the_user_decides_before_the_cache()
     {
         Learn("ads.example.com", 100);
-        _resolver = Make(Options with { Rule = (name, _) => DomainName.IsAtOrBelow(name, Zone.Name("ads.example.com")) ? NameVerdict.Blocked : NameVerdict.Resolve });
+        _resolver = Make(Options with { Rule = (name, _) => DomainName.IsAtOrBelow(name, Zone.Name("ads.example.com")) ? NameRuling.Blocked : NameRuling.Resolve });
         AssertCode(ResponseCode.NoSuchName, Ask("x.Ads.example.com")!);
         Assert.Null(Ask("www.example.com"));
     }

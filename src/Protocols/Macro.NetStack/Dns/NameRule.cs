@@ -1,7 +1,7 @@
 namespace Macro.NetStack.Dns;
 
 /// <summary>What becomes of a question before any cache or upstream hears of it.</summary>
-public enum NameVerdict
+public enum NameRuling
 {
     /// <summary>It is resolved.</summary>
     Resolve,
@@ -21,4 +21,4 @@ public enum NameVerdict
 
 /// <summary>The one place that every question passes: <see cref="SpecialNames"/> first, then the user's rule, if any.</summary>
 /// <param name="name">Wire form, letters as the client wrote them.</param>
-public delegate NameVerdict NameRule(ReadOnlySpan<byte> name, RecordType type);
+public delegate NameRuling NameRule(ReadOnlySpan<byte> name, RecordType type);

@@ -82,9 +82,9 @@ public sealed partial class Resolver
             return AskVerdict.Answered;
         }
         var verdict = SpecialNames.Decide(message.QuestionName, out var zoneLength);
-        if (verdict == NameVerdict.Resolve && _options.Rule is { } rule)
+        if (verdict == NameRuling.Resolve && _options.Rule is { } rule)
             verdict = rule(message.QuestionName, message.QuestionType);
-        if (verdict != NameVerdict.Resolve)
+        if (verdict != NameRuling.Resolve)
         {
             Counters.Local++;
             length = LocalAnswer.Write(verdict, client, message.Question, zoneLength, room);

@@ -6,12 +6,12 @@ namespace Macro.NetStack.Dns;
 /// </summary>
 public static class SpecialNames
 {
-    static readonly Dictionary<byte[], NameVerdict> Zones = Read(
-        (NameVerdict.Loopback,
+    static readonly Dictionary<byte[], NameRuling> Zones = Read(
+        (NameRuling.Loopback,
         [
             "localhost", // RFC 6761 6.3
         ]),
-        (NameVerdict.NoSuchName,
+        (NameRuling.NoSuchName,
         [
             "local", // multicast DNS, RFC 6762 22.1
             "onion", // RFC 7686 2
@@ -29,16 +29,16 @@ public static class SpecialNames
             "c.f.ip6.arpa", "d.f.ip6.arpa", "8.e.f.ip6.arpa", "9.e.f.ip6.arpa", "a.e.f.ip6.arpa", "b.e.f.ip6.arpa",
             "8.b.d.0.1.0.0.2.ip6.arpa",
         ]),
-        (NameVerdict.NoData,
+        (NameRuling.NoData,
         [
             "resolver.arpa", // RFC 9462 6.4: this resolver has no encrypted form to point to
         ]));
 
-    static readonly Dictionary<byte[], NameVerdict>.AlternateLookup<ReadOnlySpan<byte>> ByName =
+    static readonly Dictionary<byte[], NameRuling>.AlternateLookup<ReadOnlySpan<byte>> ByName =
         Zones.GetAlternateLookup<ReadOnlySpan<byte>>();
 
     /// <summary>The verdict of the zone that holds a name, and the zone; the root when the name is not special.</summary>
-    public static NameVerdict Decide(ReadOnlySpan<byte> name, out int zoneLength)
+    public static NameRuling Decide(ReadOnlySpan<byte> name, out int zoneLength)
     {
         Span<byte> lowered = stackalloc byte[DomainName.MaxLength];
         DomainName.Lower(name, lowered);
@@ -50,12 +50,12 @@ public static class SpecialNames
                 return verdict;
             }
         zoneLength = 1;
-        return NameVerdict.Resolve;
+        return NameRuling.Resolve;
     }
 
-    static Dictionary<byte[], NameVerdict> Read(params (NameVerdict Verdict, string[] Names)[] lists)
+    static Dictionary<byte[], NameRuling> Read(params (NameRuling Verdict, string[] Names)[] lists)
     {
-        var zones = new Dictionary<byte[], NameVerdict>(BytesComparer.Instance);
+        var zones = new Dictionary<byte[], NameRuling>(BytesComparer.Instance);
         foreach (var (verdict, names) in lists)
             foreach (var name in names)
                 zones.Add(DomainName.Parse(name), verdict);
