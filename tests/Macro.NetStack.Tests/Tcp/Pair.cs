@@ -87,6 +87,10 @@ sealed class Pair
     /// <summary>The server's application answers SYNs by itself.</summary>
     public bool Accepts { get; set; } = true;
 
+    /// <summary>By how much the window fields of each side are to be multiplied.</summary>
+    public int ClientScale => Client.Connection.ScaleOfWindow;
+    public int ServerScale => Server.Connection.ScaleOfWindow;
+
     public bool IsConnected => Client.Connection.IsEstablished && Server.Connection is { IsEstablished: true };
 
     /// <summary>Lets everybody act, then jumps to the next thing that happens. False: nothing ever will.</summary>
@@ -127,7 +131,7 @@ sealed class Pair
         while (!condition())
         {
             Assert.True(Step(), "nothing happens any more");
-            Assert.True(Now <= deadline, $"not within {within}: client {Describe(Client)}, server {Describe(Server)}");
+            Assert.True(Now <= deadline, $"not within {within}: {this}");
         }
     }
 
@@ -177,6 +181,8 @@ sealed class Pair
         if (end.Connection.NextTimeout <= Now)
             end.Connection.HandleTimeout(Now);
     }
+
+    public override string ToString() => $"client {Describe(Client)}, server {Describe(Server)}";
 
     static string Describe(End end) => end.Connection is { } c
         ? $"{c.State}/{c.Failure} wrote {end.Written}+{end.ToWrite} read {end.Read}, {c.Flight.State} cwnd {c.Flight.Control.Window} out {c.Flight.Board.Count} sacked {c.Flight.Board.Sacked} lost {c.Flight.Board.Lost} again {c.Flight.Board.Again} next timeout {c.NextTimeout}"

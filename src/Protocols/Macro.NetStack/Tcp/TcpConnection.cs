@@ -199,6 +199,9 @@ public sealed partial class TcpConnection : IDeadline
     /// <summary>For tests.</summary>
     internal int ReceiveLimit => _receiver.Limit;
 
+    /// <summary>For tests: what a window field of ours counts.</summary>
+    internal int ScaleOfWindow => _scales ? 1 << _receiveScale : 1;
+
     /// <summary>The Stack told the peer by ICMP.</summary>
     internal void DropReset() => _reset = PendingReset.None;
 

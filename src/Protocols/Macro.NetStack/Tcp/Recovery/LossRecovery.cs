@@ -335,12 +335,5 @@ sealed partial class LossRecovery
         _board.ForgetSacks();
         _highestSacked = 0;
         _seenSack = default;
-        MarkAllLost();
-    }
-
-    void MarkAllLost()
-    {
-        for (var i = _board.First; i != _board.Next; i++)
-            _board.MarkLost(i);
     }
 }

@@ -131,11 +131,14 @@ sealed class Scoreboard
         Unlink(slot);
     }
 
-    /// <summary>The peer dropped what it had beyond gaps (RFC 2018 8), or may have.</summary>
+    /// <summary>The peer dropped what it had beyond gaps (RFC 2018 8), or may have: all of it is lost.</summary>
     public void ForgetSacks()
     {
         for (var i = _first; i != _next; i++)
+        {
             Unsack(ref this[i]);
+            MarkLost(i);
+        }
     }
 
     /// <summary>A segment, or the copy of it that is in flight, is lost. True when that is news.</summary>
@@ -163,6 +166,7 @@ sealed class Scoreboard
     /// <summary>All losses were none: the segments are in flight as before.</summary>
     public void ForgetLosses()
     {
+        var older = None;
         for (var i = _first; _lost > 0 && i != _next; i++)
         {
             ref var segment = ref this[i];
@@ -170,7 +174,7 @@ sealed class Scoreboard
                 continue;
             ClearLost(ref segment);
             if (!segment.Is(SentState.Listed))
-                Link(Slot(i));
+                older = LinkBack(Slot(i), older);
         }
     }
 
@@ -298,6 +302,28 @@ sealed class Scoreboard
         else
             _ring[_newest].Newer = slot;
         _newest = slot;
+    }
+
+    /// <summary>Puts a segment where it belongs by its time, looking from <paramref name="older"/> on; returns its slot.</summary>
+    int LinkBack(int slot, int older)
+    {
+        ref var segment = ref _ring[slot];
+        if (older == None || _ring[older].SentAt > segment.SentAt)
+            older = None;
+        var newer = older == None ? _oldest : _ring[older].Newer;
+        for (; newer != None && _ring[newer].SentAt <= segment.SentAt; newer = _ring[newer].Newer)
+            older = newer;
+        segment.State |= SentState.Listed;
+        (segment.Older, segment.Newer) = (older, newer);
+        if (older == None)
+            _oldest = slot;
+        else
+            _ring[older].Newer = slot;
+        if (newer == None)
+            _newest = slot;
+        else
+            _ring[newer].Older = slot;
+        return slot;
     }
 
     void Unlink(int slot)
