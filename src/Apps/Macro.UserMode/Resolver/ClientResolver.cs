@@ -53,7 +53,7 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     public static ClientResolver Start(StackLoop loop, ICircuitEnds circuits, ClientResolverOptions options, IRandom random)
     {
         var resolver = new ClientResolver(loop, circuits, options, random);
-        loop.Run(() => resolver.Listen());
+        loop.Enter(() => resolver.Listen());
         return resolver;
     }
 
@@ -71,7 +71,7 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     }
 
     /// <summary>Stops to listen, and answers those who wait that it failed. Any thread.</summary>
-    public void Dispose() => _loop.Run(() =>
+    public void Dispose() => _loop.Enter(() =>
     {
         foreach (var listener in _listeners)
             listener.Dispose();
