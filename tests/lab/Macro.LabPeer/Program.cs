@@ -10,10 +10,10 @@ switch (args)
             UdpEcho.ServeAsync(new IPEndPoint(IPAddress.IPv6Any, Number(udp)))).ConfigureAwait(false);
         return 0;
 
-    case ["demo", var address, var http, var udp, var dns]:
+    case ["demo", var address, var http, var https, var udp, var dns]:
         var here = IPAddress.Parse(address);
         await Task.WhenAll(
-            WebServer.RunAsync(new IPEndPoint(here, Number(http))),
+            WebServer.RunAsync(new IPEndPoint(here, Number(http)), new IPEndPoint(here, Number(https))),
             UdpEcho.ServeAsync(new IPEndPoint(here, Number(udp))),
             DnsServer.RunAsync(new IPEndPoint(here, Number(dns)), here)).ConfigureAwait(false);
         return 0;
@@ -49,8 +49,8 @@ switch (args)
         await Console.Error.WriteLineAsync(
             """
             lab-peer serve HTTP_PORT UDP_PORT      GET /bytes/N, PUT /upload, GET /whoami; UDP echo; IPv4 and IPv6
-            lab-peer demo ADDRESS HTTP_PORT UDP_PORT DNS_PORT
-                                                   the same at one address, and DNS for macro.example
+            lab-peer demo ADDRESS HTTP_PORT HTTPS_PORT UDP_PORT DNS_PORT
+                                                   the same at one address, with HTTPS, and DNS for macro.example
             lab-peer check ADDRESS HTTP_PORT UDP_PORT BYTES CLIENT_SOCKET NODE_SOCKET...
                                                    checks a network through its client, prints one line of JSON
             lab-peer resolve RESOLVER NAME         prints the IPv4 address of a name

@@ -20,12 +20,12 @@ exits=(exit1 exit2)
 nodes=("${relays[@]}" "${exits[@]}")
 declare -A net=([relay1]=129 [relay2]=130 [relay3]=131 [relay4]=132 [exit1]=140 [exit2]=141 [client]=160)
 declare -A region=([relay1]=CH [relay2]=SE [relay3]=IS [relay4]=NO [exit1]=NL [exit2]=DE)
-declare -A pid_of=()
+declare -A pids=()
 web=127.77.0.1
 web_name=web.macro.example
 node_port=$((20000 + RANDOM % 20000))
 
-trap clean_up EXIT
+trap demo_clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -38,22 +38,19 @@ free_port() {
   echo "$port"
 }
 
-# spawn NAME COMMAND...: starts a program; its output goes to $demo_home/NAME.log.
-spawn() {
-  local name=$1
+# as_host NAME COMMAND...: becomes the command. A lab may say otherwise who runs what, and where.
+as_host() {
   shift
-  "$@" >"$demo_home/$name.log" 2>&1 </dev/null &
-  pid_of[$name]=$!
+  exec "$@"
 }
 
-# eventually SECONDS COMMAND...: repeats a command until it succeeds; fails when the time is over.
-eventually() {
-  local deadline=$((SECONDS + $1))
+# launch NAME COMMAND...: starts a program in a folder of its own; its output goes to $demo_home/NAME.log.
+launch() {
+  local name=$1
   shift
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $deadline ] || return 1
-    sleep 0.1
-  done
+  mkdir -p "$demo_home/$name"
+  (as_host "$name" "$@") >"$demo_home/$name.log" 2>&1 </dev/null &
+  pids[$name]=$!
 }
 
 settings_of() {
@@ -70,12 +67,12 @@ settings_of() {
     printf '\n[exit]\nenabled = true\nmode = "user"\nallow_private = ["%s/32"]\nresolvers = ["%s:%s"]\n' "$web" "$web" "$web_dns_port"
 }
 
-api_of() { echo "$demo_home/$1.sock"; }
+api_of() { echo "$demo_home/$1/api.sock"; }
 
-# node NAME: starts macrovpnd; answers once it runs.
+# node NAME: starts macrovpnd.
 node() {
   settings_of "$1" >"$demo_home/$1.toml"
-  spawn "$1" "$root/out/macrovpnd" --settings "$demo_home/$1.toml" --data "$demo_home/$1" --api "$(api_of "$1")"
+  launch "$1" "$root/out/macrovpnd" --settings "$demo_home/$1.toml" --data "$demo_home/$1/data" --api "$(api_of "$1")"
 }
 
 # vpn NAME COMMAND...: macrovpn for the node of that name.
@@ -92,8 +89,9 @@ private_network() {
   dns_port=$(free_port 127.0.0.1 1053)
   web_port=$(free_port $web 8080)
   echo_port=$(free_port $web 7007)
+  https_port=$(free_port $web 8443)
   web_dns_port=$(free_port $web 5300)
-  spawn web "$lab_peer" demo $web "$web_port" "$echo_port" "$web_dns_port"
+  launch web "$lab_peer" demo $web "$web_port" "$https_port" "$echo_port" "$web_dns_port"
   for name in client "${nodes[@]}"; do node "$name"; done
   for name in client "${nodes[@]}"; do
     eventually 30 vpn "$name" status || { tail -20 "$demo_home/$name.log" >&2; die "The node $name did not start."; }
@@ -111,19 +109,19 @@ connect() {
 # end_all: every process that was started here, and no other.
 end_all() {
   local pid
-  for pid in "${pid_of[@]}"; do kill -TERM "$pid" 2>/dev/null; done
-  eventually 10 all_gone || for pid in "${pid_of[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null; done
+  eventually 10 all_gone || for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null; done
   wait 2>/dev/null
 }
 
 all_gone() {
   local pid
-  for pid in "${pid_of[@]}"; do
+  for pid in "${pids[@]}"; do
     ! kill -0 "$pid" 2>/dev/null || [ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -c1)" = Z ] || return 1
   done
 }
 
-clean_up() {
+demo_clean_up() {
   local status=$?
   trap '' INT TERM HUP
   set +e

@@ -32,7 +32,7 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
 
     public Endpoint? Proxy => _proxy?.Endpoints[0];
 
-    public Endpoint? Resolver => null;
+    public Endpoint? Resolver { get; private set; }
 
     /// <summary>What could not be opened, and can be done without.</summary>
     public Problem? Missing { get; private set; }
@@ -64,7 +64,7 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
         _proxy?.Dispose();
         _device?.Dispose();
         _pump?.Join();
-        (_proxy, _device, _pump, Missing) = (null, null, null, null);
+        (_proxy, _device, _pump, Resolver, Missing) = (null, null, null, null, null);
     }
 
     public void Dispose() => Close();
