@@ -77,9 +77,13 @@ public sealed class HostedStack
     /// <summary>Passes everything on that the stack wants to send.</summary>
     internal void Transmit(PacketBatch batch, Instant now)
     {
-        do
+        while (true)
+        {
             Gather(batch, now);
-        while (batch.Count > 0 && Pass(batch));
+            if (batch.Count == 0)
+                return;
+            _transmit(batch);
+        }
     }
 
     internal void EndMembers()
@@ -103,11 +107,5 @@ public sealed class HostedStack
             }
             batch.TrimLast(length, _tailroom);
         }
-    }
-
-    bool Pass(PacketBatch batch)
-    {
-        _transmit(batch);
-        return true;
     }
 }

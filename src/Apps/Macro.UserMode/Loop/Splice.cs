@@ -26,6 +26,9 @@ public enum SpliceEnd
 /// <summary>Whoever hears of the end of a splice. Under the loop's lock.</summary>
 public interface ISpliceOwner
 {
+    /// <summary>Before the first byte passes; the end may follow in the same call.</summary>
+    void HandleBegin(Splice splice) { }
+
     void HandleEnd(Splice splice, SpliceEnd end);
 }
 
@@ -53,6 +56,7 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
     bool _socketEnded;
     bool _upEnded;
     bool _downEnded;
+    bool _over;
     bool _queued;
 
     Splice(HostedStack stack, TcpConnection connection, StreamSocket socket, TimeSpan idle, ISpliceOwner? owner, SpliceFilter? filter)
@@ -93,8 +97,9 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
     {
         _stack.Join(this);
         _connection.Context = this;
-        // Known to be so until a call says otherwise: the edge of a socket that was watched before has passed.
-        (_socketReadable, _socketWritable) = (true, true);
+        // Taken to be so until a call says otherwise: the edges of a socket that was watched before have passed.
+        (_socketReadable, _socketWritable, _socketEnded) = (true, true, true);
+        _owner?.HandleBegin(this);
         if (_idle != Timeout.InfiniteTimeSpan)
             _stack.Loop.SetTimer(this, _lastByte + _idle);
         if (_stack.Loop.Reactor.TryWatch(_socket, this))
@@ -115,7 +120,11 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
         _socketReadable |= (ready & (Readiness.Readable | Readiness.PeerEnded | Readiness.HungUp)) != 0;
         _socketEnded |= (ready & (Readiness.PeerEnded | Readiness.HungUp)) != 0;
         _socketWritable |= (ready & Readiness.Writable) != 0;
-        Serve();
+        // The request was read to its end, so this is the client going away: nobody waits for the answer.
+        if (_upEnded && _filter is not null && (ready & Readiness.PeerEnded) != 0)
+            Fail(SpliceEnd.SocketFailed);
+        else
+            Serve();
     }
 
     void IConnectionHandler.HandleConnection(TcpConnection connection)
@@ -145,7 +154,9 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
     {
         var up = MoveUp();
         var down = up && MoveDown();
-        if (!up || !down)
+        if (_over)
+            Finish();
+        else if (!up || !down)
             Fail(_connection.Failure != TcpFailure.None ? SpliceEnd.ConnectionFailed : SpliceEnd.SocketFailed);
         else if (_connection.Failure != TcpFailure.None)
             Fail(SpliceEnd.ConnectionFailed);
@@ -178,7 +189,7 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
             var status = _socket.TryReceive(room, out var count);
             if (status == SocketStatus.Ok)
             {
-                // Less than was asked for: nothing is left, and the next byte makes an edge. Unless it was the end that made the last one.
+                // Less than was asked for: nothing is left, and the next byte makes an edge. Unless the end may be waiting.
                 _socketReadable = count == room.Length || _socketEnded;
                 Pass(room[..count]);
                 moved += count;
@@ -186,7 +197,7 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
             }
             _connection.Commit(0);
             if (status == SocketStatus.WouldBlock)
-                _socketReadable = false;
+                (_socketReadable, _socketEnded) = (false, false);
             else if (status == SocketStatus.End)
                 EndUp(shutdown: true);
             else
@@ -249,17 +260,22 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
                 readable = default;
             }
             var pending = _filter is null ? default : _filter.PendingDown;
+            if (pending.IsEmpty && _filter is { IsOver: true })
+            {
+                _over = true;
+                break;
+            }
             if (pending.IsEmpty && readable.IsEmpty)
             {
                 if (_filter is { IsPassing: false } && !_connection.Readable.IsEmpty)
                     continue;
-                if (_connection.IsEndOfStream && (_filter is null || _filter.EndDown()))
+                if (!_connection.IsEndOfStream)
+                    break;
+                if (_filter is null || _filter.EndDown())
                 {
                     _socket.ShutdownSend();
                     _downEnded = true;
                 }
-                else if (!_connection.IsEndOfStream)
-                    break;
                 continue;
             }
             var status = _socket.TrySend(pending.IsEmpty ? readable : pending, out var count);
@@ -291,8 +307,11 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
     void Finish()
     {
         _socket.Dispose();
-        // An exchange whose request ended by its own length leaves the connection open on our side.
-        _connection.Shutdown();
+        if (_over)
+            _connection.Abort();
+        else
+            // An exchange whose request ended by its own length leaves the connection open on our side.
+            _connection.Shutdown();
         End(SpliceEnd.Finished);
     }
 
@@ -300,16 +319,25 @@ public sealed class Splice : IReactive, IConnectionHandler, IStackMember, ILoopT
     {
         if (HasEnded)
             return;
-        _socket.Abort();
+        if (why is (SpliceEnd.ConnectionFailed or SpliceEnd.StackClosed) && AnswersFailure())
+            _socket.Dispose();
+        else
+            _socket.Abort();
         _connection.Abort();
         End(why);
     }
+
+    /// <summary>A filter may have something to say about a connection that failed before it said anything itself.</summary>
+    bool AnswersFailure() =>
+        _filter is { IsPassing: false } && !_filter.EndDown() && _socket.TrySend(_filter.PendingDown, out var count) == SocketStatus.Ok
+        && count == _filter.PendingDown.Length;
 
     void End(SpliceEnd end)
     {
         HasEnded = true;
         _connection.Context = null;
         _early = [];
+        _filter?.Release();
         _stack.Loop.SetTimer(this, Instant.Never);
         _stack.Leave(this);
         _owner?.HandleEnd(this, end);

@@ -21,6 +21,12 @@ public abstract class SpliceFilter
     /// <summary>Bytes for the socket that go before any others.</summary>
     public abstract ReadOnlySpan<byte> PendingDown { get; }
 
+    /// <summary>After what is pending both sides end, whatever else the connection brings.</summary>
+    public abstract bool IsOver { get; }
+
     /// <summary>That many of the pending bytes were sent.</summary>
     public abstract void SentDown(int count);
+
+    /// <summary>The splice has ended: buffers go back.</summary>
+    public abstract void Release();
 }

@@ -80,6 +80,19 @@ public sealed class StackLoop : IDisposable
         Reactor.Wake();
     }
 
+    /// <summary>Does work under the lock, now, on the caller's thread, and what follows from it.</summary>
+    public void Enter(Action work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        lock (_gate)
+        {
+            Now = _clock.Now;
+            work();
+            Settle();
+            WakeIfSooner();
+        }
+    }
+
     /// <summary>Posts a function and gives back what it returns or throws.</summary>
     public Task<T> RunAsync<T>(Func<T> function)
     {
@@ -131,9 +144,7 @@ public sealed class StackLoop : IDisposable
             Now = _clock.Now;
             stack.Receive(packets, Now);
             Settle();
-            // The thread sleeps until a moment that it knew before this turn.
-            if (_backlog.Count > 0 || NextTimeout() < _sleepsUntil)
-                Reactor.Wake();
+            WakeIfSooner();
         }
     }
 
@@ -220,6 +231,13 @@ public sealed class StackLoop : IDisposable
         while (any);
         for (var i = 0; i < _stacks.Count; i++)
             _stacks[i].Transmit(_transmit, Now);
+    }
+
+    /// <summary>The thread sleeps until a moment that it knew before this turn.</summary>
+    void WakeIfSooner()
+    {
+        if (_backlog.Count > 0 || NextTimeout() < _sleepsUntil)
+            Reactor.Wake();
     }
 
     Instant NextTimeout()

@@ -9,14 +9,14 @@ ref struct HttpWriter(Span<byte> room)
 
     internal bool IsFull { get; private set; }
 
-    internal void Write(ReadOnlySpan<byte> bytes)
+    internal void Write(scoped ReadOnlySpan<byte> bytes)
     {
         IsFull |= !bytes.TryCopyTo(_room[Length..]);
         if (!IsFull)
             Length += bytes.Length;
     }
 
-    internal void WriteField(HttpField field)
+    internal void WriteField(scoped HttpField field)
     {
         Write(field.Name);
         Write(": "u8);
