@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Linux;
 using Macro.NetStack;
 using Macro.NetStack.Dns;
@@ -44,7 +45,7 @@ sealed class ResolverRig : ICircuitEnds, IDisposable
     /// <summary>Isolation keys for which a circuit was asked.</summary>
     public List<string> Opened { get; } = [];
 
-    /// <summary>Packets that went into the circuit.</summary>
+    /// <summary>Packets that went into the circuit, but for ICMP.</summary>
     public int Sent { get; private set; }
 
     public void BeAnotherSession() => _sessions.Add(new object());
@@ -123,8 +124,10 @@ sealed class ResolverRig : ICircuitEnds, IDisposable
     {
         var copy = new PacketBatch(packets.Buffer.Length, packets.Capacity);
         for (var i = 0; i < packets.Count; i++)
+        {
             copy.TryCopy(packets.Bytes(i), default);
-        Sent += toExit ? copy.Count : 0;
+            Sent += toExit && packets.Bytes(i)[9] != (byte)IpProtocol.Icmp ? 1 : 0;
+        }
         Loop.Post(() =>
         {
             if (toExit)

@@ -94,11 +94,11 @@ public sealed class ResolverTests
     public void Isolation_keys_share_neither_circuit_nor_answers()
     {
         using var rig = new ResolverRig();
-        Assert.Equal(NameVerdict.Found, rig.Resolve("www.example.com", "alice").Item1);
+        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", "alice").Item1);
         var sent = rig.Sent;
-        Assert.Equal(NameVerdict.Found, rig.Resolve("www.example.com", "alice").Item1);
+        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", "alice").Item1);
         Assert.Equal(sent, rig.Sent);
-        Assert.Equal(NameVerdict.Found, rig.Resolve("www.example.com", "bob").Item1);
+        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", "bob").Item1);
         Assert.Equal(2 * sent, rig.Sent);
     }
 
