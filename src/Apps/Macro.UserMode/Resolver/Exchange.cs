@@ -5,7 +5,8 @@ namespace Macro.UserMode;
 /// <summary>
 /// The way of one resolver to its upstreams: for each query a socket, port or connection of its own. Under the loop's lock.
 /// </summary>
-abstract class UpstreamLink
+/// <param name="quota">Bounds the exchanges of several links together; null: unbounded.</param>
+abstract class UpstreamLink(ExchangeQuota? quota = null)
 {
     readonly Dictionary<long, IExchange> _exchanges = [];
 
@@ -19,23 +20,26 @@ abstract class UpstreamLink
         if (_exchanges.TryGetValue(number, out var exchange))
             (exchange as IDatagramExchange)?.Send(message);
         else
-            Keep(number, OpenDatagram(number, upstream, message));
+            Keep(number, IsFull ? null : OpenDatagram(number, upstream, message));
     }
 
-    public virtual void SendStream(long number, Endpoint upstream, byte[] message) => Keep(number, OpenStream(number, upstream, message));
+    public virtual void SendStream(long number, Endpoint upstream, byte[] message) =>
+        Keep(number, IsFull ? null : OpenStream(number, upstream, message));
 
     public virtual void End(long number)
     {
-        if (_exchanges.Remove(number, out var exchange))
-            exchange.End();
+        if (!_exchanges.Remove(number, out var exchange))
+            return;
+        exchange.End();
+        if (quota is not null)
+            quota.InUse--;
     }
 
     /// <summary>Ends all exchanges, without a word to the resolver.</summary>
     public virtual void Close()
     {
-        foreach (var exchange in _exchanges.Values)
-            exchange.End();
-        _exchanges.Clear();
+        foreach (var number in _exchanges.Keys.ToArray())
+            End(number);
     }
 
     /// <summary>Ends all exchanges; the resolver hears of each that it failed.</summary>
@@ -51,13 +55,27 @@ abstract class UpstreamLink
     /// <summary>Null: it cannot be sent.</summary>
     protected abstract IExchange? OpenStream(long number, Endpoint upstream, byte[] message);
 
+    bool IsFull => quota is { } bound && bound.InUse >= bound.Most;
+
     void Keep(long number, IExchange? exchange)
     {
         if (exchange is null)
+        {
             Resolver.HandleFailure(number);
-        else
-            _exchanges.Add(number, exchange);
+            return;
+        }
+        _exchanges.Add(number, exchange);
+        if (quota is not null)
+            quota.InUse++;
     }
+}
+
+/// <summary>How many exchanges several links may have at once. Under the loop's lock.</summary>
+sealed class ExchangeQuota(int most)
+{
+    public int Most => most;
+
+    public int InUse { get; set; }
 }
 
 /// <summary>One query at one upstream.</summary>

@@ -8,7 +8,7 @@ namespace Macro.UserMode;
 /// own, so that a forged answer must guess port, id and case (RFC 5452).
 /// </summary>
 /// <param name="mark">Firewall mark of its sockets; 0: none.</param>
-sealed class SocketLink(StackLoop loop, uint mark) : UpstreamLink
+sealed class SocketLink(StackLoop loop, uint mark, ExchangeQuota? quota = null) : UpstreamLink(quota)
 {
     readonly SocketOptions _options = new() { Mark = mark };
 
