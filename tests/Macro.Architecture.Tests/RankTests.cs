@@ -19,6 +19,7 @@ public class RankTests
         ["Macro.Payments"] = 3,
         ["Macro.Engine"] = 4,
         ["Macro.Pump"] = 5,
+        ["Macro.UserMode"] = 5,
         ["Macro.Daemon"] = 6,
         ["Macro.Wg"] = 6,
     };

@@ -7,9 +7,13 @@ namespace Macro.Linux;
 static unsafe partial class Interop
 {
     internal const int IPPROTO_IP = 0;
+    internal const int IPPROTO_ICMP = 1;
     internal const int IPPROTO_IPV6 = 41;
+    internal const int IPPROTO_ICMPV6 = 58;
     internal const int IP_TOS = 1;
+    internal const int IP_RECVERR = 11;
     internal const int IP_RECVTOS = 13;
+    internal const int IPV6_RECVERR = 25;
     internal const int IPV6_V6ONLY = 26;
     internal const int IPV6_RECVTCLASS = 66;
     internal const int IPV6_TCLASS = 67;
@@ -38,6 +42,8 @@ static unsafe partial class Interop
                     endpoint.Address.WriteMapped(bytes[8..24]);
             }
         }
+
+        internal static uint SizeOf(int family) => (uint)(family == AF_INET6 ? V6Size : V4Size);
 
         internal readonly Endpoint Read()
         {

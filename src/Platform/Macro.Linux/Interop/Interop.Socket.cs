@@ -7,12 +7,16 @@ static unsafe partial class Interop
     internal const int AF_INET = 2;
     internal const int AF_INET6 = 10;
     internal const int AF_NETLINK = 16;
+    internal const int SOCK_STREAM = 1;
     internal const int SOCK_DGRAM = 2;
     internal const int SOCK_RAW = 3;
     internal const int SOCK_NONBLOCK = 0x800;
     internal const int SOCK_CLOEXEC = 0x80000;
 
     internal const int SOL_SOCKET = 1;
+    internal const int SO_REUSEADDR = 2;
+    internal const int SO_ERROR = 4;
+    internal const int SO_LINGER = 13;
     internal const int SO_REUSEPORT = 15;
     internal const int SO_SNDBUF = 7;
     internal const int SO_RCVBUF = 8;
@@ -20,9 +24,12 @@ static unsafe partial class Interop
     internal const int SO_RCVBUFFORCE = 33;
     internal const int SO_MARK = 36;
 
+    internal const int SHUT_WR = 1;
     internal const int SHUT_RDWR = 2;
     internal const int MSG_TRUNC = 0x20;
     internal const int MSG_DONTWAIT = 0x40;
+    internal const int MSG_ERRQUEUE = 0x2000;
+    internal const int MSG_NOSIGNAL = 0x4000;
     internal const int MSG_WAITFORONE = 0x10000;
 
     [StructLayout(LayoutKind.Explicit, Size = 56)]
@@ -45,6 +52,14 @@ static unsafe partial class Interop
         [FieldOffset(56)] internal uint Length;
     }
 
+    /// <summary>struct linger: seconds of 0 make close send a reset.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Linger
+    {
+        internal int OnOff;
+        internal int Seconds;
+    }
+
     /// <summary>struct cmsghdr; its data follow at once, and the next one starts at a multiple of eight.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct ControlHeader
@@ -60,6 +75,15 @@ static unsafe partial class Interop
     [LibraryImport(Libc, EntryPoint = "bind", SetLastError = true)]
     internal static partial int Bind(FileDescriptor socket, void* address, uint length);
 
+    [LibraryImport(Libc, EntryPoint = "listen", SetLastError = true)]
+    internal static partial int Listen(FileDescriptor socket, int backlog);
+
+    [LibraryImport(Libc, EntryPoint = "accept4", SetLastError = true)]
+    internal static partial FileDescriptor Accept(FileDescriptor socket, void* address, uint* length, int flags);
+
+    [LibraryImport(Libc, EntryPoint = "connect", SetLastError = true)]
+    internal static partial int Connect(FileDescriptor socket, void* address, uint length);
+
     [LibraryImport(Libc, EntryPoint = "getsockname", SetLastError = true)]
     internal static partial int GetSocketName(FileDescriptor socket, void* address, uint* length);
 
@@ -74,6 +98,15 @@ static unsafe partial class Interop
 
     [LibraryImport(Libc, EntryPoint = "recv", SetLastError = true)]
     internal static partial nint Receive(FileDescriptor socket, void* buffer, nuint length, int flags);
+
+    [LibraryImport(Libc, EntryPoint = "send", SetLastError = true)]
+    internal static partial nint Send(FileDescriptor socket, void* buffer, nuint length, int flags);
+
+    [LibraryImport(Libc, EntryPoint = "recvfrom", SetLastError = true)]
+    internal static partial nint ReceiveFrom(FileDescriptor socket, void* buffer, nuint length, int flags, void* address, uint* addressLength);
+
+    [LibraryImport(Libc, EntryPoint = "recvmsg", SetLastError = true)]
+    internal static partial nint ReceiveMessage(FileDescriptor socket, MessageHeader* message, int flags);
 
     [LibraryImport(Libc, EntryPoint = "sendto", SetLastError = true)]
     internal static partial nint SendTo(FileDescriptor socket, void* buffer, nuint length, int flags, void* address, uint addressLength);

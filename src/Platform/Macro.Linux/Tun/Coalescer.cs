@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Macro.Core;
+using Macro.Core.Packets;
 
 namespace Macro.Linux;
 
@@ -106,14 +107,14 @@ sealed unsafe class Coalescer
         else
         {
             BinaryPrimitives.WriteUInt16BigEndian(first[2..], (ushort)_total);
-            Checksum.Write(first[10..], 0);
-            Checksum.Write(first[10..], (ushort)~Checksum.Fold(Checksum.Add(0, first[..20])));
+            BinaryPrimitives.WriteUInt16BigEndian(first[10..], 0);
+            BinaryPrimitives.WriteUInt16BigEndian(first[10..], Checksum.Finish(Checksum.Sum(first[..20])));
         }
         var length = _total - _shape.Transport;
         if (!_shape.IsTcp)
             BinaryPrimitives.WriteUInt16BigEndian(first[(_shape.Transport + 4)..], (ushort)length);
-        var pseudo = Checksum.PseudoHeader(first, _shape.V6, length, _shape.Protocol);
-        Checksum.Write(first[(_shape.Transport + header.ChecksumOffset)..], Checksum.Fold(pseudo));
+        var pseudo = Checksum.PseudoHeader(_shape.Addresses(first), _shape.Protocol, length);
+        BinaryPrimitives.WriteUInt16BigEndian(first[(_shape.Transport + header.ChecksumOffset)..], pseudo);
     }
 
     static Interop.IoVector VectorOf(PacketBatch batch, int offset, int length)

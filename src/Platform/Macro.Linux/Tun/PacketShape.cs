@@ -1,12 +1,11 @@
 using System.Buffers.Binary;
+using Macro.Core.Packets;
 
 namespace Macro.Linux;
 
 /// <summary>What decides whether two packets may be joined: a TCP segment with data and no special flags, or a UDP datagram.</summary>
 struct PacketShape
 {
-    const byte TcpProtocol = 6;
-    const byte UdpProtocol = 17;
     const byte AcknowledgeAndPush = 0x18;
     const byte Acknowledge = 0x10;
 
@@ -25,7 +24,10 @@ struct PacketShape
     internal uint Sequence;
     internal byte Flags;
 
-    internal readonly byte Protocol => IsTcp ? TcpProtocol : UdpProtocol;
+    internal readonly IpProtocol Protocol => IsTcp ? IpProtocol.Tcp : IpProtocol.Udp;
+
+    /// <summary>Both addresses as they lie in the header.</summary>
+    internal readonly ReadOnlySpan<byte> Addresses(ReadOnlySpan<byte> packet) => V6 ? packet.Slice(8, 32) : packet.Slice(12, 8);
 
     /// <summary>False for everything that must pass alone: options, fragments, extension headers, SYN, FIN, RST, URG, ECE, CWR.</summary>
     internal static bool TryRead(ReadOnlySpan<byte> packet, out PacketShape shape)
@@ -33,28 +35,28 @@ struct PacketShape
         shape = default;
         if (packet.Length < 28)
             return false;
-        byte protocol;
+        IpProtocol protocol;
         if (packet[0] == 0x45)
         {
             var fragment = BinaryPrimitives.ReadUInt16BigEndian(packet[6..]) & 0xbfff;
             if (fragment != 0 || BinaryPrimitives.ReadUInt16BigEndian(packet[2..]) != packet.Length)
                 return false;
-            protocol = packet[9];
+            protocol = (IpProtocol)packet[9];
             shape.Transport = 20;
         }
         else
         {
             if (packet[0] >> 4 != 6 || packet.Length < 48 || BinaryPrimitives.ReadUInt16BigEndian(packet[4..]) != packet.Length - 40)
                 return false;
-            protocol = packet[6];
+            protocol = (IpProtocol)packet[6];
             shape.V6 = true;
             shape.Transport = 40;
         }
         var transport = packet[shape.Transport..];
         return protocol switch
         {
-            TcpProtocol => TryReadTcp(transport, ref shape),
-            UdpProtocol => TryReadUdp(transport, ref shape),
+            IpProtocol.Tcp => TryReadTcp(transport, ref shape),
+            IpProtocol.Udp => TryReadUdp(transport, ref shape),
             _ => false,
         };
     }
@@ -79,10 +81,10 @@ struct PacketShape
     /// <summary>A broken packet must arrive broken: joining would give it a fresh, right checksum.</summary>
     internal readonly bool HasValidChecksums(ReadOnlySpan<byte> packet)
     {
-        if (!V6 && Checksum.Fold(Checksum.Add(0, packet[..20])) != ushort.MaxValue)
+        if (!V6 && !Checksum.Fits(Checksum.Sum(packet[..20])))
             return false;
         var transport = packet[Transport..];
-        return Checksum.Fold(Checksum.Add(Checksum.PseudoHeader(packet, V6, transport.Length, Protocol), transport)) == ushort.MaxValue;
+        return Checksum.Fits(Checksum.Sum(transport, Checksum.PseudoHeader(Addresses(packet), Protocol, transport.Length)));
     }
 
     static bool TryReadTcp(ReadOnlySpan<byte> transport, ref PacketShape shape)

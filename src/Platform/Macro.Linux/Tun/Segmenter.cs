@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Macro.Core;
+using Macro.Core.Packets;
 
 namespace Macro.Linux;
 
@@ -9,8 +10,6 @@ namespace Macro.Linux;
 /// </summary>
 sealed class Segmenter
 {
-    const byte Tcp = 6;
-    const byte Udp = 17;
     const byte FinAndPush = 0x09;
     const byte CongestionWindowReduced = 0x80;
 
@@ -66,9 +65,9 @@ sealed class Segmenter
         var field = header.ChecksumStart + header.ChecksumOffset;
         if (field + 2 > packet.Length)
             return;
-        var sum = (ushort)~Checksum.Fold(Checksum.Add(0, packet[header.ChecksumStart..]));
-        var isUdp = header.ChecksumOffset == 6;
-        Checksum.Write(packet[field..], isUdp && sum == 0 ? ushort.MaxValue : sum);
+        var sum = Checksum.Sum(packet[header.ChecksumStart..]);
+        var isUdp = header.ChecksumOffset == UdpView.ChecksumOffset;
+        BinaryPrimitives.WriteUInt16BigEndian(packet[field..], isUdp ? Checksum.FinishUdp(sum) : Checksum.Finish(sum));
     }
 
     void WriteSegment(Span<byte> target, int payload)
@@ -94,10 +93,10 @@ sealed class Segmenter
             BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
             field = 6;
         }
-        Checksum.Write(transport[field..], 0);
-        var pseudo = Checksum.PseudoHeader(target, _v6, transport.Length, _tcp ? Tcp : Udp);
-        var sum = (ushort)~Checksum.Fold(Checksum.Add(pseudo, transport));
-        Checksum.Write(transport[field..], !_tcp && sum == 0 ? ushort.MaxValue : sum);
+        BinaryPrimitives.WriteUInt16BigEndian(transport[field..], 0);
+        var addresses = _v6 ? target.Slice(8, 32) : target.Slice(12, 8);
+        var sum = Checksum.Sum(transport, Checksum.PseudoHeader(addresses, _tcp ? IpProtocol.Tcp : IpProtocol.Udp, transport.Length));
+        BinaryPrimitives.WriteUInt16BigEndian(transport[field..], _tcp ? Checksum.Finish(sum) : Checksum.FinishUdp(sum));
     }
 
     void WriteIpHeader(Span<byte> target, int number)
@@ -110,7 +109,7 @@ sealed class Segmenter
         BinaryPrimitives.WriteUInt16BigEndian(target[2..], (ushort)target.Length);
         var id = BinaryPrimitives.ReadUInt16BigEndian(target[4..]);
         BinaryPrimitives.WriteUInt16BigEndian(target[4..], (ushort)(id + number));
-        Checksum.Write(target[10..], 0);
-        Checksum.Write(target[10..], (ushort)~Checksum.Fold(Checksum.Add(0, target[.._ipHeader])));
+        BinaryPrimitives.WriteUInt16BigEndian(target[10..], 0);
+        BinaryPrimitives.WriteUInt16BigEndian(target[10..], Checksum.Finish(Checksum.Sum(target[.._ipHeader])));
     }
 }

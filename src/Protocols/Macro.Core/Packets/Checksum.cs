@@ -15,18 +15,24 @@ public static class Checksum
     {
         // In host order first: swapping the bytes of all words swaps the bytes of their sum (RFC 1071 2.B).
         ulong sum = 0;
-        if (bytes.Length >= Vector256<byte>.Count)
+        if (bytes.Length >= 2 * Vector256<byte>.Count)
         {
-            var lanes = Vector256<ulong>.Zero;
+            // 32 bits at a time into 64: no carry is lost before 2^32 words. Two chains, for two additions in a cycle.
+            var (low, high) = (Vector256<ulong>.Zero, Vector256<ulong>.Zero);
             var vectors = MemoryMarshal.Cast<byte, Vector256<ulong>>(bytes);
             foreach (var vector in vectors)
-                lanes += (vector & Vector256.Create<ulong>(uint.MaxValue)) + (vector >>> 32);
-            sum = Vector256.Sum(lanes);
+            {
+                low += vector & Vector256.Create<ulong>(uint.MaxValue);
+                high += vector >>> 32;
+            }
+            sum = Vector256.Sum(low + high);
             bytes = bytes[(vectors.Length * Vector256<byte>.Count)..];
         }
-        var words = MemoryMarshal.Cast<byte, ushort>(bytes);
-        foreach (var word in words)
+        foreach (var word in MemoryMarshal.Cast<byte, uint>(bytes))
             sum += word;
+        bytes = bytes[(bytes.Length & ~3)..];
+        if (bytes.Length >= 2)
+            sum += MemoryMarshal.Read<ushort>(bytes);
         if ((bytes.Length & 1) != 0)
             sum += BitConverter.IsLittleEndian ? bytes[^1] : (uint)bytes[^1] << 8;
         var folded = Fold(sum);
@@ -38,18 +44,24 @@ public static class Checksum
     public static ushort PseudoHeader(IpAddress source, IpAddress destination, IpProtocol protocol, int length) =>
         Fold((ulong)Sum(source) + Sum(destination) + (uint)protocol + (uint)length);
 
+    /// <summary>As above, from the two addresses as they lie in a header: 8 or 32 bytes.</summary>
+    public static ushort PseudoHeader(ReadOnlySpan<byte> addresses, IpProtocol protocol, int length) =>
+        Fold((ulong)Sum(addresses) + (uint)protocol + (uint)length);
+
     /// <summary>The sum of an address as it stands on the wire.</summary>
     public static ushort Sum(IpAddress address)
     {
-        Span<byte> bytes = stackalloc byte[16];
-        address.Write(bytes);
-        return Sum(bytes[..address.Size]);
+        var (high, low) = address.IsV4 ? (0, address.V4Bits) : ((ulong)(address.Bits >> 64), (ulong)address.Bits);
+        return Fold((high >> 32) + (uint)high + (low >> 32) + (uint)low);
     }
 
     public static ushort Add(ushort a, ushort b) => Fold((ulong)a + b);
 
     /// <summary>The checksum for a header whose checksum field was zero in the sum.</summary>
     public static ushort Finish(ushort sum) => (ushort)~sum;
+
+    /// <summary>As <see cref="Finish"/>, for UDP: zero would mean that there is none (RFC 768).</summary>
+    public static ushort FinishUdp(ushort sum) => sum == 0xffff ? sum : (ushort)~sum;
 
     /// <summary>A sum that took in a right checksum is all ones.</summary>
     public static bool Fits(ushort sum) => sum == 0xffff;
@@ -63,8 +75,10 @@ public static class Checksum
 
     static ushort Fold(ulong sum)
     {
-        while (sum > 0xffff)
-            sum = (sum & 0xffff) + (sum >> 16);
-        return (ushort)sum;
+        sum = (sum & uint.MaxValue) + (sum >> 32);
+        sum = (sum & uint.MaxValue) + (sum >> 32);
+        sum = (sum & ushort.MaxValue) + (sum >> 16);
+        sum = (sum & ushort.MaxValue) + (sum >> 16);
+        return (ushort)((sum & ushort.MaxValue) + (sum >> 16));
     }
 }

@@ -14,6 +14,7 @@ public readonly ref struct IpView
         MoreFragments = packet.MoreFragments;
         Source = packet.Source;
         Destination = packet.Destination;
+        TrafficClass = packet.TrafficClass;
         // Loose and strict source route (RFC 791 3.1); a packet with one goes elsewhere than its destination says.
         IsSourceRouted = HasSourceRoute(packet.Options);
     }
@@ -29,6 +30,7 @@ public readonly ref struct IpView
         Destination = packet.Destination;
         IsSourceRouted = packet.HasRoutingHeader;
         HasExtensionsInFragment = packet.HasExtensionsInFragment;
+        TrafficClass = packet.TrafficClass;
     }
 
     /// <summary>False when the bytes are not one whole IPv4 or IPv6 packet.</summary>
@@ -53,6 +55,18 @@ public readonly ref struct IpView
     public IpAddress Source { get; }
 
     public IpAddress Destination { get; }
+
+    /// <summary>Differentiated services and ECN.</summary>
+    public byte TrafficClass { get; }
+
+    /// <summary>Both addresses as they lie in the header, 8 or 32 bytes: for the pseudo-header of checksums.</summary>
+    public ReadOnlySpan<byte> Addresses => IsV4 ? _bytes.Slice(12, 8) : _bytes.Slice(8, 32);
+
+    /// <summary>Of the header of an IPv4 packet; IPv6 has none.</summary>
+    public bool HasRightChecksum => !IsV4 || Checksum.Fits(Checksum.Sum(_bytes[..((_bytes[0] & 15) * 4)]));
+
+    /// <summary>The checksum of TCP, UDP or ICMPv6 over the pseudo-header and the whole payload is right.</summary>
+    public bool HasRightPayloadChecksum => Checksum.Fits(Checksum.Sum(Payload, Checksum.PseudoHeader(Addresses, Protocol, Payload.Length)));
 
     /// <summary>Of the payload, behind all extension headers.</summary>
     public IpProtocol Protocol { get; }

@@ -8,20 +8,21 @@ namespace Macro.Core.Packets;
 /// </summary>
 public readonly ref struct Ipv6View
 {
-    public const int FixedHeader = 40;
+    public const int FixedHeader = 40, FragmentHeader = 8;
 
     /// <summary>More extension headers than any honest sender uses; a packet with more is refused.</summary>
     const int MostExtensions = 8;
 
     readonly ReadOnlySpan<byte> _bytes;
     readonly ushort _fragment;
+    readonly int _fragmentAt;
 
-    Ipv6View(ReadOnlySpan<byte> bytes, int payloadOffset, IpProtocol protocol, bool isFragment, ushort fragment, bool hasRouting, bool hasExtensionsInFragment)
+    Ipv6View(ReadOnlySpan<byte> bytes, int payloadOffset, IpProtocol protocol, int fragmentAt, ushort fragment, bool hasRouting, bool hasExtensionsInFragment)
     {
         _bytes = bytes;
         PayloadOffset = payloadOffset;
         Protocol = protocol;
-        IsFragment = isFragment;
+        _fragmentAt = fragmentAt;
         _fragment = fragment;
         HasRoutingHeader = hasRouting;
         HasExtensionsInFragment = hasExtensionsInFragment;
@@ -43,7 +44,7 @@ public readonly ref struct Ipv6View
 
         var next = (IpProtocol)packet[6];
         var at = FixedHeader;
-        var isFragment = false;
+        var fragmentAt = 0;
         var hasRouting = false;
         var hasExtensionsInFragment = false;
         ushort fragment = 0;
@@ -52,25 +53,25 @@ public readonly ref struct Ipv6View
             // Behind the header of a later fragment lies the middle of something: nothing there to walk.
             if (!IsExtension(next) || fragment >> 3 != 0)
             {
-                view = new Ipv6View(packet, at, next, isFragment, fragment, hasRouting, hasExtensionsInFragment);
+                view = new Ipv6View(packet, at, next, fragmentAt, fragment, hasRouting, hasExtensionsInFragment);
                 return true;
             }
             if (extensions == MostExtensions || packet.Length - at < 8)
                 return false;
-            if ((next == IpProtocol.HopByHop && at != FixedHeader) || (next == IpProtocol.Fragment && isFragment))
+            if ((next == IpProtocol.HopByHop && at != FixedHeader) || (next == IpProtocol.Fragment && fragmentAt != 0))
                 return false;
             var length = next switch
             {
-                IpProtocol.Fragment => 8,
+                IpProtocol.Fragment => FragmentHeader,
                 IpProtocol.Authentication => 4 * (packet[at + 1] + 2),
                 _ => 8 * (packet[at + 1] + 1),
             };
             if (length < 8 || packet.Length - at < length)
                 return false;
-            hasExtensionsInFragment |= isFragment;
+            hasExtensionsInFragment |= fragmentAt != 0;
             if (next == IpProtocol.Fragment)
             {
-                isFragment = true;
+                fragmentAt = at;
                 fragment = BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 2)..]);
             }
             hasRouting |= next == IpProtocol.Routing;
@@ -89,7 +90,7 @@ public readonly ref struct Ipv6View
     public IpProtocol Protocol { get; }
 
     /// <summary>Has a fragment header, even one that says "all in one piece" (RFC 6946).</summary>
-    public bool IsFragment { get; }
+    public bool IsFragment => _fragmentAt != 0;
 
     public bool HasRoutingHeader { get; }
 
@@ -103,6 +104,15 @@ public readonly ref struct Ipv6View
 
     /// <summary>Bytes, a multiple of 8.</summary>
     public int FragmentOffset => _fragment & ~7;
+
+    /// <summary>Of a fragment: the same for all fragments of a packet.</summary>
+    public uint FragmentIdentification => BinaryPrimitives.ReadUInt32BigEndian(_bytes[(_fragmentAt + 4)..]);
+
+    /// <summary>Of a fragment: what <see cref="FragmentedPart"/> of the first one begins with, maybe an extension header.</summary>
+    public IpProtocol FragmentProtocol => (IpProtocol)_bytes[_fragmentAt];
+
+    /// <summary>Of a fragment: all behind the fragment header.</summary>
+    public ReadOnlySpan<byte> FragmentedPart => _bytes[(_fragmentAt + FragmentHeader)..];
 
     public IpAddress Source => IpAddress.Read(_bytes.Slice(8, 16));
     public IpAddress Destination => IpAddress.Read(_bytes.Slice(24, 16));

@@ -1,0 +1,71 @@
+namespace Macro.NetStack.Tcp;
+
+/// <summary>
+/// HyStart++ (RFC 9406): leaves slow start when a round trip takes longer than the one before, first into a phase of
+/// conservative growth, and back when that was a false alarm. Times in ticks.
+/// </summary>
+struct HyStart
+{
+    const long MinThreshold = 4 * TimeSpan.TicksPerMillisecond, MaxThreshold = 16 * TimeSpan.TicksPerMillisecond;
+    const int Samples = 8, ConservativeRounds = 5;
+
+    /// <summary>Divides growth in the conservative phase (CSS_GROWTH_DIVISOR).</summary>
+    const int GrowthDivisor = 4;
+
+    long _roundEnd, _lastMinimum, _minimum, _baseline;
+    int _samples, _rounds, _credit;
+    bool _conservative;
+
+    public void Begin(long sendNext)
+    {
+        this = default;
+        BeginRound(sendNext);
+        _lastMinimum = long.MaxValue;
+    }
+
+    /// <summary>Takes an ACK in slow start; returns the growth in segments. <paramref name="leave"/>: slow start is over.</summary>
+    /// <param name="rtt">0: the ACK gave no sample.</param>
+    public int Grow(int acked, long acknowledged, long sendNext, long rtt, out bool leave)
+    {
+        leave = false;
+        if (_roundEnd == 0)
+            Begin(sendNext);
+        if (rtt > 0)
+        {
+            _minimum = Math.Min(_minimum, rtt);
+            _samples++;
+            Judge();
+        }
+        if (acknowledged >= _roundEnd)
+        {
+            leave = _conservative && ++_rounds >= ConservativeRounds;
+            BeginRound(sendNext);
+        }
+        if (!_conservative)
+            return acked;
+        _credit += acked;
+        var grown = _credit / GrowthDivisor;
+        _credit %= GrowthDivisor;
+        return grown;
+    }
+
+    void Judge()
+    {
+        if (_samples < Samples)
+            return;
+        if (_conservative)
+        {
+            if (_minimum < _baseline)
+                _conservative = false;
+        }
+        else if (_lastMinimum != long.MaxValue && _minimum >= _lastMinimum + Math.Clamp(_lastMinimum / 8, MinThreshold, MaxThreshold))
+        {
+            (_conservative, _baseline, _rounds) = (true, _minimum, 0);
+        }
+    }
+
+    void BeginRound(long sendNext)
+    {
+        (_roundEnd, _lastMinimum, _minimum, _samples) = (sendNext, _minimum, long.MaxValue, 0);
+    }
+}
