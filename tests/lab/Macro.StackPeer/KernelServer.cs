@@ -12,7 +12,7 @@ static class KernelServer
 
     public static void Run(ushort port)
     {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var listener = KernelClient.NewSocket();
         listener.Bind(new IPEndPoint(IPAddress.Any, port));
         listener.Listen(16384);
         while (true)
@@ -87,7 +87,7 @@ static class KernelClient
 {
     public static double Run(IPEndPoint server, char way, TimeSpan time)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var socket = NewSocket();
         socket.Connect(server);
         socket.Send(Protocol.Request(way, time));
         if (way == Protocol.Down)
@@ -98,6 +98,15 @@ static class KernelClient
         var answer = new byte[Protocol.CountSize];
         socket.Receive(answer);
         return Protocol.Megabits(BinaryPrimitives.ReadInt64BigEndian(answer), time);
+    }
+
+    /// <summary>A socket with CUBIC, whatever the machine's default; those that it accepts inherit it.</summary>
+    public static Socket NewSocket()
+    {
+        const int level = 6, congestionControl = 13;
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.SetRawSocketOption(level, congestionControl, "cubic"u8);
+        return socket;
     }
 
     /// <summary>Bytes that arrive within a time.</summary>
