@@ -4,6 +4,8 @@
 //   link A:INTERFACE B:INTERFACE mtu=1500 rate=MBIT queue=BYTES delay=MS loss=PERCENT reorder=PERCENT late=MS seed=N
 //
 // delay is one way; reordered packets come "late" milliseconds after their turn. Prints "ready", and on SIGTERM counters.
+// Each direction draws its own chance from the seed, one draw for loss and one for order of every packet: whoever uses
+// the link with the same seed loses the same packets by their number.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,6 +32,7 @@ struct packet { uint64_t when, order; int length, slot; };
 struct direction {
   int out;
   uint64_t idle_at;               // when the bottleneck has sent what it took
+  uint64_t random_state;
   long came, lost, overflowed, reordered;
   struct packet heap[CAPACITY];   // by time of delivery
   int count;
@@ -40,7 +43,7 @@ static uint8_t *slots;
 static int free_slots[2 * CAPACITY], free_count;
 static double rate = 100, queue = 1 << 20, delay, loss, reorder, late = 1;
 static int mtu = 1500;
-static uint64_t random_state = 1, orders;
+static uint64_t seed = 1, orders;
 static volatile sig_atomic_t ended;
 
 static void fail(const char *what) { perror(what); exit(1); }
@@ -52,8 +55,8 @@ static uint64_t now(void) {
 }
 
 // splitmix64
-static double chance(void) {
-  uint64_t z = random_state += 0x9e3779b97f4a7c15;
+static double chance(struct direction *d) {
+  uint64_t z = d->random_state += 0x9e3779b97f4a7c15;
   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
   z = (z ^ z >> 27) * 0x94d049bb133111eb;
   return ((z ^ z >> 31) >> 11) / 9007199254740992.0;
@@ -114,9 +117,10 @@ static void take(struct direction *d, int slot, int length, uint64_t t) {
   } else {
     // What is lost is lost behind the bottleneck.
     d->idle_at += length * 8000 / rate;
-    if (chance() * 100 >= loss) {
+    int is_lost = chance(d) * 100 < loss, is_late = chance(d) * 100 < reorder;
+    if (!is_lost) {
       struct packet p = {d->idle_at + (uint64_t)(delay * 1e6), orders++, length, slot};
-      if (chance() * 100 < reorder) { p.when += late * 1e6; d->reordered++; }
+      if (is_late) { p.when += late * 1e6; d->reordered++; }
       push(d, p);
       return;
     }
@@ -143,7 +147,7 @@ static void option(const char *text) {
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
     if (length == strlen(options[i].name) && !strncmp(text, options[i].name, length)) { *options[i].value = atof(equals + 1); return; }
   if (!strncmp(text, "mtu=", 4)) mtu = atoi(text + 4);
-  else if (!strncmp(text, "seed=", 5)) random_state = strtoull(text + 5, 0, 10) * 0x2545f4914f6cdd1d;
+  else if (!strncmp(text, "seed=", 5)) seed = strtoull(text + 5, 0, 10);
   else { fprintf(stderr, "link: what is %s?\n", text); exit(2); }
 }
 
@@ -158,6 +162,7 @@ int main(int count, char **arguments) {
   struct pollfd ends[2] = {{open_tun(arguments[1]), POLLIN, 0}, {open_tun(arguments[2]), POLLIN, 0}};
   way[0].out = ends[1].fd;
   way[1].out = ends[0].fd;
+  for (int i = 0; i < 2; i++) way[i].random_state = (2 * seed + i) * 0x2545f4914f6cdd1d;
   prctl(PR_SET_TIMERSLACK, 1000);
   signal(SIGTERM, end);
   puts("ready");
