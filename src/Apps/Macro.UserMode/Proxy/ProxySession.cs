@@ -170,7 +170,7 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
         Span<byte> answer = stackalloc byte[Handshake.MaxAnswer];
         while (true)
         {
-            var step = _handshake.Advance(_input.AsSpan(0, _inputLength), answer, out var taken, out var answered);
+            var step = _handshake!.Advance(_input.AsSpan(0, _inputLength), answer, out var taken, out var answered);
             if (answered > 0 && !TrySend(answer[..answered]))
             {
                 Break();

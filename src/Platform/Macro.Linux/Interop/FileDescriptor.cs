@@ -1,13 +1,16 @@
-using Microsoft.Win32.SafeHandles;
+using System.Runtime.InteropServices;
 
 namespace Macro.Linux;
 
 /// <summary>An open file descriptor. A call in progress on another thread keeps it open until it returns.</summary>
-sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
+sealed class FileDescriptor : SafeHandle
 {
-    public FileDescriptor() : base(ownsHandle: true) { }
+    public FileDescriptor() : base(-1, ownsHandle: true) { }
 
-    internal FileDescriptor(int fd) : base(ownsHandle: true) => SetHandle(fd);
+    internal FileDescriptor(int fd) : base(-1, ownsHandle: true) => SetHandle(fd);
+
+    /// <summary>A call returns an int: of the register that it comes in, only the lower half counts.</summary>
+    public override bool IsInvalid => Number < 0;
 
     internal int Number => (int)handle;
 
