@@ -135,8 +135,7 @@ public sealed class SpliceTests
         client.Ask(1, Target, server.Port);
         client.GetStream().Take(1);
 
-        client.Client.LingerState = new LingerOption(true, 0);
-        client.Close();
+        client.Client.Close(0);
 
         Assert.Equal(SocketError.ConnectionReset, await seen.Task.WaitAsync(TimeSpan.FromSeconds(20)));
         Eventually(() => world.Proxy.Counters.Open == 0, "the end of the splice");

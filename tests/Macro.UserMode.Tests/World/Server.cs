@@ -13,10 +13,12 @@ sealed class Server : IDisposable
     {
         _serve = serve;
         _listener.Start(1024);
+        Port = (ushort)((IPEndPoint)_listener.LocalEndpoint).Port;
         _ = Accept();
     }
 
-    internal ushort Port => (ushort)((IPEndPoint)_listener.LocalEndpoint).Port;
+    /// <summary>Known also when it is closed.</summary>
+    internal ushort Port { get; }
 
     public void Dispose() => _listener.Dispose();
 
