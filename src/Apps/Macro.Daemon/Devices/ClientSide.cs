@@ -1,6 +1,6 @@
 using Macro.Api;
+using Macro.Circuits;
 using Macro.Core;
-using Macro.Daemon.Hosting;
 using Macro.Daemon.Pump;
 using Macro.Daemon.Settings;
 using Macro.Linux;
@@ -16,8 +16,11 @@ namespace Macro.Daemon.Devices;
 /// </summary>
 sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds ends, uint mark) : IDisposable
 {
+    const ushort DnsPort = 53;
+
     ClientDevice? _device;
     PumpThread? _pump;
+    ClientResolver? _resolver;
     ProxyServer? _proxy;
 
     /// <summary>The machine's own traffic is to go through the circuit, and not only what the proxy takes.</summary>
@@ -30,9 +33,9 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
 
     public TunDevice? Tun => _device?.Tun;
 
-    public Endpoint? Proxy => _proxy?.Endpoints[0];
+    public Endpoint? Proxy => _proxy is { Endpoints: [var first, ..] } ? first : null;
 
-    public Endpoint? Resolver { get; private set; }
+    public Endpoint? Resolver => _resolver is { Endpoints: [var first, ..] } ? first : null;
 
     /// <summary>What could not be opened, and can be done without.</summary>
     public Problem? Missing { get; private set; }
@@ -49,12 +52,12 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
         Missing = null;
         try
         {
-            OpenProxy();
+            OpenDoors();
         }
         catch (LinuxException e) when (_device is not null)
         {
             // The tunnel serves everybody; that another program holds the proxy's port must not cost it.
-            Missing = new Problem { Code = ProblemCodes.NotPermitted, Message = $"There is no proxy: {e.Message}", Remedy = "Set client.proxy to another port, or to \"off\"." };
+            Missing = new Problem { Code = ProblemCodes.NotPermitted, Message = $"Proxy or resolver is missing: {e.Message}", Remedy = "Choose other ports with client.proxy and client.dns, or \"off\"." };
         }
     }
 
@@ -62,21 +65,32 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
     public void Close()
     {
         _proxy?.Dispose();
+        _resolver?.Dispose();
         _device?.Dispose();
         _pump?.Join();
-        (_proxy, _device, _pump, Resolver, Missing) = (null, null, null, null, null);
+        (_proxy, _resolver, _device, _pump, Missing) = (null, null, null, null, null);
     }
 
     public void Dispose() => Close();
 
-    void OpenProxy()
+    /// <summary>The proxy and the resolver. The proxy resolves too, whether the resolver has a port of its own or not.</summary>
+    void OpenDoors()
     {
-        if (_proxy is not null || settings.Client.Proxy is not { } endpoint)
-            return;
-        _proxy = ProxyServer.Start(ends.Loop, ends, new ExitNames(), new ProxyOptions
-        {
-            Listen = [endpoint],
-            Clients = settings.Client.ProxyClients,
-        });
+        _resolver ??= ClientResolver.Start(ends.Loop, ends, new ClientResolverOptions { Listen = [.. ResolverEndpoints()] }, SystemRandom.Shared);
+        if (settings.Client.Proxy is { } endpoint)
+            _proxy ??= ProxyServer.Start(ends.Loop, ends, _resolver, new ProxyOptions
+            {
+                Listen = [endpoint],
+                Clients = settings.Client.ProxyClients,
+            });
+    }
+
+    IEnumerable<Endpoint> ResolverEndpoints()
+    {
+        if (settings.Client.Dns is not { } endpoint)
+            yield break;
+        yield return endpoint;
+        if (_device is not null)
+            yield return new Endpoint(AddressPair.Inner.V4, DnsPort);
     }
 }

@@ -25,7 +25,7 @@ sealed class ExitDevice : IDisposable
         {
             var network = new NetworkConfig(tun.Name);
             network.AddAddress(gateway.V4, settings.PoolV4.Length);
-            var hasV6 = Directory.Exists("/proc/sys/net/ipv6");
+            var hasV6 = Machine.HasV6;
             if (hasV6)
                 network.AddAddress(gateway.V6, settings.PoolV6.Length);
             network.Up();

@@ -1,10 +1,11 @@
-using Macro.Api;
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Daemon.Pump;
 using Macro.Daemon.Settings;
 using Macro.Linux;
+using Macro.NetStack;
 using Macro.Pump;
+using Macro.UserMode;
 
 namespace Macro.Daemon.Devices;
 
@@ -14,8 +15,12 @@ namespace Macro.Daemon.Devices;
 /// </summary>
 sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : IDisposable
 {
+    /// <summary>Bytes of TCP buffers for all connections of all sessions.</summary>
+    const long Memory = 256 << 20;
+
     ExitDevice? _device;
     PumpThread? _pump;
+    StackLoop? _loop;
 
     public static bool UsesKernel(NodeSettings settings) => settings.Exit.Mode switch
     {
@@ -24,8 +29,6 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
         ExitMode.User => false,
     };
 
-    public bool IsOpen => Leases is not null;
-
     public ExitLeases? Leases { get; private set; }
 
     public TunDevice? Tun => _device?.Tun;
@@ -33,7 +36,7 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
     /// <exception cref="LinuxException">A step failed; what was done before is taken back.</exception>
     public void Open()
     {
-        if (IsOpen)
+        if (Leases is not null)
             return;
         var leases = new ExitLeases(new AddressPool<ExitLease>(settings.Exit.PoolV4, settings.Exit.PoolV6));
         // A policy of the operator's own names exceptions; what it does not name is allowed.
@@ -41,20 +44,68 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
             [.. settings.Exit.Policy, ExitPolicy.AcceptAll],
             Local.Addresses().Concat(settings.Relay.Endpoints.Select(e => e.Address)),
             settings.Exit.AllowPrivate);
-        if (UsesKernel(settings))
+        try
         {
-            _device = ExitDevice.Open(settings.Exit, mark);
-            _pump = threads.Attach(_device.Tun, leases, policy);
+            var stack = Host(leases);
+            OpenResolver(stack, leases, policy);
+            if (UsesKernel(settings))
+            {
+                _device = ExitDevice.Open(settings.Exit, mark);
+                _pump = threads.ReadExit(_device.Tun, leases);
+                threads.OpenExit(policy, _device.Tun.Write, stack.Write);
+            }
+            else
+            {
+                threads.OpenExit(policy, stack.Write, stack.Write);
+            }
+        }
+        catch
+        {
+            Close();
+            throw;
         }
         Leases = leases;
     }
 
     public void Close()
     {
+        threads.CloseExit();
         _device?.Dispose();
         _pump?.Join();
-        (_device, _pump, Leases) = (null, null, null);
+        _loop?.Dispose();
+        (_device, _pump, _loop, Leases) = (null, null, null, null);
     }
 
     public void Dispose() => Close();
+
+    /// <summary>The stack that ends the sessions' packets: all of them, or those for the resolver when the kernel takes the others.</summary>
+    HostedStack Host(ExitLeases leases)
+    {
+        _loop = new StackLoop("exit stack", threads.Clock, new TcpMemory(Memory));
+        var options = new StackOptions { Addresses = UsesKernel(settings) ? [ExitResolver.Address.V4, ExitResolver.Address.V6] : [], Mtu = CircuitMtu.Inner };
+        ExitPlane? plane = null;
+        var stack = _loop.Add(new Stack(options, _loop.Memory, SystemRandom.Shared), Transmit, ExitPlane.Headroom, ExitPlane.Tailroom);
+        _loop.Start();
+        return stack;
+
+        void Transmit(PacketBatch packets)
+        {
+            plane ??= threads.MakeExitPlane(leases, packets.Capacity);
+            plane.Handle(packets, threads.Clock.Now);
+            threads.Send(packets);
+        }
+    }
+
+    void OpenResolver(HostedStack stack, ExitLeases leases, ExitPolicy policy) => ExitNameServer.Start(
+        stack,
+        address => leases.TryFind(address, out var lease) ? lease : null,
+        new ExitNameServerOptions
+        {
+            Upstreams = settings.Exit.Resolvers.Count > 0 ? settings.Exit.Resolvers : ResolvConf.Read(),
+            IsDenied = policy.Denies,
+            Mark = SocketMark,
+        },
+        SystemRandom.Shared);
+
+    uint SocketMark => Machine.MayConfigureNetworks ? mark : 0;
 }

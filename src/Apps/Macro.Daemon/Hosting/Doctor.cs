@@ -37,7 +37,7 @@ static class Doctor
             ? Good("udp-buffer", $"{offloads.SocketBuffer / 1024} KiB.")
             : Warn("udp-buffer", $"only {offloads.SocketBuffer / 1024} KiB: a busy port will lose datagrams.",
                 "Give the node CAP_NET_ADMIN, or set net.core.rmem_max and net.core.wmem_max to 7340032.");
-        if (!sockets[0].HasV6)
+        if (!Machine.HasV6)
             yield return Warn("ipv6", "the kernel has none: relays that have only IPv6 cannot be reached.", "Do not boot with ipv6.disable=1.");
     }
 

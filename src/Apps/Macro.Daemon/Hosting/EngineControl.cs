@@ -137,7 +137,7 @@ sealed partial class EngineControl(
     {
         if (enabled)
             await ChangeDevicesAsync(OpenExit, cancel);
-        await Threads.RunAsync(() => Configure(o => o with { IsExit = enabled }, enabled ? _exit?.Leases : null));
+        await Threads.RunAsync(() => Configure(o => o with { IsExit = enabled }, enabled ? _exit!.Leases : null));
         if (!enabled)
             await ChangeDevicesAsync(_exit!.Close, cancel);
         return Status.Current;

@@ -28,7 +28,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     readonly DatagramPlane[] _datagrams;
     readonly Action _stepped;
     volatile Action<PacketBatch>? _toExit, _toResolver;
-    volatile ExitPlane? _exit;
+    volatile ExitPlane[] _exitPlanes = [];
 
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
     /// <param name="verifier">Of next hops.</param>
@@ -61,7 +61,8 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     public PlaneCounters Received => PlaneCounters.Sum(_datagrams.Select(plane => plane.Counters));
 
-    public long ExitReturned => _exit?.Counters.ExitBytes ?? 0;
+    /// <summary>Bytes of IP packets that came back for exit sessions.</summary>
+    public long ExitReturned => _exitPlanes.Sum(plane => plane.Counters.ExitBytes);
 
     /// <summary>Runs a function on the owner thread.</summary>
     public Task<T> RunAsync<T>(Func<T> function) => _owner.RunAsync(function);
@@ -84,10 +85,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         });
     }
 
-    /// <summary>The packets of exit sessions go to this device from now on, until it is disposed.</summary>
-    public PumpThread Attach(TunDevice exit, ExitLeases leases, ExitPolicy policy)
+    /// <summary>Reads what the internet answers by this device, until it is disposed.</summary>
+    public PumpThread ReadExit(TunDevice exit, ExitLeases leases)
     {
-        var plane = Attach(exit.Write, leases, policy, PumpThread.MostPackets);
+        var plane = MakeExitPlane(leases, PumpThread.MostPackets);
         return new PumpThread($"{exit.Name} read", () =>
         {
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
@@ -96,27 +97,25 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
                 plane.Handle(batch, Clock.Now);
                 _udp.Send(batch);
             }
-            DetachExit();
         });
     }
 
-    /// <summary>
-    /// The packets of exit sessions go to a function from now on, until <see cref="DetachExit"/>. The plane is for their
-    /// answers; it belongs to whoever makes them.
-    /// </summary>
-    public ExitPlane Attach(Action<PacketBatch> exit, ExitLeases leases, ExitPolicy policy, int slots)
+    /// <summary>For the answers of one more place where exit sessions' packets end. It belongs to whoever makes them.</summary>
+    public ExitPlane MakeExitPlane(ExitLeases leases, int slots)
     {
         var plane = new ExitPlane(leases, this, slots);
-        _exit = plane;
-        _toExit = exit;
-        SetPolicy(policy);
+        _exitPlanes = [.. _exitPlanes, plane];
         return plane;
     }
 
-    /// <summary>Queries of exit sessions go to this function; null: nowhere.</summary>
-    public void SetResolver(Action<PacketBatch>? resolver) => _toResolver = resolver;
+    /// <summary>Packets of exit sessions go to these functions from now on, as far as the policy lets them. One caller at a time.</summary>
+    public void OpenExit(ExitPolicy policy, Action<PacketBatch> toInternet, Action<PacketBatch> toResolver)
+    {
+        (_toExit, _toResolver) = (toInternet, toResolver);
+        SetPolicy(policy);
+    }
 
-    public void DetachExit()
+    public void CloseExit()
     {
         SetPolicy(null);
         (_toExit, _toResolver) = (null, null);

@@ -83,6 +83,9 @@ public sealed class ExitPolicy
         return true;
     }
 
+    /// <summary>The exit reaches nothing at this address, whatever the port: nobody need be told of it.</summary>
+    public bool Denies(IpAddress destination) => DecideAddress(destination) != ExitVerdict.Accept;
+
     /// <summary>Judges one flow, or one datagram. The port counts for TCP and UDP only.</summary>
     public ExitVerdict Decide(IpProtocol protocol, IpAddress destination, ushort port)
     {
