@@ -70,7 +70,7 @@ public sealed class MessageViewTests
             if (!MessageView.TryParse(message, out var view))
                 return;
             Zone.Lines(message);
-            if (view.HasQuestion && reader.Read(view, default, out _) is { } kept)
+            if (view.HasQuestion && reader.Read(view, view.Question, default, out _) is { } kept)
             {
                 var query = new ClientQuery(1, HeaderFlags.RecursionDesired, Carrier.Stream, HasEdns: true, default);
                 var room = new byte[65536];
