@@ -46,7 +46,7 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
             settings.Exit.AllowPrivate);
         try
         {
-            var stack = Host(leases);
+            var stack = Host(leases, policy);
             OpenResolver(stack, leases, policy);
             if (UsesKernel(settings))
             {
@@ -78,15 +78,34 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
 
     public void Dispose() => Close();
 
-    /// <summary>The stack that ends the sessions' packets: all of them, or those for the resolver when the kernel takes the others.</summary>
-    HostedStack Host(ExitLeases leases)
+    /// <summary>
+    /// The stack that ends the sessions' packets: all of them, with ordinary sockets behind it, or those for the resolver when
+    /// the kernel takes the others.
+    /// </summary>
+    HostedStack Host(ExitLeases leases, ExitPolicy policy)
     {
-        _loop = new StackLoop("exit stack", threads.Clock, new TcpMemory(Memory));
-        var options = new StackOptions { Addresses = UsesKernel(settings) ? [ExitResolver.Address.V4, ExitResolver.Address.V6] : [], Mtu = CircuitMtu.Inner };
+        var loop = _loop = new StackLoop("exit stack", threads.Clock, new TcpMemory(Memory));
         ExitPlane? plane = null;
-        var stack = _loop.Add(new Stack(options, _loop.Memory, SystemRandom.Shared), Transmit, ExitPlane.Headroom, ExitPlane.Tailroom);
-        _loop.Start();
+        var stack = UsesKernel(settings) ? HostResolver() : HostExit();
+        loop.Start();
         return stack;
+
+        HostedStack HostResolver()
+        {
+            var options = new StackOptions { Addresses = [ExitResolver.Address.V4, ExitResolver.Address.V6], Mtu = CircuitMtu.Inner };
+            return loop.Add(new Stack(options, loop.Memory, SystemRandom.Shared), Transmit, ExitPlane.Headroom, ExitPlane.Tailroom);
+        }
+
+        HostedStack HostExit()
+        {
+            var options = new UserModeExitOptions { Mtu = CircuitMtu.Inner, Mark = SocketMark };
+            var exit = UserModeExit.Start(
+                loop, policy, address => leases.TryFind(address, out var lease) ? lease : null, options, SystemRandom.Shared,
+                Transmit, ExitPlane.Headroom, ExitPlane.Tailroom);
+            // Its flows must not outlive it: another session will have its addresses.
+            leases.Returned = lease => loop.Post(() => exit.End(lease));
+            return exit.Stack;
+        }
 
         void Transmit(PacketBatch packets)
         {
