@@ -14,7 +14,7 @@ die() { say "$*"; exit 1; }
 declare -A package_of=(
   [nft]=nftables [wg]=wireguard-tools [wg-quick]=wireguard-tools [iperf3]=iperf3 [ping]=iputils-ping
   [tcpdump]=tcpdump [ip]=iproute2 [jq]=jq [curl]='curl ca-certificates' [python3]=python3 [ethtool]=ethtool [wireguard-go]=wireguard-go
-  [zsh]=zsh [fish]=fish [tor]=tor
+  [zsh]=zsh [fish]=fish [tor]=tor [chromium]=chromium [proxychains4]=proxychains4 [dig]=bind9-dnsutils [setpriv]=util-linux
 )
 
 # need_commands COMMAND...: installs the packages of those that are missing, and fails with the remedy when it may not.
@@ -43,6 +43,16 @@ need_dotnet() {
     say "  curl -sSL https://dot.net/v1/dotnet-install.sh | bash -s -- --channel 10.0"
     exit 1
   fi
+}
+
+# eventually SECONDS COMMAND...: repeats a command until it succeeds; fails when the time is over.
+eventually() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.1
+  done
 }
 
 need_root() { [ "$(id -u)" = 0 ] || die "$1 makes network namespaces and needs root: sudo $1"; }

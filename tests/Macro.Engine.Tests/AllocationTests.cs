@@ -115,7 +115,7 @@ public class AllocationTests
             }
             before = _home.Handle(datagrams, _stops[0].Node.Endpoint, now);
             Count("client, back", before);
-            Returned += _home.Plane.ToClient.Count;
+            Returned += _home.Plane.ToClient[0].Packets.Count;
         }
 
         void Count(string part, long before)

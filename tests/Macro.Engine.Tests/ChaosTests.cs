@@ -67,7 +67,7 @@ public class ChaosTests
 
     static void Act(World world, SimNode client, SimNode relay)
     {
-        switch (world.Random.NextInt(12))
+        switch (world.Random.NextInt(14))
         {
             case 0 or 1:
                 client.Up((ConnectionMode)world.Random.NextInt(3));
@@ -83,6 +83,9 @@ public class ChaosTests
                 break;
             case 5:
                 relay.Serve(relay: world.Random.NextInt(4) > 0, exit: relay.Candidate.IsExit && world.Random.NextInt(4) > 0);
+                break;
+            case 6 or 7:
+                client.Use(IsolationKey.Named($"{world.Random.NextInt(40)}"));
                 break;
             default:
                 for (var i = world.Random.NextInt(20); i >= 0; i--)

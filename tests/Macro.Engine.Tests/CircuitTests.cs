@@ -255,17 +255,48 @@ public class CircuitTests
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Failed, 5 * s_second);
         Assert.Equal(("no device", "be root"), (client.Node.Controller.Connection.Problem, client.Node.Controller.Connection.Remedy));
         Assert.Null(client.Node.Controller.Carrying);
+        client.DeviceWorks = true;
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 30 * s_second);
     }
 
     [Fact]
-    public void Without_an_answer_from_anybody_connecting_is_given_up_with_advice()
+    public void Without_an_answer_from_anybody_the_client_waits_and_says_why_until_there_is_one()
     {
         var (world, client, relays) = Networks.Six(14);
         foreach (var relay in relays)
             world.Kill(relay);
         client.Up(ConnectionMode.Private);
-        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Failed, 120 * s_second);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Waiting, 120 * s_second);
+        Assert.NotNull(client.Node.Controller.Connection.Problem);
         Assert.NotNull(client.Node.Controller.Connection.Remedy);
+        foreach (var relay in relays)
+            world.Revive(relay);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 20 * s_second);
+        Assert.Null(client.Node.Controller.Connection.Problem);
+    }
+
+    [Fact]
+    public void The_device_stands_before_the_first_circuit_does()
+    {
+        var (world, client, relays) = Networks.Six(22);
+        foreach (var relay in relays)
+            world.Kill(relay);
+        Assert.False(client.Node.Controller.NeedsDevice);
+        client.Node.Controller.Up(new ConnectRequest(), world.Now);
+        Assert.True(client.Node.Controller.NeedsDevice);
+        Assert.Null(client.Node.Controller.Carrying);
+    }
+
+    [Fact]
+    public void A_directory_that_comes_later_ends_the_wait()
+    {
+        var (world, client, relays) = Networks.Six(23);
+        client.Node.Controller.Candidates = [];
+        client.Up(ConnectionMode.Private);
+        world.Run(TimeSpan.FromMinutes(5));
+        Assert.Equal(ConnectionState.Waiting, client.Node.Controller.Connection.State);
+        client.Node.Controller.Candidates = [.. relays.Select(r => r.Candidate)];
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 10 * s_second);
     }
 
     [Fact]
@@ -273,7 +304,7 @@ public class CircuitTests
     {
         var (_, client, _) = Networks.Six(15);
         client.Up(ConnectionMode.Speed, "JP");
-        Assert.Equal(ConnectionState.Failed, client.Node.Controller.Connection.State);
+        Assert.Equal(ConnectionState.Waiting, client.Node.Controller.Connection.State);
         Assert.Contains("JP", client.Node.Controller.Connection.Problem);
     }
 

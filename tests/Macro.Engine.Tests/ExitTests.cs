@@ -55,6 +55,23 @@ public class ExitTests
     }
 
     [Fact]
+    public void Queries_to_the_resolver_leave_by_their_own_way_and_nothing_else_reaches_its_address()
+    {
+        var client = Opened(1);
+        client.SendPayload(Packets.Udp(Packets.Client, ExitResolver.Address.V4, 4000, 53, "query"u8));
+        client.SendPayload(Packets.Udp(Packets.Client, ExitResolver.Address.V4, 4000, 5353, "no query"u8));
+        client.SendPayload(Packets.Udp(Packets.Client, IpAddress.Parse("100.64.0.54"), 4000, 53, "neighbour"u8));
+        _world.Run(s_second);
+        Assert.Empty(_exit.Internet);
+        Assert.Equal(2, _exit.Counters.Denied);
+        var query = Assert.Single(_exit.Queries);
+        Assert.NotEqual(Packets.Client, Packets.Source(query));
+        _exit.FromInternet(Packets.Echo(query));
+        _world.Run(s_second);
+        Assert.Equal("query"u8.ToArray(), Assert.Single(client.Packets)[28..33]);
+    }
+
+    [Fact]
     public void Two_sessions_get_their_own_answers()
     {
         _exit.Answer = Packets.Echo;

@@ -26,7 +26,6 @@ for direction in up down; do
 done
 
 "$root/build"
-build_lab_peer
 private_network
 nested_hops "$(wireguard_go_2023)"
 spawn iperf web iperf3 -s

@@ -30,7 +30,6 @@ for name in macro-wg macrovpnd; do
 done
 
 "$root/build"
-build_lab_peer
 relays=(relay1 relay2) exits=(exit1) nodes=(relay1 relay2 exit1)
 private_network
 vpn client up --mode balanced --wait >/dev/null || die "No circuit stands."

@@ -21,7 +21,6 @@ bar 'download (Mbit/s)' macrovpnd '>= 5.0'
 bar 'download: CPU (s/GB)' macrovpnd '<= 0.2'
 
 "$root/build"
-build_lab_peer
 private_network
 tor_network
 vpn client up --mode private --wait >/dev/null || die "No circuit stands."

@@ -101,7 +101,6 @@ with_hops() {
 }
 
 "$root/build"
-build_lab_peer
 private_network
 segment_before_the_cable
 for hops in "${all_hops[@]}"; do with_hops "$hops"; done

@@ -66,7 +66,6 @@ memory_stays() {
 still_the_same_process() { [ "$(pid_of "$entry")" = "$process" ] && kill -0 "$process" && relay_runs "$entry" && echo "pid alive"; }
 
 "$root/build"
-build_lab_peer
 internet
 host stranger
 private_network

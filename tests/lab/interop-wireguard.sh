@@ -22,8 +22,7 @@ need_commands ip ping tcpdump jq curl wg wg-quick wireguard-go
 size=104857600
 other=${WIREGUARD_GO:-$(command -v wireguard-go)}
 ours=${MACRO_WG:-$root/out/macro-wg}
-[ -n "${MACRO_WG:-}" ] || "$root/build"
-build_lab_peer
+"$root/build"
 umask 077
 
 handshake() {

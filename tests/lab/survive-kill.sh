@@ -62,7 +62,6 @@ exit_off_leaves_nothing() { vpn "$1" exit off && eventually 5 same_traces "$1" &
 stopping_leaves_nothing() { end "$1" && same_traces "$1"; }
 
 "$root/build"
-build_lab_peer
 private_network
 in_ns exit1 nft list tables | wc -l >"$lab_home/exit1.tables"
 

@@ -14,6 +14,7 @@ root.Add(ConnectionCommands.Up());
 root.Add(ConnectionCommands.Down());
 root.Add(StatusCommands.Status());
 root.Add(StatusCommands.Circuit());
+root.Add(StatusCommands.Proxy());
 root.Add(ServiceCommands.Relay());
 root.Add(ServiceCommands.Exit());
 root.Add(NetworkCommands.Network());

@@ -10,6 +10,12 @@ public static class Machine
     /// <summary>CAP_NET_ADMIN: TUN devices, routes, firewall, marks.</summary>
     public static bool MayConfigureNetworks => HasCapability(NetAdmin);
 
+    /// <summary>The kernel makes TUN devices here; whether for this process, <see cref="MayConfigureNetworks"/> says.</summary>
+    public static bool HasTun => File.Exists("/dev/net/tun");
+
+    /// <summary>The kernel speaks IPv6.</summary>
+    public static bool HasV6 => Directory.Exists("/proc/sys/net/ipv6");
+
     public static bool ForwardsV4 => Sysctl.Read("net.ipv4.ip_forward") == "1";
 
     public static bool ForwardsV6 => Sysctl.Read("net.ipv6.conf.all.forwarding") == "1";

@@ -14,12 +14,18 @@ public sealed record SweepReport(IReadOnlyList<string> Removed);
 /// </summary>
 public static class StateSweep
 {
+    /// <param name="closed">
+    /// Interface whose kill switch shall stay although the interface is gone: a new one is about to take its place, and
+    /// in between nothing may leave. Null: none.
+    /// </param>
     /// <exception cref="LinuxException">Something stale was found and could not be removed.</exception>
-    public static SweepReport Run()
+    public static SweepReport Run(string? closed = null)
     {
         var removed = new List<string>();
         foreach (var table in OwnTable.Stale().ToList())
         {
+            if (closed is not null && table == KillSwitch.TableOf(closed).Name)
+                continue;
             OwnTable.Remove(table);
             removed.Add($"firewall table {table}");
         }

@@ -13,7 +13,8 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     readonly PacketBatch _received = new(1 << 16, 16);
     readonly PacketBatch _tun = new(1 << 16, 16);
     readonly DatagramPlane _plane;
-    readonly ClientPlane _client;
+    readonly SimEnd _device;
+    readonly Dictionary<IsolationKey, SimEnd> _stacks = [];
     ExitPlane _exit;
     readonly PrivateKey _key;
 
@@ -26,7 +27,8 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         _key = PrivateKey.Generate(world.Random);
         Node.Relay.SetKeys([_key]);
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
-        _client = new ClientPlane(this, 16);
+        _device = new SimEnd(this);
+        Node.Controller.MainEnd = (IsolationKey.Device, _device);
         _exit = new ExitPlane(leases, this, 16);
         Candidate = new Candidate
         {
@@ -42,10 +44,16 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public Candidate Candidate { get; }
 
     /// <summary>IP packets that came out of the client's circuit.</summary>
-    public List<byte[]> Inbox { get; } = [];
+    public List<byte[]> Inbox => _device.Inbox;
+
+    /// <summary>The ends of further isolation keys, as the last circuit was asked for.</summary>
+    public IReadOnlyDictionary<IsolationKey, SimEnd> Stacks => _stacks;
 
     /// <summary>IP packets that left for the internet, source rewritten.</summary>
     public List<byte[]> Internet { get; } = [];
+
+    /// <summary>IP packets for the exit's resolver, source rewritten.</summary>
+    public List<byte[]> Queries { get; } = [];
 
     /// <summary>What the internet answers to a packet; null nothing.</summary>
     public Func<byte[], byte[]?>? Answer { get; set; }
@@ -87,12 +95,22 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Flush();
     }
 
+    /// <summary>A proxy asks for the circuit of an isolation key.</summary>
+    public KeptCircuit? Use(IsolationKey key)
+    {
+        Node.Controller.TryUse(key, () => _stacks[key] = new SimEnd(this), _world.Now, out var kept);
+        Flush();
+        return kept;
+    }
+
     /// <summary>An application sends an IP packet into the tunnel.</summary>
-    public void SendPacket(byte[] packet)
+    public void SendPacket(byte[] packet) => SendPacket(packet, _device);
+
+    public void SendPacket(byte[] packet, SimEnd end)
     {
         _tun.Clear();
         _tun.TryCopy(packet, default, ClientPlane.Headroom, ClientPlane.Tailroom);
-        _client.Handle(_tun, _world.Now);
+        end.Plane.Handle(_tun, _world.Now);
         Emit(_tun);
         Flush();
     }
@@ -104,8 +122,10 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         _plane.Handle(_world.Now);
         Emit(_plane.Forwarded);
         Emit(_plane.Returned);
-        for (var i = 0; i < _plane.ToClient.Count; i++)
-            Inbox.Add(_plane.ToClient.Bytes(i).ToArray());
+        foreach (var delivery in _plane.ToClient)
+            delivery.End.Write(delivery.Packets);
+        for (var i = 0; i < _plane.ToResolver.Count; i++)
+            Queries.Add(_plane.ToResolver.Bytes(i).ToArray());
         for (var i = 0; i < _plane.ToExit.Count; i++)
         {
             var packet = _plane.ToExit.Bytes(i).ToArray();
@@ -135,8 +155,9 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public void CheckConsistency()
     {
         var (relay, controller) = (Node.Relay, Node.Controller);
+        KeptCircuit[] kept = [.. controller.Isolated, .. controller.Main is { } main ? [main] : Array.Empty<KeptCircuit>()];
         // A tunnel has at most a handshake under way and three sessions.
-        var tunnels = relay.Sessions + (controller.Carrying?.Hops.Length ?? 0) + (controller.Shown == controller.Carrying ? 0 : controller.Shown!.Hops.Length);
+        var tunnels = relay.Sessions + kept.Sum(k => k.Shown?.Hops.Length ?? 0);
         Assert.InRange(Node.Indices.Count, relay.Sessions, 4 * tunnels);
         Assert.InRange(Node.Switches.Count, 0, relay.Sessions * Inbound.MaxChannels * Channel.MaxIndices);
         Assert.InRange(relay.Leases?.Count ?? 0, 0, relay.Sessions);
@@ -145,7 +166,10 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         if (controller.Connection.State == ConnectionState.Active)
             Assert.Equal(CircuitState.Ready, controller.Carrying!.State);
         if (controller.Connection.State is ConnectionState.Off or ConnectionState.Failed)
-            Assert.Null(controller.Shown);
+            Assert.Empty(kept);
+        Assert.All(kept, k => Assert.True(k.Carrying is null || k.Building is null));
+        Assert.All(kept, k => Assert.Same(k.Carrying, ((SimEnd)k.End).Circuit));
+        Assert.InRange(controller.Isolated.Count, 0, Controller.MostIsolated);
         // Nothing that is due is left undone.
         Assert.True(!_world.IsAlive(this) || Node.NextTimeout >= _world.Now);
     }
@@ -183,11 +207,10 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
             if (Node.Controller.NeedsDevice)
             {
                 if (DeviceWorks)
-                    Node.Controller.DeviceReady();
+                    Node.Controller.DeviceReady(_world.Now);
                 else
                     Node.Controller.DeviceFailed("no device", "be root", _world.Now);
             }
-            _client.Circuit = Node.Controller.Carrying;
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
         }

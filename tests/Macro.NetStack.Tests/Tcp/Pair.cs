@@ -24,7 +24,13 @@ sealed class End(string name)
     /// <summary>Bytes of one write at most.</summary>
     public int WriteSize { get; set; } = int.MaxValue;
 
-    public static byte Pattern(long position) => (byte)(position * 7 + (position >> 8) * 13 + (position >> 16));
+    // A prime period, so that neither chunks nor segments hide a shift.
+    const int Period = 65521;
+
+    static readonly byte[] s_pattern = MakePattern();
+
+    /// <summary>What stands at a position of every stream, up to one chunk of it.</summary>
+    public static ReadOnlySpan<byte> Pattern(long position, int length) => s_pattern.AsSpan((int)(position % Period), length);
 
     /// <summary>The application does what it can.</summary>
     public void Run()
@@ -32,17 +38,16 @@ sealed class End(string name)
         while (MayRead > Read && Connection.Readable is { Length: > 0 } bytes)
         {
             bytes = bytes[..(int)Math.Min(bytes.Length, MayRead - Read)];
-            for (var i = 0; i < bytes.Length; i++)
-                if (bytes[i] != Pattern(Read + i))
-                    Assert.Fail($"{name}: another byte at {Read + i} than was written");
+            var wrong = bytes.CommonPrefixLength(Pattern(Read, bytes.Length));
+            if (wrong != bytes.Length)
+                Assert.Fail($"{name}: another byte at {Read + wrong} than was written");
             Read += bytes.Length;
             Connection.Consume(bytes.Length);
         }
         while (ToWrite > 0 && Connection.Writable is { Length: > 0 } room)
         {
             var count = (int)Math.Min(Math.Min(room.Length, ToWrite), WriteSize);
-            for (var i = 0; i < count; i++)
-                room[i] = Pattern(Written + i);
+            Pattern(Written, count).CopyTo(room);
             Connection.Commit(count);
             (Written, ToWrite) = (Written + count, ToWrite - count);
         }
@@ -56,8 +61,17 @@ sealed class End(string name)
         while (Connection.TryTransmit(_room, now, out var length, out var ecn))
         {
             link.Send(_room.AsSpan(0, length), ecn, now);
-            Assert.True(++sent < 1 << 20, $"{name} never stops sending");
+            if (++sent == 1 << 20)
+                Assert.Fail($"{name} never stops sending");
         }
+    }
+
+    static byte[] MakePattern()
+    {
+        var bytes = new byte[Period + TcpMemory.ChunkSize];
+        new SeededRandom(0).Fill(bytes.AsSpan(0, Period));
+        bytes.AsSpan(0, TcpMemory.ChunkSize).CopyTo(bytes.AsSpan(Period));
+        return bytes;
     }
 }
 

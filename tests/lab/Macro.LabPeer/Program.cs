@@ -5,8 +5,28 @@ using Macro.LabPeer;
 switch (args)
 {
     case ["serve", var http, var udp]:
-        await Task.WhenAll(WebServer.RunAsync(Number(http)), UdpEcho.ServeAsync(Number(udp))).ConfigureAwait(false);
+        await Task.WhenAll(
+            WebServer.RunAsync(new IPEndPoint(IPAddress.IPv6Any, Number(http))),
+            UdpEcho.ServeAsync(new IPEndPoint(IPAddress.IPv6Any, Number(udp)))).ConfigureAwait(false);
         return 0;
+
+    case ["demo", var address, var http, var https, var udp, var dns]:
+        var here = IPAddress.Parse(address);
+        await Task.WhenAll(
+            WebServer.RunAsync(new IPEndPoint(here, Number(http)), new IPEndPoint(here, Number(https))),
+            UdpEcho.ServeAsync(new IPEndPoint(here, Number(udp))),
+            DnsServer.RunAsync(new IPEndPoint(here, Number(dns)), here)).ConfigureAwait(false);
+        return 0;
+
+    case ["check", var demo, var http, var udp, var count, var client, .. var others]:
+        return await Check.RunAsync(client, others, IPAddress.Parse(demo), Number(http), Number(udp), long.Parse(count, CultureInfo.InvariantCulture)).ConfigureAwait(false);
+
+    case ["resolve", var resolver, var name]:
+        Console.WriteLine(await Check.AskAsync(IPEndPoint.Parse(resolver), name).ConfigureAwait(false));
+        return 0;
+
+    case ["socks-echo", var proxy, var target, var count, var size]:
+        return await UdpEcho.AskThroughAsync(IPEndPoint.Parse(proxy), IPEndPoint.Parse(target), Number(count), Number(size)).ConfigureAwait(false);
 
     case ["bytes", var count]:
         {
@@ -29,6 +49,13 @@ switch (args)
         await Console.Error.WriteLineAsync(
             """
             lab-peer serve HTTP_PORT UDP_PORT      GET /bytes/N, PUT /upload, GET /whoami; UDP echo; IPv4 and IPv6
+            lab-peer demo ADDRESS HTTP_PORT HTTPS_PORT UDP_PORT DNS_PORT
+                                                   the same at one address, with HTTPS, and DNS for macro.example
+            lab-peer check ADDRESS HTTP_PORT UDP_PORT BYTES CLIENT_SOCKET NODE_SOCKET...
+                                                   checks a network through its client, prints one line of JSON
+            lab-peer resolve RESOLVER NAME         prints the IPv4 address of a name
+            lab-peer socks-echo PROXY TARGET COUNT SIZE
+                                                   echo by SOCKS5 UDP ASSOCIATE
             lab-peer bytes N                       writes the stream that /bytes/N answers
             lab-peer sha256 N                      its SHA-256
             lab-peer echo ADDRESS PORT COUNT SIZE  sends datagrams to a UDP echo and prints {"sent","received"}

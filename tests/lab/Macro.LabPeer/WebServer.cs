@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -14,23 +15,48 @@ namespace Macro.LabPeer;
 /// </summary>
 static class WebServer
 {
-    public static Task RunAsync(int port)
+    /// <param name="secure">Where it speaks HTTPS, under a certificate that nobody signed; null: nowhere.</param>
+    public static Task RunAsync(IPEndPoint local, IPEndPoint? secure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(server =>
         {
-            server.Listen(IPAddress.IPv6Any, port);
+            server.Listen(local);
+            if (secure is not null)
+                server.Listen(secure, https => https.UseHttps(MakeCertificate()));
             server.Limits.MaxRequestBodySize = null;
             server.Limits.MinRequestBodyDataRate = null;
             server.Limits.MinResponseDataRate = null;
         });
 
         var app = builder.Build();
+        app.MapGet("/", context => context.Response.WriteAsync(Page(context)));
         app.MapGet("/whoami", context => context.Response.WriteAsync(Asker(context) + "\n"));
         app.MapGet("/bytes/{count:long}", SendBytesAsync);
         app.MapPut("/upload", TakeUploadAsync);
         return app.RunAsync();
+    }
+
+    static X509Certificate2 MakeCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=" + DnsServer.Zone, key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("*." + DnsServer.Zone);
+        request.CertificateExtensions.Add(names.Build());
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+    }
+
+    static string Page(HttpContext context)
+    {
+        context.Response.ContentType = "text/html";
+        return $"""
+            <!doctype html>
+            <title>It works</title>
+            <h1>It works</h1>
+            <p>This page came through the circuit. The server saw <b id="asker">{Asker(context)}</b>.</p>
+            """;
     }
 
     static Task SendBytesAsync(HttpContext context)

@@ -67,16 +67,6 @@ process_is_gone() { ! kill -0 "$1" 2>/dev/null || [ "$(process_state "$1")" = Z 
 
 process_state() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -c1; }
 
-# eventually SECONDS COMMAND...: repeats a command until it succeeds; fails when the time is over.
-eventually() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $deadline ] || return 1
-    sleep 0.1
-  done
-}
-
 listens() { [ -n "$(in_ns "$1" ss -Hltn "sport = :$2")" ]; }
 
 # remove_namespaces PREFIX: ends the programs in all namespaces of that prefix, then removes the namespaces.

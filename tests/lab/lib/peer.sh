@@ -1,12 +1,6 @@
 # The lab's web server, UDP echo and their client. Sourced after checks.sh.
 
-lab_peer=$root/artifacts/bin/Macro.LabPeer/release/lab-peer
-
-build_lab_peer() {
-  need_dotnet
-  dotnet build "$root/tests/lab/Macro.LabPeer" -c Release -v quiet --nologo >"$lab_home/build.log" 2>&1 ||
-    { tail -20 "$lab_home/build.log" >&2; die "Building the lab's peer failed."; }
-}
+lab_peer=$root/out/lab/lab-peer
 
 # serve NAME HTTP_PORT: starts web server and echo (port 7) in a namespace and waits until it listens.
 serve() {

@@ -47,6 +47,9 @@ public sealed class NodeClient : IDisposable
     public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Circuit, ApiJson.Default.CircuitAnswer, cancel);
 
+    public Task<ProxyAnswer> ProxyAsync(CancellationToken cancel = default) =>
+        GetAsync(ApiPaths.Proxy, ApiJson.Default.ProxyAnswer, cancel);
+
     /// <summary>Asks for a connection and returns at once; follow it with <see cref="WatchAsync"/>.</summary>
     public Task<Status> UpAsync(UpRequest request, CancellationToken cancel = default) =>
         PostAsync(ApiPaths.Up, request, ApiJson.Default.UpRequest, ApiJson.Default.Status, cancel);

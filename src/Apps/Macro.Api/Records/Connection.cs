@@ -32,7 +32,10 @@ public enum ConnectionState
     /// <summary>A hop was lost and another path is being built.</summary>
     Reconnecting,
 
-    /// <summary>Wanted, but it cannot be had; <see cref="Status.Problem"/> says why. The node tries again by itself.</summary>
+    /// <summary>Wanted, but no circuit can be had so far; <see cref="Status.Problem"/> says why. The node goes on trying, and nothing leaks meanwhile.</summary>
+    Waiting,
+
+    /// <summary>Wanted, but the device cannot be had; <see cref="Status.Problem"/> says why. The node tries again by itself.</summary>
     Failed,
 }
 
@@ -97,6 +100,15 @@ public sealed record Status : Answer
     /// <summary>The name of the client's network device, or null.</summary>
     public string? Device { get; init; }
 
+    /// <summary>Where the proxy listens (SOCKS5, SOCKS4a, HTTP), as in "127.0.0.1:1080"; null while it does not.</summary>
+    public string? Proxy { get; init; }
+
+    /// <summary>Where the resolver listens, as in "127.0.0.1:1053"; null while it does not.</summary>
+    public string? Dns { get; init; }
+
+    /// <summary>Nothing of the node uses an administrator's rights: no network device, no route, no firewall rule.</summary>
+    public bool Rootless { get; init; }
+
     /// <summary>Bytes of IP packets since the client was switched on.</summary>
     public long BytesReceived { get; init; }
 
@@ -111,6 +123,19 @@ public sealed record Status : Answer
 
     /// <summary>Relays in the directory that this node would use.</summary>
     public int KnownRelays { get; init; }
+}
+
+/// <summary>Where applications find the proxy and the resolver. Both listen while a connection is wanted.</summary>
+public sealed record ProxyAnswer : Answer
+{
+    /// <summary>Speaks SOCKS5, SOCKS4a and HTTP, as in "127.0.0.1:1080". Null: it does not listen.</summary>
+    public string? Proxy { get; init; }
+
+    /// <summary>Speaks DNS over UDP and TCP, as in "127.0.0.1:1053". Null: it does not listen.</summary>
+    public string? Dns { get; init; }
+
+    /// <summary>What is asked of the proxy reaches the internet now; otherwise it waits, and ends in an error.</summary>
+    public bool Ready { get; init; }
 }
 
 /// <summary>The relay part. Counters start with the process.</summary>
@@ -140,6 +165,9 @@ public sealed record ExitStatus
     public bool Enabled { get; init; }
 
     public bool Running { get; init; }
+
+    /// <summary>Packets leave by the kernel's NAT; false: by this program's own stack and sockets.</summary>
+    public bool Kernel { get; init; }
 
     public int Sessions { get; init; }
 
@@ -187,8 +215,22 @@ public sealed record Hop
     public HopHealth Health { get; init; }
 }
 
-/// <summary>The circuit in use, entry first; empty when there is none.</summary>
+/// <summary>The circuits in use.</summary>
 public sealed record CircuitAnswer : Answer
 {
+    /// <summary>The main circuit, entry first; empty when there is none.</summary>
     public required IReadOnlyList<Hop> Hops { get; init; }
+
+    /// <summary>One for each further isolation key that is in use, in no order; the keys are not told.</summary>
+    public IReadOnlyList<IsolatedCircuit> Isolated { get; init; } = [];
+}
+
+/// <summary>The circuit of an isolation key of its own.</summary>
+public sealed record IsolatedCircuit
+{
+    /// <summary>Entry first; empty while no path is chosen.</summary>
+    public required IReadOnlyList<Hop> Hops { get; init; }
+
+    /// <summary>It carries packets; false: it is being built.</summary>
+    public bool Ready { get; init; }
 }

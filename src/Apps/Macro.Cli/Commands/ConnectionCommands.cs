@@ -25,7 +25,7 @@ static class ConnectionCommands
             if (result.Tokens is [var token] && (!int.TryParse(token.Value, out var seconds) || seconds is < 1 or > 86400))
                 result.AddError("--timeout expects 1 to 86400 seconds.");
         });
-        var command = new Command("up", "Connect: send this machine's traffic through a circuit.") { mode, exit, wait, timeout };
+        var command = new Command("up", "Connect: send traffic through a circuit.") { mode, exit, wait, timeout };
         command.Run(async (client, parsed, cancel) =>
         {
             var json = parsed.GetValue(GlobalOptions.Json);
@@ -108,8 +108,12 @@ static class ConnectionCommands
                     Terminal.Step(StepMark.Begun, "connecting; follow it with 'macrovpn status --watch'");
                 return ExitCodes.Done;
             default:
-                return json ? ExitCodes.Failed : Terminal.Fail(
-                    status.Problem ?? new Problem { Code = ProblemCodes.Internal, Message = "The node did not connect." }, json: false);
+                if (json)
+                    return ExitCodes.Failed;
+                Terminal.Fail(status.Problem ?? new Problem { Code = ProblemCodes.Internal, Message = "The node did not connect." }, json: false);
+                if (status.State == ConnectionState.Waiting)
+                    Terminal.Notice("The node goes on trying, and lets nothing out beside; 'macrovpn down' ends that.");
+                return ExitCodes.Failed;
         }
     }
 

@@ -5,7 +5,7 @@ using Macro.Cli.Output;
 
 namespace Macro.Cli.Commands;
 
-/// <summary>macrovpn status, macrovpn circuit</summary>
+/// <summary>macrovpn status, macrovpn circuit, macrovpn proxy</summary>
 static class StatusCommands
 {
     public static Command Status()
@@ -41,19 +41,98 @@ static class StatusCommands
 
     public static Command Circuit()
     {
-        var command = new Command("circuit", "Show the hops of the circuit in use.");
+        var watch = new Option<bool>("--watch") { Description = "Go on and show it as it is, until Ctrl-C." };
+        var command = new Command("circuit", "Show the hops of the circuits in use.") { watch };
         command.Run(async (client, parsed, cancel) =>
         {
-            var answer = await client.CircuitAsync(cancel);
-            if (parsed.GetValue(GlobalOptions.Json))
-                Terminal.Json(answer, ApiJson.Default.CircuitAnswer);
-            else if (answer.Hops.Count == 0)
-                Terminal.Line("There is no circuit.");
-            else
-                Terminal.Rows(["HOP", "REGION", "RTT", "HEALTH", "NODE"], [.. answer.Hops.Select(Row)]);
+            var json = parsed.GetValue(GlobalOptions.Json);
+            if (!parsed.GetValue(watch))
+            {
+                ShowCircuits(await client.CircuitAsync(cancel), json);
+                return ExitCodes.Done;
+            }
+            using var ticks = new PeriodicTimer(TimeSpan.FromSeconds(1));
+            using var picture = new Picture();
+            try
+            {
+                do
+                {
+                    var (status, circuits) = (await client.StatusAsync(cancel), await client.CircuitAsync(cancel));
+                    picture.Draw(() =>
+                    {
+                        if (!json)
+                            Terminal.Step(Mark(status), $"{Summary(status)}, {Terminal.Bytes(status.BytesReceived)} received, {Terminal.Bytes(status.BytesSent)} sent");
+                        ShowCircuits(circuits, json);
+                    });
+                }
+                while (await ticks.WaitForNextTickAsync(cancel));
+            }
+            catch (OperationCanceledException)
+            {
+                // Ctrl-C is how a watch ends.
+            }
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    static void ShowCircuits(CircuitAnswer answer, bool json)
+    {
+        if (json)
+        {
+            Terminal.Json(answer, ApiJson.Default.CircuitAnswer);
+            return;
+        }
+        ShowHops(answer.Hops, "There is no circuit.");
+        for (var i = 0; i < answer.Isolated.Count; i++)
+        {
+            Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"Isolated circuit {i + 1}{(answer.Isolated[i].Ready ? "" : ", being built")}:"));
+            ShowHops(answer.Isolated[i].Hops, "No path is chosen yet.");
+        }
+    }
+
+    /// <summary>Where applications find the proxy, and how they are told.</summary>
+    public static Command Proxy()
+    {
+        var command = new Command("proxy", "Show the proxy's address and how to use it.");
+        command.Run(async (client, parsed, cancel) =>
+        {
+            var answer = await client.ProxyAsync(cancel);
+            if (parsed.GetValue(GlobalOptions.Json))
+                Terminal.Json(answer, ApiJson.Default.ProxyAnswer);
+            else if (answer.Proxy is { } proxy)
+                ShowProxy(proxy, answer);
+            else
+                return Terminal.Fail(
+                    new Problem { Code = ProblemCodes.WrongState, Message = "The proxy does not listen.", Remedy = "Connect with 'macrovpn up'; client.proxy in the settings says where it listens then." },
+                    json: false);
+            return answer.Proxy is null ? ExitCodes.Failed : ExitCodes.Done;
+        });
+        return command;
+    }
+
+    static void ShowProxy(string proxy, ProxyAnswer answer)
+    {
+        Terminal.Facts(
+            ("proxy", $"{proxy} (SOCKS5, SOCKS4a, HTTP)"),
+            ("resolver", answer.Dns),
+            ("state", answer.Ready ? "ready" : "there is no circuit yet; requests wait"));
+        Terminal.Line($"""
+
+            curl --proxy socks5h://{proxy} https://example.com/
+            chromium --proxy-server=socks5://{proxy}
+            export ALL_PROXY=socks5h://{proxy} http_proxy=http://{proxy} https_proxy=http://{proxy}
+
+            Each user name has a circuit of its own: socks5h://NAME:x@{proxy}
+            """);
+    }
+
+    static void ShowHops(IReadOnlyList<Hop> hops, string nothing)
+    {
+        if (hops.Count == 0)
+            Terminal.Line(nothing);
+        else
+            Terminal.Rows(["HOP", "REGION", "RTT", "HEALTH", "NODE"], [.. hops.Select(Row)]);
     }
 
     /// <summary>One line: state, mode, hops, exit.</summary>
@@ -87,6 +166,9 @@ static class StatusCommands
             ("circuit", status.Hops > 0 ? Words.Hops(status.Hops) : null),
             ("exit", status.ExitRegion is { } region ? $"{Words.Region(region)}, {Words.Families(status)}" : null),
             ("device", status.Device),
+            ("proxy", status.Proxy),
+            ("resolver", status.Dns),
+            ("rights", status.Rootless ? "none used" : "administrator's"),
             ("traffic", connected ? $"{Terminal.Bytes(status.BytesReceived)} received, {Terminal.Bytes(status.BytesSent)} sent" : null),
             ("problem", status.Problem?.Message),
             ("remedy", status.Problem?.Remedy),
@@ -117,6 +199,6 @@ static class StatusCommands
     {
         ConnectionState.Off or ConnectionState.Active => StepMark.Done,
         ConnectionState.Connecting or ConnectionState.Reconnecting => StepMark.Begun,
-        ConnectionState.Failed => StepMark.Wrong,
+        ConnectionState.Waiting or ConnectionState.Failed => StepMark.Wrong,
     };
 }

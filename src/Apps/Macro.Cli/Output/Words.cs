@@ -19,6 +19,7 @@ static class Words
         ConnectionState.Connecting => "connecting",
         ConnectionState.Active => "active",
         ConnectionState.Reconnecting => "reconnecting",
+        ConnectionState.Waiting => "waiting",
         ConnectionState.Failed => "failed",
     };
 
@@ -30,7 +31,7 @@ static class Words
         ConnectPhase.ExtendingToMiddle => "extending to the middle hop",
         ConnectPhase.ExtendingToExit => "extending to the exit",
         ConnectPhase.OpeningExit => "opening the exit",
-        ConnectPhase.ConfiguringDevice => "configuring device and routes",
+        ConnectPhase.ConfiguringDevice => "setting up device or proxy",
         ConnectPhase.Ready => "ready",
     };
 

@@ -50,7 +50,7 @@ sealed class ClientDevice : IDisposable
     {
         var network = new NetworkConfig(Tun.Name);
         network.AddAddress(AddressPair.Inner.V4, 32);
-        if (Directory.Exists("/proc/sys/net/ipv6"))
+        if (Machine.HasV6)
             network.AddAddress(AddressPair.Inner.V6, 128);
         _undo.Add(InboundGuard.Install(Tun.Name));
         network.Up();

@@ -37,7 +37,7 @@ static class Doctor
             ? Good("udp-buffer", $"{offloads.SocketBuffer / 1024} KiB.")
             : Warn("udp-buffer", $"only {offloads.SocketBuffer / 1024} KiB: a busy port will lose datagrams.",
                 "Give the node CAP_NET_ADMIN, or set net.core.rmem_max and net.core.wmem_max to 7340032.");
-        if (!sockets[0].HasV6)
+        if (!Machine.HasV6)
             yield return Warn("ipv6", "the kernel has none: relays that have only IPv6 cannot be reached.", "Do not boot with ipv6.disable=1.");
     }
 
@@ -71,7 +71,8 @@ static class Doctor
     {
         yield return Machine.MayConfigureNetworks
             ? Good("capabilities", "CAP_NET_ADMIN is there.")
-            : Warn("capabilities", "CAP_NET_ADMIN is missing: the node can relay, but be neither client nor exit.", "Run macrovpnd as root, or give it the capability CAP_NET_ADMIN.");
+            : Warn("capabilities", "CAP_NET_ADMIN is missing, and the settings ask for what needs it.",
+                "Run macrovpnd as root or with CAP_NET_ADMIN, or set client.tunnel = \"none\" and exit.mode = \"user\".");
         foreach (var (program, package) in new[] { ("ip", "iproute2"), ("nft", "nftables") })
             yield return Machine.HasProgram(program)
                 ? Good(program, "is installed.")
@@ -80,6 +81,15 @@ static class Doctor
             yield return Machine.ForwardsV4 && Machine.ForwardsV6
                 ? Good("forwarding", "the kernel forwards IPv4 and IPv6.")
                 : Warn("forwarding", $"the kernel does not forward {(Machine.ForwardsV4 ? "IPv6" : "IPv4")}.", "Switch the exit off and on again, and look who else sets net.ipv4.ip_forward.");
+    }
+
+    /// <summary>For a node that neither has nor wants an administrator's rights.</summary>
+    /// <param name="isExit">This node is to be an exit.</param>
+    public static IEnumerable<Finding> Rootless(bool isExit)
+    {
+        yield return Good("rootless", isExit
+            ? "no rights are needed: applications use the proxy, and what exits here leaves by ordinary sockets."
+            : "no rights are needed: applications use the proxy.");
     }
 
     public static Finding KeyStore(SealingMethod method) => method switch

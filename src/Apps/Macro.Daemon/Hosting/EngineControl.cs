@@ -30,9 +30,9 @@ sealed partial class EngineControl(
     readonly CancellationTokenSource _stopping = new();
     readonly HashSet<string> _logged = [];
     NodeThreads? _threads;
-    ClientDevice? _client;
-    ExitDevice? _exit;
-    PumpThread? _clientPump, _exitPump;
+    CircuitEnds? _ends;
+    ClientSide? _client;
+    ExitSide? _exit;
     Task _publishing = Task.CompletedTask;
     long _seenChanges;
     long _sentBefore, _receivedBefore;
@@ -44,29 +44,39 @@ sealed partial class EngineControl(
 
     Node Node => Threads.Node;
 
+    bool UsesTun { get; } = ClientSide.UsesTun(settings);
+
+    bool UsesKernel { get; } = ExitSide.UsesKernel(settings);
+
     public async Task StartAsync(DesiredState wanted, CancellationToken cancel)
     {
-        Sweep();
+        Sweep(keepClosed: wanted.Up && UsesTun && settings.Client.KillSwitch);
         var sockets = Bind(settings.Node);
         var verifier = new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(sockets[0].Port), sockets[0].HasV6);
         _threads = new NodeThreads(sockets, verifier, Stepped);
+        _ends = new CircuitEnds(Threads);
+        _client = new ClientSide(settings, Threads, _ends, Mark);
+        _exit = new ExitSide(settings, Threads, Mark);
         LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));
         await Threads.RunAsync(() =>
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
+            Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
             RefreshCandidates();
         });
         keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() => Node.Relay.SetKeys(keys.CopyRelayKeys()));
         directory.Changed += () => _ = _threads?.RunAsync(RefreshCandidates);
         _publishing = PublishAsync(_stopping.Token);
 
+        // First of all: from here on, what the device takes in waits for a circuit instead of going out in clear. No relay
+        // need be known yet; the controller goes on trying.
+        if (wanted.Up)
+            await ConnectAsync(new ConnectRequest { Mode = Words.ToEngine(wanted.Mode), ExitRegion = wanted.ExitRegion });
         if (wanted.Relay)
             await SetRelayAsync(true, cancel);
         // What was wanted and cannot be had now must not keep the node from starting: the API says why.
         if (wanted.Exit)
             await TryAsync(() => SetExitAsync(true, cancel));
-        if (wanted.Up)
-            await TryAsync(() => UpAsync(wanted.Mode, wanted.ExitRegion, cancel));
     }
 
     public async Task StopAsync(CancellationToken cancel)
@@ -78,15 +88,17 @@ sealed partial class EngineControl(
         await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
         await _stopping.CancelAsync();
         await _publishing;
+        _ends?.Dispose();
         _threads.Dispose();
         _threads = null;
     }
 
     public void Dispose()
     {
-        _threads?.Dispose();
         _client?.Dispose();
         _exit?.Dispose();
+        _ends?.Dispose();
+        _threads?.Dispose();
         _devices.Dispose();
         _stopping.Dispose();
     }
@@ -97,27 +109,23 @@ sealed partial class EngineControl(
         var refusal = await Threads.RunAsync(() =>
         {
             RefreshCandidates();
-            if (Node.Controller.WhyNot(request) is { } why)
-                return why;
-            (_sentBefore, _receivedBefore) = (Threads.Sent.ClientBytes, Threads.Received.ClientBytes);
-            Node.Controller.Up(request, Threads.Clock.Now);
-            Publish();
-            return default((string Problem, string Remedy)?);
+            return Node.Controller.WhyNot(request);
         });
-        return refusal is { } no
-            ? throw new NodeException(exitRegion is null ? ProblemCodes.NoRelays : ProblemCodes.NoExitInRegion, no.Problem, no.Remedy)
-            : Status.Current;
+        if (refusal is { } no)
+            throw new NodeException(exitRegion is null ? ProblemCodes.NoRelays : ProblemCodes.NoExitInRegion, no.Problem, no.Remedy);
+        await ConnectAsync(request);
+        return Status.Current;
     }
 
     public async Task<Status> DownAsync(CancellationToken cancel)
     {
         await Threads.RunAsync(() => Node.Controller.Down(Threads.Clock.Now));
-        await ChangeDevicesAsync(CloseClient, cancel);
+        await ChangeDevicesAsync(_client!.Close, cancel);
         await Threads.RunAsync(Publish);
         return Status.Current;
     }
 
-    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.Describe(Node.Controller.Shown));
+    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.DescribeCircuits(Node.Controller));
 
     public async Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel)
     {
@@ -129,9 +137,9 @@ sealed partial class EngineControl(
     {
         if (enabled)
             await ChangeDevicesAsync(OpenExit, cancel);
-        await Threads.RunAsync(() => Configure(o => o with { IsExit = enabled }, enabled ? _exit?.Leases : null));
+        await Threads.RunAsync(() => Configure(o => o with { IsExit = enabled }, enabled ? _exit!.Leases : null));
         if (!enabled)
-            await ChangeDevicesAsync(CloseExit, cancel);
+            await ChangeDevicesAsync(_exit!.Close, cancel);
         return Status.Current;
     }
 
@@ -151,21 +159,57 @@ sealed partial class EngineControl(
         }
     }
 
+    Task ConnectAsync(ConnectRequest request) => Threads.RunAsync(() =>
+    {
+        (_sentBefore, _receivedBefore) = (ClientBytesSent, Threads.Received.ClientBytes);
+        Node.Controller.Up(request, Threads.Clock.Now);
+        Publish();
+    });
+
+    /// <summary>Whatever goes wrong here is told the controller: else it would wait for the device for ever.</summary>
     async Task ProvideDeviceAsync()
     {
         try
         {
-            await ChangeDevicesAsync(OpenClient, _stopping.Token);
-            await Threads.RunAsync(() => Node.Controller.DeviceReady());
+            var problem = await TryOpenClientAsync();
+            await Threads.RunAsync(() =>
+            {
+                if (problem is null)
+                    Node.Controller.DeviceReady(Threads.Clock.Now);
+                else
+                    Node.Controller.DeviceFailed(problem.Message, problem.Remedy ?? "", Threads.Clock.Now);
+            });
+            // Down may have come while the device was being made.
+            if (await Threads.RunAsync(() => Node.Controller.Connection.State == Engine.ConnectionState.Off))
+                await ChangeDevicesAsync(_client!.Close, CancellationToken.None);
         }
         catch (Exception e) when (e is NodeException or OperationCanceledException)
         {
-            var (message, remedy) = e is NodeException { Problem: var problem } ? (problem.Message, problem.Remedy) : ("The node is stopping.", null);
-            await Threads.RunAsync(() => Node.Controller.DeviceFailed(message, remedy ?? "", Threads.Clock.Now));
+            // The node stops, and takes down what there is.
         }
-        // Down may have come while the device was being made.
-        if (await Threads.RunAsync(() => Node.Controller.Connection.State is Engine.ConnectionState.Off or Engine.ConnectionState.Failed))
-            await ChangeDevicesAsync(CloseClient, CancellationToken.None);
+    }
+
+    async Task<Problem?> TryOpenClientAsync()
+    {
+        try
+        {
+            await ChangeDevicesAsync(OpenClient, _stopping.Token);
+            return null;
+        }
+        catch (NodeException e)
+        {
+            return e.Problem;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogDeviceFault(e);
+            return new Problem
+            {
+                Code = ProblemCodes.Internal,
+                Message = $"The device could not be set up ({e.Message.TrimEnd('.')}).",
+                Remedy = "Look into the node's log, and report it.",
+            };
+        }
     }
 
     async Task ChangeDevicesAsync(Action change, CancellationToken cancel)
@@ -177,10 +221,17 @@ sealed partial class EngineControl(
         }
         catch (LinuxException e)
         {
-            var forbidden = e.Errno is 1 or 13;
-            throw new NodeException(
-                forbidden ? ProblemCodes.NotPermitted : ProblemCodes.Internal, e.Message,
-                forbidden ? "Run macrovpnd as root, or give it the capability CAP_NET_ADMIN." : "Look whether another program owns the device or its routes.", e);
+            throw new NodeException(e.Errno switch
+            {
+                1 or 13 => new Problem
+                {
+                    Code = ProblemCodes.NotPermitted,
+                    Message = e.Message,
+                    Remedy = "Run macrovpnd as root or with CAP_NET_ADMIN, or set client.tunnel = \"none\" and exit.mode = \"user\".",
+                },
+                98 => new Problem { Code = ProblemCodes.NotPermitted, Message = e.Message, Remedy = "Choose other ports with client.proxy and client.dns." },
+                _ => new Problem { Code = ProblemCodes.Internal, Message = e.Message, Remedy = "Look whether another program owns the device or its routes." },
+            }, e);
         }
         finally
         {
@@ -190,34 +241,18 @@ sealed partial class EngineControl(
 
     void OpenClient()
     {
-        if (_client is not null)
-            return;
-        _client = ClientDevice.Open(settings.Client, Mark, _exit is null ? null : settings.Exit.Device);
-        _clientPump = Threads.Attach(_client.Tun);
-        LogWarnings(Doctor.Tun(_client.Tun.Offloads));
-    }
-
-    void CloseClient()
-    {
-        _client?.Dispose();
-        _clientPump?.Join();
-        (_client, _clientPump) = (null, null);
+        _client!.Open(_exit!.Tun is null ? null : settings.Exit.Device);
+        if (_client.Tun is { } tun)
+            LogWarnings(Doctor.Tun(tun.Offloads));
+        if (_client.Missing is { } missing)
+            LogMissing("proxy", missing.Message, missing.Remedy);
     }
 
     void OpenExit()
     {
-        if (_exit is not null)
-            return;
-        _exit = ExitDevice.Open(settings.Exit, settings.Relay.Endpoints, Mark);
-        _exitPump = Threads.Attach(_exit.Tun, _exit.Leases, _exit.Policy);
-        LogWarnings(Doctor.Tun(_exit.Tun.Offloads));
-    }
-
-    void CloseExit()
-    {
-        _exit?.Dispose();
-        _exitPump?.Join();
-        (_exit, _exitPump) = (null, null);
+        _exit!.Open();
+        if (_exit.Tun is { } tun)
+            LogWarnings(Doctor.Tun(tun.Offloads));
     }
 
     void Configure(Func<RelayOptions, RelayOptions> change, ExitLeases? leases)
@@ -272,16 +307,19 @@ sealed partial class EngineControl(
         }
     }
 
-    void Publish() => Status.Publish(Words.Describe(
-        Threads, _client?.Tun.Name, Threads.Sent.ClientBytes - _sentBefore, Threads.Received.ClientBytes - _receivedBefore));
+    long ClientBytesSent => Threads.Device.Plane.Counters.ClientBytes + _ends!.Counters.ClientBytes;
 
-    void Sweep()
+    void Publish() => Status.Publish(Words.Describe(
+        Threads, _client!, _exit!, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore));
+
+    /// <param name="keepClosed">The kill switch of an earlier run stays until that of this one takes its place.</param>
+    void Sweep(bool keepClosed)
     {
-        if (!Environment.IsPrivilegedProcess)
+        if (!Machine.MayConfigureNetworks)
             return;
         try
         {
-            foreach (var what in StateSweep.Run().Removed)
+            foreach (var what in StateSweep.Run(keepClosed ? settings.Client.Device : null).Removed)
                 LogSwept(what);
         }
         catch (LinuxException e)
@@ -290,7 +328,7 @@ sealed partial class EngineControl(
         }
     }
 
-    HashSet<Endpoint> OwnEndpoints(ushort port) => Local.Addresses()
+    HashSet<Endpoint> OwnEndpoints(ushort port) => (settings.Node.Bind is { } only ? [only] : Local.Addresses())
         .Select(address => new Endpoint(address, port))
         .Concat(settings.Relay.Endpoints)
         .ToHashSet();
@@ -300,11 +338,16 @@ sealed partial class EngineControl(
         try
         {
             var pumps = node.Pumps > 0 ? node.Pumps : PumpThread.PumpsFor(Environment.ProcessorCount);
-            return UdpPort.BindGroup(node.UdpPort, pumps, new UdpOptions { Mark = Environment.IsPrivilegedProcess ? Mark : 0 });
+            return UdpPort.BindGroup(node.UdpPort, pumps, new UdpOptions
+            {
+                Address = node.Bind,
+                Mark = Machine.MayConfigureNetworks ? Mark : 0,
+            });
         }
         catch (LinuxException e)
         {
-            throw new NodeException(ProblemCodes.NotPermitted, e.Message, "Choose another port with node.udp_port in the settings; 0 takes any.", e);
+            throw new NodeException(ProblemCodes.NotPermitted, e.Message,
+                e.Errno == 99 ? "Set node.bind to an address of this machine." : "Choose another port with node.udp_port in the settings; 0 takes any.", e);
         }
     }
 
@@ -329,8 +372,8 @@ sealed partial class EngineControl(
             [
                 .. Doctor.Crypto(),
                 .. Doctor.Udp(Threads.Sockets),
-                .. (_client?.Tun ?? _exit?.Tun) is { } tun ? Doctor.Tun(tun.Offloads) : Doctor.TryTun(),
-                .. Doctor.Network(isExit),
+                .. (_client?.Tun ?? _exit?.Tun) is { } tun ? Doctor.Tun(tun.Offloads) : UsesTun || UsesKernel ? Doctor.TryTun() : [],
+                .. UsesTun || UsesKernel ? Doctor.Network(isExit && UsesKernel) : Doctor.Rootless(isExit),
                 Doctor.KeyStore(keys.SealedBy),
             ],
         }, cancel);
@@ -352,6 +395,9 @@ sealed partial class EngineControl(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "could not look for what an earlier run left: {why}")]
     partial void LogSweepFailed(string why);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the device could not be set up")]
+    partial void LogDeviceFault(Exception fault);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "could not go back to the wanted state: {why}")]
     partial void LogNotRestored(string why);

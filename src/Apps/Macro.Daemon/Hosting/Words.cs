@@ -1,5 +1,6 @@
 using Macro.Api;
 using Macro.Circuits;
+using Macro.Daemon.Devices;
 using Macro.Daemon.Pump;
 using Macro.Engine;
 
@@ -15,7 +16,7 @@ static class Words
         Mode.Private => ConnectionMode.Private,
     };
 
-    public static Status Describe(NodeThreads threads, string? device, long sent, long received)
+    public static Status Describe(NodeThreads threads, ClientSide client, ExitSide exit, long sent, long received)
     {
         var node = threads.Node;
         var connection = node.Controller.Connection;
@@ -30,11 +31,14 @@ static class Words
             ExitRegion = circuit?.Exit.Target.Region,
             ExitIpv4 = circuit?.ExitTerms?.V4 ?? false,
             ExitIpv6 = circuit?.ExitTerms?.V6 ?? false,
-            Device = device,
+            Device = client.Tun?.Name,
+            Proxy = client.Proxy?.ToString(),
+            Dns = client.Resolver?.ToString(),
+            Rootless = client.Tun is null && exit.Tun is null,
             BytesSent = sent,
             BytesReceived = received,
             Problem = connection.Problem is null || connection.State == Engine.ConnectionState.Active
-                ? null
+                ? client.Missing
                 : new Problem { Code = ProblemCodes.NoRelays, Message = connection.Problem, Remedy = connection.Remedy },
             Relay = new RelayStatus
             {
@@ -50,29 +54,34 @@ static class Words
             {
                 Enabled = options.IsExit,
                 Running = options.IsExit && relay.Leases is not null,
+                Kernel = exit.Tun is not null,
                 Sessions = relay.Leases?.Count ?? 0,
                 BytesOut = threads.Received.ExitBytes,
-                BytesIn = threads.ExitReturned?.ExitBytes ?? 0,
+                BytesIn = threads.ExitReturned,
                 PacketsRefused = threads.Received.Denied,
             },
             KnownRelays = node.Controller.Candidates.Count,
         };
     }
 
-    public static CircuitAnswer Describe(Circuit? circuit) => new()
+    /// <summary>The names of isolation keys stay inside: circuits have numbers here.</summary>
+    public static CircuitAnswer DescribeCircuits(Controller controller) => new()
     {
-        Hops = circuit is null ? [] : [.. circuit.Hops.Select(hop => new Api.Hop
-        {
-            Role = hop.Next is null ? HopRole.Exit : hop.Index == 0 ? HopRole.Entry : HopRole.Middle,
-            NodeId = hop.Target.Name,
-            Region = hop.Target.Region,
-            RttMs = hop.Health.RoundTrip?.TotalMilliseconds,
-            Health = hop.Health.IsDead ? Api.HopHealth.Dead
-                : hop.Health.IsSuspect ? Api.HopHealth.Suspect
-                : hop.Health.RoundTrip is null ? Api.HopHealth.Unknown
-                : Api.HopHealth.Good,
-        })],
+        Hops = Describe(controller.Shown),
+        Isolated = [.. controller.Isolated.Select(kept => new IsolatedCircuit { Hops = Describe(kept.Shown), Ready = kept.Carrying is not null })],
     };
+
+    static IReadOnlyList<Api.Hop> Describe(Circuit? circuit) => circuit is null ? [] : [.. circuit.Hops.Select(hop => new Api.Hop
+    {
+        Role = hop.Next is null ? HopRole.Exit : hop.Index == 0 ? HopRole.Entry : HopRole.Middle,
+        NodeId = hop.Target.Name,
+        Region = hop.Target.Region,
+        RttMs = hop.Health.RoundTrip?.TotalMilliseconds,
+        Health = hop.Health.IsDead ? Api.HopHealth.Dead
+            : hop.Health.IsSuspect ? Api.HopHealth.Suspect
+            : hop.Health.RoundTrip is null ? Api.HopHealth.Unknown
+            : Api.HopHealth.Good,
+    })];
 
     static Mode ToApi(ConnectionMode mode) => mode switch
     {
@@ -87,6 +96,7 @@ static class Words
         Engine.ConnectionState.Connecting => Api.ConnectionState.Connecting,
         Engine.ConnectionState.Active => Api.ConnectionState.Active,
         Engine.ConnectionState.Reconnecting => Api.ConnectionState.Reconnecting,
+        Engine.ConnectionState.Waiting => Api.ConnectionState.Waiting,
         Engine.ConnectionState.Failed => Api.ConnectionState.Failed,
     };
 

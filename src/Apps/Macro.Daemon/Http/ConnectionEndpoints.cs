@@ -21,6 +21,7 @@ static class ConnectionEndpoints
         app.MapGet(ApiPaths.StatusStream, StreamAsync);
         app.MapGet(ApiPaths.Doctor, (INodeControl node, CancellationToken cancel) => node.ExamineAsync(cancel));
         app.MapGet(ApiPaths.Circuit, (INodeControl node, CancellationToken cancel) => node.CircuitAsync(cancel));
+        app.MapGet(ApiPaths.Proxy, (INodeControl node) => Proxy(node.Status.Current));
         app.MapPost(ApiPaths.Up, UpAsync);
         app.MapPost(ApiPaths.Down, DownAsync);
         app.MapPost(ApiPaths.Relay, RelayAsync);
@@ -63,6 +64,13 @@ static class ConnectionEndpoints
         desired.Change(d => d with { Exit = request.Enabled });
         return status;
     }
+
+    static ProxyAnswer Proxy(Status status) => new()
+    {
+        Proxy = status.Proxy,
+        Dns = status.Dns,
+        Ready = status is { State: ConnectionState.Active, Proxy: not null },
+    };
 
     /// <summary>Null for any; two capital letters otherwise.</summary>
     static string? Region(string? text) => text switch

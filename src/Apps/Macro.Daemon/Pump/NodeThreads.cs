@@ -26,11 +26,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     readonly OwnerThread _owner;
     readonly PumpThread[] _udpPumps;
     readonly DatagramPlane[] _datagrams;
-    readonly ClientPlane _client;
     readonly Action _stepped;
-    volatile TunDevice? _clientTun;
-    volatile TunDevice? _exitTun;
-    volatile ExitPlane? _exit;
+    volatile Action<PacketBatch>? _toExit, _toResolver;
+    volatile ExitPlane[] _exitPlanes = [];
 
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
     /// <param name="verifier">Of next hops.</param>
@@ -42,7 +40,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Node = new Node(verifier, SystemRandom.Shared);
         PacketBatch[] received = [.. sockets.Select(_ => new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams))];
         _datagrams = [.. received.Select(batch => new DatagramPlane(batch, Node.Indices, Node.Switches, this))];
-        _client = new ClientPlane(this, PumpThread.MostPackets);
+        Device = new DeviceEnd(this);
         _owner = new OwnerThread("engine", this, Clock, letters: 4096);
         _owner.Start();
         _udpPumps = [.. sockets.Select((udp, i) => new PumpThread($"udp {udp.Port} {i}", () => PumpDatagrams(udp, received[i], _datagrams[i])))];
@@ -53,6 +51,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     public BootClock Clock { get; } = new();
 
+    /// <summary>The end of the circuit that the client's TUN device uses.</summary>
+    public DeviceEnd Device { get; }
+
     public bool HasV6 => _udp.HasV6;
 
     /// <summary>Of the node's UDP port, one for each pump.</summary>
@@ -60,9 +61,8 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     public PlaneCounters Received => PlaneCounters.Sum(_datagrams.Select(plane => plane.Counters));
 
-    public PlaneCounters Sent => _client.Counters;
-
-    public PlaneCounters? ExitReturned => _exit?.Counters;
+    /// <summary>Bytes of IP packets that came back for exit sessions.</summary>
+    public long ExitReturned => _exitPlanes.Sum(plane => plane.Counters.ExitBytes);
 
     /// <summary>Runs a function on the owner thread.</summary>
     public Task<T> RunAsync<T>(Func<T> function) => _owner.RunAsync(function);
@@ -72,26 +72,23 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     /// <summary>Packets of this device take the client's circuit from now on, until the device is disposed.</summary>
     public PumpThread Attach(TunDevice client)
     {
-        _clientTun = client;
+        Device.Tun = client;
         return new PumpThread($"{client.Name} read", () =>
         {
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
             while (client.Read(batch, ClientPlane.Headroom, ClientPlane.Tailroom))
             {
-                _client.Handle(batch, Clock.Now);
+                Device.Plane.Handle(batch, Clock.Now);
                 _udp.Send(batch);
             }
-            _clientTun = null;
+            Device.Tun = null;
         });
     }
 
-    /// <summary>Exit sessions use this device from now on, until it is disposed.</summary>
-    public PumpThread Attach(TunDevice exit, ExitLeases leases, ExitPolicy policy)
+    /// <summary>Reads what the internet answers by this device, until it is disposed.</summary>
+    public PumpThread ReadExit(TunDevice exit, ExitLeases leases)
     {
-        var plane = new ExitPlane(leases, this, PumpThread.MostPackets);
-        _exit = plane;
-        _exitTun = exit;
-        SetPolicy(policy);
+        var plane = MakeExitPlane(leases, PumpThread.MostPackets);
         return new PumpThread($"{exit.Name} read", () =>
         {
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
@@ -100,10 +97,32 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
                 plane.Handle(batch, Clock.Now);
                 _udp.Send(batch);
             }
-            SetPolicy(null);
-            _exitTun = null;
         });
     }
+
+    /// <summary>For the answers of one more place where exit sessions' packets end. It belongs to whoever makes them.</summary>
+    public ExitPlane MakeExitPlane(ExitLeases leases, int slots)
+    {
+        var plane = new ExitPlane(leases, this, slots);
+        _exitPlanes = [.. _exitPlanes, plane];
+        return plane;
+    }
+
+    /// <summary>Packets of exit sessions go to these functions from now on, as far as the policy lets them. One caller at a time.</summary>
+    public void OpenExit(ExitPolicy policy, Action<PacketBatch> toInternet, Action<PacketBatch> toResolver)
+    {
+        (_toExit, _toResolver) = (toInternet, toResolver);
+        SetPolicy(policy);
+    }
+
+    public void CloseExit()
+    {
+        SetPolicy(null);
+        (_toExit, _toResolver) = (null, null);
+    }
+
+    /// <summary>Sends datagrams from the node's port. Any thread.</summary>
+    public void Send(PacketBatch batch) => _udp.Send(batch);
 
     public void Dispose()
     {
@@ -136,7 +155,6 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     void IOwned.Flush(Instant now)
     {
-        _client.Circuit = Node.Controller.Carrying;
         if (!Node.Outbox.IsEmpty)
             _udp.Send(Node.Outbox.Batch);
         Node.Outbox.Batch.Clear();
@@ -170,10 +188,12 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
                 plane.Returned.Compact();
                 udp.Send(plane.Returned);
             }
-            if (plane.ToClient.Count > 0)
-                _clientTun?.Write(plane.ToClient);
+            foreach (ref readonly var delivery in plane.ToClient)
+                delivery.End.Write(delivery.Packets);
             if (plane.ToExit.Count > 0)
-                _exitTun?.Write(plane.ToExit);
+                _toExit?.Invoke(plane.ToExit);
+            if (plane.ToResolver.Count > 0)
+                _toResolver?.Invoke(plane.ToResolver);
         }
     }
 }

@@ -39,6 +39,9 @@ public sealed record NodeSection
     /// <summary>The one UDP port, 0..65535, default 51900; 0: the system chooses (of no use to a relay).</summary>
     public ushort UdpPort { get; init; } = 51900;
 
+    /// <summary>The one address of the port; null: all addresses of both families. Default all.</summary>
+    public IpAddress? Bind { get; init; }
+
     /// <summary>Threads that receive at the port, 0..64; default 0: as many as the processors want.</summary>
     public int Pumps { get; init; }
 
@@ -65,6 +68,18 @@ public sealed record ClientSection
     /// <summary>Two capital letters of ISO 3166-1; null: any. Default any.</summary>
     public string? ExitRegion { get; init; }
 
+    /// <summary>How the machine's own traffic gets into the circuit; default auto.</summary>
+    public TunnelMode Tunnel { get; init; } = TunnelMode.Auto;
+
+    /// <summary>Where the proxy listens for SOCKS5, SOCKS4a and HTTP; null: no proxy. Default 127.0.0.1:1080.</summary>
+    public Endpoint? Proxy { get; init; } = Endpoint.Parse("127.0.0.1:1080");
+
+    /// <summary>Addresses that may use the proxy. Default this machine: 127.0.0.0/8 and ::1.</summary>
+    public IReadOnlyList<Prefix> ProxyClients { get; init; } = [Prefix.Parse("127.0.0.0/8"), Prefix.Parse("::1/128")];
+
+    /// <summary>Where the resolver listens, UDP and TCP; null: no resolver. Default 127.0.0.1:1053.</summary>
+    public Endpoint? Dns { get; init; } = Endpoint.Parse("127.0.0.1:1053");
+
     /// <summary>Name of the TUN device, 1..15 characters, default "macro0".</summary>
     public string Device { get; init; } = "macro0";
 
@@ -73,6 +88,32 @@ public sealed record ClientSection
 
     /// <summary>While the client is wanted, nothing leaves past the circuit, also when it stands still. Default false.</summary>
     public bool KillSwitch { get; init; }
+}
+
+/// <summary>Whether the client has a TUN device.</summary>
+public enum TunnelMode
+{
+    /// <summary>When the node has the right to make one (CAP_NET_ADMIN).</summary>
+    Auto,
+
+    /// <summary>Always; without the right to, the client does not connect.</summary>
+    Tun,
+
+    /// <summary>Never: applications use the proxy.</summary>
+    None,
+}
+
+/// <summary>What sends the packets of an exit's clients to the internet.</summary>
+public enum ExitMode
+{
+    /// <summary>The kernel when the node has the right to configure it (CAP_NET_ADMIN), else this program.</summary>
+    Auto,
+
+    /// <summary>A TUN device and the kernel's NAT.</summary>
+    Kernel,
+
+    /// <summary>This program's own TCP/IP stack and ordinary sockets.</summary>
+    User,
 }
 
 /// <summary>Which destinations the client routes into its device: all, none, or the listed prefixes.</summary>
@@ -113,11 +154,20 @@ public sealed record ExitSection
     /// <summary>Default false. Writing true here is the operator's consent. `macrovpn exit on|off` overrides it.</summary>
     public bool Enabled { get; init; }
 
+    /// <summary>Default auto.</summary>
+    public ExitMode Mode { get; init; } = ExitMode.Auto;
+
     /// <summary>Rules in order, the first that matches decides; what no rule matches is refused. Default "accept *".</summary>
     public IReadOnlyList<ExitRule> Policy { get; init; } = [ExitPolicy.AcceptAll];
 
-    /// <summary>Private prefixes that this exit may reach all the same: for labs and company networks. Default none.</summary>
+    /// <summary>
+    /// Private prefixes that this exit may reach all the same: for labs and company networks. In a static network also
+    /// parts of 127.0.0.0/8, but for 127.0.0.0/16. Default none.
+    /// </summary>
     public IReadOnlyList<Prefix> AllowPrivate { get; init; } = [];
+
+    /// <summary>Whom the exit asks for names; at most 8. Default none: the machine's own resolvers (/etc/resolv.conf).</summary>
+    public IReadOnlyList<Endpoint> Resolvers { get; init; } = [];
 
     /// <summary>One address of it stands for one session inside the exit; /8../29. Default 100.80.0.0/16.</summary>
     public Prefix PoolV4 { get; init; } = Prefix.Parse("100.80.0.0/16");

@@ -49,6 +49,7 @@ public static class SettingsReader
         Name = document.Text("node.name", defaults.Name, Label)!,
         DataDirectory = document.Text("node.data_directory", defaults.DataDirectory, AbsolutePath)!,
         UdpPort = (ushort)document.Number("node.udp_port", defaults.UdpPort, 0, 65535, "port"),
+        Bind = document.Parsed<IpAddress?>("node.bind", null, ParseBind, "an address; use \"192.0.2.1\", \"2001:db8::1\" or \"any\""),
         Pumps = (int)document.Number("node.pumps", defaults.Pumps, 0, 64, "number of threads"),
         ApiSocket = document.Text("node.api_socket", defaults.ApiSocket, SocketPath)!,
         LogLevel = document.Choice("node.log_level", defaults.LogLevel, "a log level",
@@ -60,6 +61,11 @@ public static class SettingsReader
         Mode = document.Choice("client.mode", defaults.Mode, "a mode",
             ("speed", Mode.Speed), ("balanced", Mode.Balanced), ("private", Mode.Private)),
         ExitRegion = document.Text("client.exit_region", "any", RegionOrAny) is var region and not "any" ? region : null,
+        Tunnel = document.Choice("client.tunnel", defaults.Tunnel, "a kind of tunnel",
+            ("auto", TunnelMode.Auto), ("tun", TunnelMode.Tun), ("none", TunnelMode.None)),
+        Proxy = document.Parsed("client.proxy", defaults.Proxy, ParseListener, "an endpoint to listen at; use \"127.0.0.1:1080\" or \"off\""),
+        ProxyClients = document.List("client.proxy_clients", defaults.ProxyClients, ParsePrefix, APrefix),
+        Dns = document.Parsed("client.dns", defaults.Dns, ParseListener, "an endpoint to listen at; use \"127.0.0.1:1053\" or \"off\""),
         Device = document.Text("client.device", defaults.Device, DeviceName)!,
         Routes = document.IsList("client.routes")
             ? new ClientRoutes(false, document.List<Prefix>("client.routes", [], ParsePrefix, APrefix))
@@ -81,9 +87,12 @@ public static class SettingsReader
     static ExitSection Exit(SettingsDocument document, ExitSection defaults) => new()
     {
         Enabled = document.Flag("exit.enabled", defaults.Enabled),
+        Mode = document.Choice("exit.mode", defaults.Mode, "a kind of exit",
+            ("auto", ExitMode.Auto), ("kernel", ExitMode.Kernel), ("user", ExitMode.User)),
         Policy = document.List("exit.policy", defaults.Policy, (string text, out ExitRule rule) => ExitRule.TryParse(text, out rule),
             "a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\", as in \"reject *:25/tcp\""),
         AllowPrivate = document.List("exit.allow_private", defaults.AllowPrivate, ParsePrefix, APrefix),
+        Resolvers = document.List("exit.resolvers", defaults.Resolvers, ParseEndpoint, "an endpoint; use \"9.9.9.9:53\" or \"[2620:fe::fe]:53\""),
         PoolV4 = document.Parsed("exit.pool_v4", defaults.PoolV4,
             (string text, out Prefix prefix) => ParsePrefix(text, out prefix) && prefix.IsV4 && prefix.Length is >= 8 and <= 29,
             "an IPv4 prefix of /8 to /29; use \"100.80.0.0/16\""),
@@ -107,9 +116,22 @@ public static class SettingsReader
             document.Refuse("exit.device", $"'{settings.Exit.Device}' is the client's device too; use another name");
         if (settings.Relay.Endpoints.Count(e => e.Address.IsV4) > 3 || settings.Relay.Endpoints.Count(e => e.Address.IsV6) > 3)
             document.Refuse("relay.endpoints", "a descriptor holds three endpoints of a family; remove some");
+        if (settings.Exit.Resolvers.Count > 8)
+            document.Refuse("exit.resolvers", "at most eight; remove some");
+        if (settings.Exit.AllowPrivate.Any(IsLoopback) && !settings.Network.Static)
+            document.Refuse("exit.allow_private", "loopback addresses may be reached in a static network only; remove them");
+        if (settings.Exit.AllowPrivate.Any(prefix => IsLoopback(prefix) && !ExitPolicy.MayAllowLoopback(prefix)))
+            document.Refuse("exit.allow_private", "of 127.0.0.0/8, only prefixes of /16 and longer outside of 127.0.0.0/16 may be reached; use others");
+        if (settings.Client.Proxy is { } proxy && settings.Client.Dns == proxy)
+            document.Refuse("client.dns", "the proxy listens there; use another port");
         if (settings.Relay.Enabled && settings.Node.UdpPort == 0)
             document.Refuse("node.udp_port", "a relay needs a port that stays; use 51900");
     }
+
+    /// <summary>Loopback is the machine itself: no network has a business there but one that is made on a single machine.</summary>
+    static bool IsLoopback(Prefix prefix) => s_loopback.Contains(prefix.Address);
+
+    static readonly Prefix s_loopback = Prefix.Parse("127.0.0.0/8");
 
     const string APrefix = "a prefix; use \"192.0.2.0/24\" or \"2001:db8::/32\"";
 
@@ -120,6 +142,20 @@ public static class SettingsReader
     }
 
     static bool ParsePrefix(string text, out Prefix prefix) => Prefix.TryParse(text, out prefix);
+
+    static bool ParseBind(string text, out IpAddress? address)
+    {
+        var parsed = IpAddress.TryParse(text, out var one);
+        address = parsed ? one : null;
+        return parsed || text == "any";
+    }
+
+    static bool ParseListener(string text, out Endpoint? endpoint)
+    {
+        var parsed = ParseEndpoint(text, out var one);
+        endpoint = parsed ? one : null;
+        return parsed || text == "off";
+    }
 
     static bool ParseEndpoint(string text, out Endpoint endpoint) => Endpoint.TryParse(text, out endpoint) && endpoint.Port != 0;
 

@@ -19,7 +19,7 @@ public sealed class KillSwitch : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfZero(mark);
         ArgumentNullException.ThrowIfNull(exempt);
-        var table = new OwnTable(interfaceName, "_guard", "install the kill switch");
+        var table = TableOf(interfaceName);
         var inside = string.Join(", ", exempt.Append(interfaceName).Append("lo").Select(name => $"\"{name}\""));
         table.Install($$"""
                 chain output {
@@ -42,4 +42,6 @@ public sealed class KillSwitch : IDisposable
     }
 
     public void Dispose() => _table.Remove();
+
+    internal static OwnTable TableOf(string interfaceName) => new(interfaceName, "_guard", "install the kill switch");
 }

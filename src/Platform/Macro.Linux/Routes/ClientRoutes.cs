@@ -67,7 +67,7 @@ public sealed class ClientRoutes : IDisposable
     }
 
     /// <summary>Both families, or IPv4 alone where the kernel has no IPv6.</summary>
-    internal static bool[] Families() => Directory.Exists("/proc/sys/net/ipv6") ? [false, true] : [false];
+    internal static bool[] Families() => Machine.HasV6 ? [false, true] : [false];
 
     /// <summary>Answers to the node's datagrams must bear its mark too, or strict reverse path filters drop them.</summary>
     void InstallMarks() => _table.Install($$"""

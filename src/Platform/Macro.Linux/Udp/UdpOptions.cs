@@ -1,8 +1,13 @@
+using Macro.Core;
+
 namespace Macro.Linux;
 
 /// <summary>How a UDP port is opened.</summary>
 public sealed record UdpOptions
 {
+    /// <summary>The one address to listen at and to send from; null: all addresses of both families.</summary>
+    public IpAddress? Address { get; init; }
+
     /// <summary>Bytes of each of the two socket buffers, where the kernel grants them.</summary>
     public int SocketBuffer { get; init; } = 7 * 1024 * 1024;
 

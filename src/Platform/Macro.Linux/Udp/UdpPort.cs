@@ -3,7 +3,8 @@ using Macro.Core;
 namespace Macro.Linux;
 
 /// <summary>
-/// One UDP port for IPv4 and IPv6: a dual-stack socket, or an IPv4 socket where the kernel has no IPv6. One thread receives
+/// One UDP port for IPv4 and IPv6: a dual-stack socket, or an IPv4 socket where the kernel has no IPv6 or the one address
+/// that it is bound to is IPv4. One thread receives
 /// at a time; any thread sends; any thread disposes, which wakes the receiver. No ICMP error ever reaches the caller: what
 /// cannot be sent is lost, as the network may lose it.
 /// </summary>
@@ -39,7 +40,7 @@ public sealed class UdpPort : IUdp
 
     public ushort Port { get; private init; }
 
-    /// <summary>False where the kernel has no IPv6; then datagrams to IPv6 endpoints are dropped.</summary>
+    /// <summary>False where the kernel has no IPv6, and on an IPv4 address; then datagrams to IPv6 endpoints are dropped.</summary>
     public bool HasV6 => _family == Interop.AF_INET6;
 
     /// <summary>What the kernel granted, as it is now.</summary>
@@ -57,8 +58,8 @@ public sealed class UdpPort : IUdp
         }
     }
 
-    /// <summary>Binds the port on all addresses of both families; 0 takes any free one.</summary>
-    /// <exception cref="LinuxException">The port is taken (<see cref="LinuxException.Errno"/> 98), or the kernel refused.</exception>
+    /// <summary>Binds the port on all addresses of both families, or on the one that the options name; 0 takes any free one.</summary>
+    /// <exception cref="LinuxException">The port is taken (<see cref="LinuxException.Errno"/> 98), the address is not of this machine (99), or the kernel refused.</exception>
     public static UdpPort Bind(ushort port, UdpOptions? options = null) => Bind(port, options ?? new UdpOptions(), shared: false);
 
     /// <summary>
@@ -93,9 +94,9 @@ public sealed class UdpPort : IUdp
 
     static UdpPort Bind(ushort port, UdpOptions options, bool shared)
     {
-        var socket = Interop.Socket(Interop.AF_INET6, Interop.SOCK_DGRAM | Interop.SOCK_CLOEXEC, 0);
-        var family = Interop.AF_INET6;
-        if (socket.IsInvalid && Interop.LastError == Interop.EAFNOSUPPORT)
+        var family = options.Address is { IsV4: true } ? Interop.AF_INET : Interop.AF_INET6;
+        var socket = Interop.Socket(family, Interop.SOCK_DGRAM | Interop.SOCK_CLOEXEC, 0);
+        if (socket.IsInvalid && Interop.LastError == Interop.EAFNOSUPPORT && options.Address is null)
         {
             family = Interop.AF_INET;
             socket = Interop.Socket(Interop.AF_INET, Interop.SOCK_DGRAM | Interop.SOCK_CLOEXEC, 0);
@@ -107,7 +108,8 @@ public sealed class UdpPort : IUdp
                 Interop.Check(Interop.SetSocketOption(socket, Interop.IPPROTO_IPV6, Interop.IPV6_V6ONLY, 0), "open a UDP socket for both families");
             if (shared)
                 Interop.Check(Interop.SetSocketOption(socket, Interop.SOL_SOCKET, Interop.SO_REUSEPORT, 1), "share a UDP port among threads");
-            var bound = BindSocket(socket, family, port);
+            var address = options.Address ?? (family == Interop.AF_INET6 ? IpAddress.V6Any : IpAddress.V4Any);
+            var bound = BindSocket(socket, family, new Endpoint(address, port));
             return new UdpPort(socket, family, options) { Port = bound };
         }
         catch
@@ -163,12 +165,12 @@ public sealed class UdpPort : IUdp
         _socket.Dispose();
     }
 
-    static unsafe ushort BindSocket(FileDescriptor socket, int family, ushort port)
+    static unsafe ushort BindSocket(FileDescriptor socket, int family, Endpoint local)
     {
         Interop.SocketAddress address = default;
-        address.Write(new Endpoint(family == Interop.AF_INET6 ? IpAddress.V6Any : IpAddress.V4Any, port), family);
+        address.Write(local, family);
         var length = (uint)(family == Interop.AF_INET6 ? Interop.SocketAddress.V6Size : Interop.SocketAddress.V4Size);
-        Interop.Check(Interop.Bind(socket, &address, length), $"listen on UDP port {port}");
+        Interop.Check(Interop.Bind(socket, &address, length), $"listen on UDP port {local.Port}");
         Interop.Check(Interop.GetSocketName(socket, &address, &length), "learn the UDP port");
         return address.Read().Port;
     }

@@ -67,6 +67,9 @@ public sealed class Circuit
     /// <summary>Where the outermost datagrams go.</summary>
     public Endpoint Entry { get; }
 
+    /// <summary>Where packets from the exit come out; null: nowhere.</summary>
+    public ICircuitEnd? End { get; init; }
+
     public Hop Exit => Hops[^1];
 
     public CircuitState State { get; private set; }
@@ -140,13 +143,16 @@ public sealed class Circuit
             HurryProbes(now);
     }
 
+    /// <summary>When packets last left through it, or it became ready. Any thread.</summary>
+    public Instant LastTraffic => new(Volatile.Read(ref _lastTraffic));
+
     /// <summary>
     /// From a pump thread: packets leave through the circuit. True when they begin after a pause: the owner thread must be
     /// told (<see cref="HandleActivity"/>), so that it probes often while there is traffic.
     /// </summary>
     internal bool NoteTraffic(Instant now)
     {
-        var last = new Instant(Volatile.Read(ref _lastTraffic));
+        var last = LastTraffic;
         Volatile.Write(ref _lastTraffic, now.Ticks);
         return now - last > s_activeFor / 2;
     }
@@ -177,7 +183,7 @@ public sealed class Circuit
         if (State == CircuitState.Closed)
             return;
         TellHops(now);
-        End();
+        Finish();
     }
 
     void TellHops(Instant now)
@@ -304,7 +310,7 @@ public sealed class Circuit
         }
     }
 
-    bool IsActive(Instant now) => now - new Instant(Volatile.Read(ref _lastTraffic)) < s_activeFor;
+    bool IsActive(Instant now) => now - LastTraffic < s_activeFor;
 
     void HurryProbes(Instant now)
     {
@@ -351,14 +357,14 @@ public sealed class Circuit
         Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason);
         // Those that are well need not keep what nobody uses any more.
         TellHops(now);
-        End();
+        Finish();
     }
 
     static TimeSpan Longest(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     static TimeSpan Shortest(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
-    void End()
+    void Finish()
     {
         State = CircuitState.Closed;
         foreach (var hop in Hops)

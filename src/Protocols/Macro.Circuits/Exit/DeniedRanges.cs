@@ -8,10 +8,12 @@ namespace Macro.Circuits;
 /// </summary>
 static class DeniedRanges
 {
+    /// <summary>Denied unless a network on a single machine names a part of it.</summary>
+    public static readonly Prefix Loopback = Prefix.Parse("127.0.0.0/8");
+
     /// <summary>Denied always, also when a lab network around it is allowed.</summary>
     static readonly PrefixSet Absolute = Parse(
         "0.0.0.0/8", // this network
-        "127.0.0.0/8", // loopback
         "169.254.0.0/16", // link-local, metadata 169.254.169.254 and 169.254.170.2
         "100.100.100.200/32", // metadata (Alibaba)
         "168.63.129.16/32", // host services (Azure), reached from any machine there
@@ -44,10 +46,13 @@ static class DeniedRanges
     static readonly Prefix GlobalUnicastV6 = Prefix.Parse("2000::/3");
 
     /// <param name="allowed">Prefixes that lift the private ranges.</param>
-    public static bool Contain(IpAddress address, PrefixSet allowed)
+    /// <param name="allowedLoopback">Prefixes that lift loopback.</param>
+    public static bool Contain(IpAddress address, PrefixSet allowed, PrefixSet allowedLoopback)
     {
         if (Absolute.Contains(address))
             return true;
+        if (Loopback.Contains(address))
+            return !allowedLoopback.Contains(address);
         // What is not assigned as global unicast (RFC 4291 2.4) is nobody's yet.
         var isPrivate = Private.Contains(address) || (address.IsV6 && !GlobalUnicastV6.Contains(address));
         return isPrivate && !allowed.Contains(address);

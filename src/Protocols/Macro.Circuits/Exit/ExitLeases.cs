@@ -18,11 +18,18 @@ public sealed class ExitLeases(AddressPool<ExitLease> pool)
 
     public int Count => pool.Count;
 
+    /// <summary>Hears of every lease that is given back, before anybody else can have its addresses. On the owner's thread.</summary>
+    public Action<ExitLease>? Returned { get; set; }
+
     /// <summary>Null when none is left.</summary>
     public ExitLease? TryRent(Inbound inbound, Instant now) =>
         pool.TryTake(pair => new ExitLease(inbound, pair.V4, pair.V6), now, out var lease) ? lease : null;
 
-    public void Return(ExitLease lease, Instant now) => pool.Return(new AddressPair(lease.V4, lease.V6), now);
+    public void Return(ExitLease lease, Instant now)
+    {
+        if (pool.Return(new AddressPair(lease.V4, lease.V6), now))
+            Returned?.Invoke(lease);
+    }
 
     /// <summary>The lease that owns a pool address.</summary>
     public bool TryFind(IpAddress address, out ExitLease? lease)

@@ -18,23 +18,34 @@ namespace Macro.Circuits;
 public sealed class ExitPolicy
 {
     const ushort Smtp = 25;
+    static readonly Prefix s_ownLoopback = Prefix.Parse("127.0.0.0/16");
 
     readonly ExitRule[] _rules;
     readonly FrozenSet<IpAddress> _own;
-    readonly PrefixSet _allowPrivate;
+    readonly PrefixSet _allowPrivate, _allowLoopback;
 
     /// <param name="rules">In order.</param>
     /// <param name="ownAddresses">All addresses of the exit's machine, inside and outside.</param>
     /// <param name="allowPrivate">
     /// Private, documentation and other non-public prefixes that a lab network uses. They lift no rule, and neither the
-    /// exit's own addresses nor loopback, link-local, multicast or metadata addresses.
+    /// exit's own addresses nor link-local, multicast or metadata addresses; of loopback addresses only those of prefixes
+    /// that <see cref="MayAllowLoopback"/>.
     /// </param>
     public ExitPolicy(IEnumerable<ExitRule> rules, IEnumerable<IpAddress> ownAddresses, IEnumerable<Prefix>? allowPrivate = null)
     {
         _rules = [.. rules];
         _own = ownAddresses.ToFrozenSet();
-        _allowPrivate = new PrefixSet(allowPrivate ?? []);
+        Prefix[] allowed = [.. allowPrivate ?? []];
+        _allowPrivate = new PrefixSet(allowed);
+        _allowLoopback = new PrefixSet(allowed.Where(MayAllowLoopback));
     }
+
+    /// <summary>
+    /// A part of 127.0.0.0/8 that a network on a single machine may use: /16 and longer, and not 127.0.0.0/16, where the
+    /// machine's own services are.
+    /// </summary>
+    public static bool MayAllowLoopback(Prefix prefix) =>
+        prefix.Length >= 16 && DeniedRanges.Loopback.Contains(prefix.Address) && !s_ownLoopback.Contains(prefix.Address);
 
     public IReadOnlyList<ExitRule> Rules => _rules;
 
@@ -71,6 +82,9 @@ public sealed class ExitPolicy
         rules = [.. read];
         return true;
     }
+
+    /// <summary>The exit reaches nothing at this address, whatever the port: nobody need be told of it.</summary>
+    public bool Denies(IpAddress destination) => DecideAddress(destination) != ExitVerdict.Accept;
 
     /// <summary>Judges one flow, or one datagram. The port counts for TCP and UDP only.</summary>
     public ExitVerdict Decide(IpProtocol protocol, IpAddress destination, ushort port)
@@ -123,7 +137,7 @@ public sealed class ExitPolicy
 
     ExitVerdict DecideAddress(IpAddress destination) =>
         _own.Contains(destination) ? ExitVerdict.OwnAddress
-        : DeniedRanges.Contain(destination, _allowPrivate) ? ExitVerdict.DeniedRange
+        : DeniedRanges.Contain(destination, _allowPrivate, _allowLoopback) ? ExitVerdict.DeniedRange
         : ExitVerdict.Accept;
 
     static bool IsSupported(IpProtocol protocol, bool v4) =>

@@ -5,8 +5,8 @@ using Macro.WireGuard;
 namespace Macro.Circuits;
 
 /// <summary>
-/// Packets of the client's own TUN device into its circuit: one seal per hop, innermost first, in place. Belongs to one
-/// pump thread. Without a circuit every packet is dropped: nothing ever goes beside it. Nor does a packet with another
+/// Packets of one end of a client into its circuit: one seal per hop, innermost first, in place. Belongs to one thread
+/// at a time. Without a circuit every packet is dropped: nothing ever goes beside it. Nor does a packet with another
 /// source than the inner address go in: a connection that is older than the circuit still bears the machine's own
 /// address, and the exit would read it.
 /// </summary>
@@ -22,7 +22,8 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
 
     volatile Circuit? _circuit;
 
-    public PlaneCounters Counters { get; } = new();
+    /// <summary>Planes that the same thread uses may have them in common.</summary>
+    public PlaneCounters Counters { get; init; } = new();
 
     /// <summary>The circuit that new packets take; the owner thread sets it.</summary>
     public Circuit? Circuit { get => _circuit; set => _circuit = value; }

@@ -7,7 +7,8 @@ namespace Macro.Circuits;
 
 /// <summary>
 /// The fast path of everything that arrives at the UDP port: opens data messages as one batch, then sends each payload
-/// on its way: to a next hop, inward through a client's own nested sessions, to a TUN device, or to the owner thread.
+/// on its way: to a next hop, inward through a client's own nested sessions, to a circuit's end, to the exit's device, or
+/// to the owner thread.
 /// Belongs to one pump thread and to the batch that it receives into; payloads are moved on in that batch's memory.
 /// </summary>
 public sealed class DatagramPlane
@@ -18,6 +19,7 @@ public sealed class DatagramPlane
     readonly PacketBatch _received;
     readonly LayerSealer _sealer;
     readonly HeldSessions _held;
+    readonly Deliveries _deliveries;
     readonly AeadJob[] _jobs;
     readonly Arrival[] _arrivals;
     volatile ExitPolicy? _policy;
@@ -41,8 +43,9 @@ public sealed class DatagramPlane
         _held = new HeldSessions(slots);
         Forwarded = new PacketBatch(received, slots);
         Returned = new PacketBatch(Math.Max(received.Buffer.Length * 2, 1 << 17), slots);
-        ToClient = new PacketBatch(received, slots);
+        _deliveries = new Deliveries(received, slots);
         ToExit = new PacketBatch(received, slots);
+        ToResolver = new PacketBatch(received, slots);
     }
 
     /// <summary>Datagrams for next hops.</summary>
@@ -51,24 +54,28 @@ public sealed class DatagramPlane
     /// <summary>Datagrams back to clients, wrapped in their sessions.</summary>
     public PacketBatch Returned { get; }
 
-    /// <summary>IP packets for the client's own TUN device.</summary>
-    public PacketBatch ToClient { get; }
+    /// <summary>IP packets that came out of this client's circuits, one batch for each end that got any.</summary>
+    public ReadOnlySpan<Delivery> ToClient => _deliveries.Made;
 
-    /// <summary>IP packets for the exit's TUN device.</summary>
+    /// <summary>IP packets of exit sessions for the internet, source rewritten.</summary>
     public PacketBatch ToExit { get; }
+
+    /// <summary>IP packets of exit sessions for the exit's resolver, source rewritten.</summary>
+    public PacketBatch ToResolver { get; }
 
     /// <summary>What exit sessions may reach; null while this node is no exit. Any thread.</summary>
     public ExitPolicy? Policy { get => _policy; set => _policy = value; }
 
     public PlaneCounters Counters { get; } = new();
 
-    /// <summary>Handles everything in the received batch; the four output batches are valid until the next call.</summary>
+    /// <summary>Handles everything in the received batch; the output batches are valid until the next call.</summary>
     public void Handle(Instant now)
     {
         Forwarded.Clear();
         Returned.Clear();
-        ToClient.Clear();
+        _deliveries.Clear();
         ToExit.Clear();
+        ToResolver.Clear();
         foreach (ref var slot in _received.Slots)
             Classify(slot.Offset, slot.Length, slot.Remote, via: null, now);
         _sealer.Flush(Returned.Buffer, now);
@@ -264,8 +271,8 @@ public sealed class DatagramPlane
     /// <summary>Client: a packet from the exit, for the address that every client has and for no other.</summary>
     void Deliver(Hop hop, ReadOnlySpan<byte> payload, int offset)
     {
-        if (hop.Next is null && IpView.TryParse(payload, out var packet)
-            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && ToClient.TryAdd(offset, packet.Bytes.Length, default))
+        if (hop.Next is null && hop.Circuit.End is { } end && IpView.TryParse(payload, out var packet)
+            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && _deliveries.To(end).TryAdd(offset, packet.Bytes.Length, default))
             Counters.ClientBytes += packet.Bytes.Length;
         else
             Counters.Unroutable++;
@@ -295,9 +302,11 @@ public sealed class DatagramPlane
             return;
         }
         var packet = payload[..length];
-        if (policy.Decide(packet) != ExitVerdict.Accept)
+        // The resolver's address lies in a range that is always denied: it is no destination outside.
+        var isQuery = ExitResolver.IsFor(packet);
+        if (!isQuery && policy.Decide(packet) != ExitVerdict.Accept)
             Counters.Denied++;
-        else if (SourceRewrite.Outbound(packet, lease.V4, lease.V6) && ToExit.TryAdd(offset, length, default))
+        else if (SourceRewrite.Outbound(packet, lease.V4, lease.V6) && (isQuery ? ToResolver : ToExit).TryAdd(offset, length, default))
             Counters.ExitBytes += length;
         else
             Counters.Unroutable++;

@@ -35,7 +35,10 @@ public enum ConnectionState
     /// <summary>Was active; the circuit was lost and another is being built. Packets wait or are dropped, none goes beside.</summary>
     Reconnecting,
 
-    /// <summary>Gave up; the reason says what would help.</summary>
+    /// <summary>Could not be had so far; the reason says why. It is tried again and again, and no packet goes beside.</summary>
+    Waiting,
+
+    /// <summary>The device cannot be had; the reason says what would help.</summary>
     Failed,
 }
 

@@ -5,40 +5,64 @@ using Macro.WireGuard;
 namespace Macro.Engine;
 
 /// <summary>
-/// The client's part of a node: from what the user wants to a circuit that carries packets, and back to one whenever it is
-/// lost. Desired state in, actions out; a state machine of one owner thread.
+/// The client's part of a node: from what the user wants to circuits that carry packets, and back to them whenever one is
+/// lost. <see cref="Up"/> keeps one circuit standing, of which <see cref="Connection"/> speaks, and <see cref="TryUse"/>
+/// one more for every further isolation key. Desired state in, actions out; a state machine of one owner thread.
 /// </summary>
 public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random)
 {
-    /// <summary>Circuits tried before a first connection is given up; a lost one is rebuilt for ever.</summary>
-    const int ConnectAttempts = 6;
-    static readonly TimeSpan s_avoidFor = TimeSpan.FromMinutes(2);
-    static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
+    /// <summary>Isolation keys that have a circuit at the same time, beside the main one.</summary>
+    public const int MostIsolated = 32;
 
-    readonly Dictionary<string, Instant> _avoided = [];
-    Circuit? _building;
-    Instant _retryAt = Instant.Never;
-    int _failures;
+    /// <summary>A circuit of an isolation key that nothing used so long is closed.</summary>
+    public static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
+
+    static readonly TimeSpan s_deviceRetry = TimeSpan.FromSeconds(15);
+
+    readonly PathChooser _paths = new(random);
+    readonly Dictionary<IsolationKey, KeptCircuit> _isolated = [];
+    Instant _deviceRetryAt = Instant.Never;
+    bool _deviceReady;
 
     public Connection Connection { get; private set; } = Connection.Off;
 
     /// <summary>Goes up with every change of <see cref="Connection"/>.</summary>
     public long Changes { get; private set; }
 
-    /// <summary>The circuit that packets take, or null: the shell hands it to the client's plane after every step.</summary>
-    public Circuit? Carrying { get; private set; }
+    /// <summary>The isolation key and the end of the main circuit; set before the first <see cref="Up"/>.</summary>
+    public (IsolationKey Key, ICircuitEnd? End) MainEnd { get; set; }
 
-    /// <summary>The circuit being built or in use, to be shown.</summary>
-    public Circuit? Shown => _building ?? Carrying;
+    /// <summary>What `up` keeps standing; null when nothing is wanted.</summary>
+    public KeptCircuit? Main { get; private set; }
+
+    /// <summary>The circuits of further isolation keys.</summary>
+    public IReadOnlyCollection<KeptCircuit> Isolated => _isolated.Values;
+
+    /// <summary>The main circuit that packets take, or null.</summary>
+    public Circuit? Carrying => Main?.Carrying;
+
+    /// <summary>The main circuit being built or in use, to be shown.</summary>
+    public Circuit? Shown => Main?.Shown;
 
     /// <summary>Relays to choose from; the owner keeps it up to date and leaves itself out.</summary>
-    public IReadOnlyList<Candidate> Candidates { get; set; } = [];
+    public IReadOnlyList<Candidate> Candidates { get => _paths.Candidates; set => _paths.Candidates = value; }
 
-    /// <summary>The device must be up: the shell sets it up and calls <see cref="DeviceReady"/> or <see cref="DeviceFailed"/>.</summary>
-    public bool NeedsDevice => Connection.Phase == ConnectPhase.ConfiguringDevice;
+    /// <summary>
+    /// The device must be up, from the moment that a connection is wanted: while there is no circuit, what it takes in goes
+    /// nowhere. The shell sets it up and calls <see cref="DeviceReady"/> or <see cref="DeviceFailed"/>.
+    /// </summary>
+    public bool NeedsDevice => Main is not null && !_deviceReady;
 
-    public Instant NextTimeout =>
-        Instant.Min(_retryAt, Instant.Min(_building?.NextTimeout ?? Instant.Never, Carrying?.NextTimeout ?? Instant.Never));
+    public Instant NextTimeout
+    {
+        get
+        {
+            var next = Instant.Min(_deviceRetryAt, Main?.NextTimeout ?? Instant.Never);
+            foreach (var kept in _isolated.Values)
+                next = Instant.Min(next, Instant.Min(kept.NextTimeout, kept.UsedAt + IdleTime));
+            return next;
+        }
+    }
 
     /// <summary>
     /// Why no circuit could be chosen for this request now, and what helps; null when one could. Asked before
@@ -47,153 +71,154 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     public (string Problem, string Remedy)? WhyNot(ConnectRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var verdict = Choose(request, avoid: false, out _);
-        return verdict == PathVerdict.Ok ? null : Explain(verdict, request);
+        var verdict = _paths.ChooseAmongAll(request, out _);
+        return verdict == PathVerdict.Ok ? null : PathChooser.Explain(verdict, request);
     }
 
-    /// <summary>Gives up what stands and connects anew.</summary>
+    /// <summary>Gives up what stands, connects anew, and goes on trying until <see cref="Down"/>.</summary>
     public void Up(ConnectRequest request, Instant now)
     {
         ArgumentNullException.ThrowIfNull(request);
+        if (MainEnd.End is not { } end)
+            throw new InvalidOperationException("The main circuit has no end.");
         Drop(now);
-        _failures = 0;
-        _avoided.Clear();
+        _paths.ForgetFailures();
         Become(new Connection { State = ConnectionState.Connecting, Phase = ConnectPhase.ChoosingRelays, Request = request });
-        Build(now);
+        Main = Keep(MainEnd.Key, end, now);
+        Observe(now);
     }
 
     public void Down(Instant now)
     {
         Drop(now);
+        _deviceReady = false;
         Become(Connection.Off);
     }
 
-    /// <summary>The device stands: packets may flow.</summary>
-    public void DeviceReady()
+    /// <summary>
+    /// The circuit of an isolation key, built if it is not there. False when nothing is wanted to be connected, or when as
+    /// many keys as may be are in use.
+    /// </summary>
+    /// <param name="makeEnd">Makes the end of a new circuit.</param>
+    public bool TryUse(IsolationKey key, Func<ICircuitEnd> makeEnd, Instant now, out KeptCircuit? kept)
     {
-        if (Connection.Phase == ConnectPhase.ConfiguringDevice)
-            Become(Connection with { State = ConnectionState.Active, Phase = ConnectPhase.Active, Problem = null, Remedy = null });
+        ArgumentNullException.ThrowIfNull(makeEnd);
+        kept = null;
+        if (Main is null)
+            return false;
+        kept = key == Main.Key ? Main : _isolated.GetValueOrDefault(key);
+        if (kept is null && (_isolated.Count < MostIsolated || TryDropIdlest(now)))
+            _isolated[key] = kept = Keep(key, makeEnd(), now);
+        kept?.Use(now);
+        return kept is not null;
     }
 
+    /// <summary>The device stands: packets may flow.</summary>
+    public void DeviceReady(Instant now)
+    {
+        if (!NeedsDevice)
+            return;
+        _deviceReady = true;
+        Observe(now);
+    }
+
+    /// <summary>The device cannot be had: nothing can, and the attempt is repeated after a while.</summary>
     public void DeviceFailed(string problem, string remedy, Instant now)
     {
+        if (Main is null)
+            return;
         Drop(now);
-        GiveUp(problem, remedy);
+        _deviceReady = false;
+        _deviceRetryAt = now + s_deviceRetry;
+        Become(Connection with { State = ConnectionState.Failed, Phase = ConnectPhase.None, HopsReached = 0, Problem = problem, Remedy = remedy });
     }
 
     public void HandleTimeout(Instant now)
     {
-        _building?.HandleTimeout(now);
-        Carrying?.HandleTimeout(now);
-        if (now >= _retryAt)
-            Build(now);
+        if (now >= _deviceRetryAt)
+            Up(Connection.Request, now);
+        Main?.HandleTimeout(now);
+        foreach (var kept in _isolated.Values)
+            kept.HandleTimeout(now);
+        CloseIdle(now);
         Observe(now);
     }
 
     /// <summary>Looks at what the last step did to the circuits; the node calls it after every input.</summary>
     public void Observe(Instant now)
     {
-        if (Carrying is { State: CircuitState.Closed } lost)
-        {
-            Carrying = null;
-            Become(Connection with
-            {
-                State = ConnectionState.Reconnecting,
-                Phase = ConnectPhase.ChoosingRelays,
-                HopsReached = 0,
-                Problem = Describe(lost),
-            });
-            Avoid(lost, now);
-            _failures = 0;
-            Build(now);
-        }
-        if (_building is not { } circuit)
+        foreach (var kept in _isolated.Values)
+            kept.Observe(now);
+        if (Main is null)
             return;
-        switch (circuit.State)
-        {
-            case CircuitState.Building:
-                var phase = circuit.HopsReached == 0 ? ConnectPhase.ConnectingEntry
-                    : circuit.HopsReached < circuit.Hops.Length ? ConnectPhase.ExtendingCircuit
-                    : ConnectPhase.OpeningExit;
-                if (phase != Connection.Phase || circuit.HopsReached != Connection.HopsReached)
-                    Become(Connection with { Phase = phase, HopsReached = circuit.HopsReached });
-                break;
-            case CircuitState.Ready:
-                _building = null;
-                Carrying = circuit;
-                _failures = 0;
-                Become(Connection with { Phase = ConnectPhase.ConfiguringDevice, HopsReached = circuit.HopsReached });
-                break;
-            case CircuitState.Closed:
-                _building = null;
-                Avoid(circuit, now);
-                Retry(Describe(circuit), now);
-                break;
-        }
+        Main.Observe(now);
+        Become(Describe(Main));
     }
 
-    void Build(Instant now)
+    Connection Describe(KeptCircuit main)
     {
-        _retryAt = Instant.Never;
-        foreach (var (name, until) in _avoided)
-            if (until <= now)
-                _avoided.Remove(name);
-        var request = Connection.Request;
-        var verdict = Choose(request, avoid: true, out var path);
-        // Better a relay that failed once than no connection: it may have been the network in between.
-        if (verdict != PathVerdict.Ok && _avoided.Count > 0)
-            verdict = Choose(request, avoid: false, out path);
-        if (verdict != PathVerdict.Ok)
+        var active = main.Carrying is not null && _deviceReady;
+        return Connection with
         {
-            var (problem, remedy) = Explain(verdict, request);
-            if (Connection.State == ConnectionState.Reconnecting)
-                Retry(problem, now);
+            State = active ? ConnectionState.Active
+                : Connection.State is ConnectionState.Active || main.WasLost ? ConnectionState.Reconnecting
+                : main.LooksHopeless || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
+                : ConnectionState.Connecting,
+            Phase = active ? ConnectPhase.Active
+                : main.Carrying is not null ? ConnectPhase.ConfiguringDevice
+                : main.Building is not { } building ? ConnectPhase.ChoosingRelays
+                : building.HopsReached == 0 ? ConnectPhase.ConnectingEntry
+                : building.HopsReached < building.Hops.Length ? ConnectPhase.ExtendingCircuit
+                : ConnectPhase.OpeningExit,
+            HopsReached = main.Shown?.HopsReached ?? 0,
+            Problem = main.Trouble?.Problem,
+            Remedy = main.Trouble?.Remedy,
+        };
+    }
+
+    KeptCircuit Keep(IsolationKey key, ICircuitEnd end, Instant now)
+    {
+        var kept = new KeptCircuit(key, end, Connection.Request, _paths, (path, at) => new Circuit(path, indices, outbox, random, at) { End = end });
+        kept.Use(now);
+        kept.Build(now);
+        return kept;
+    }
+
+    void CloseIdle(Instant now)
+    {
+        foreach (var kept in _isolated.Values)
+        {
+            if (kept.UsedAt + IdleTime > now)
+                continue;
+            if (kept.End.IsInUse)
+                kept.Use(now);
             else
-                GiveUp(problem, remedy);
-            return;
+                Close(kept, now);
         }
-        _building = new Circuit(path, indices, outbox, random, now);
-        _building.Start(now);
-        Become(Connection with { Phase = ConnectPhase.ConnectingEntry, HopsReached = 0 });
     }
 
-    PathVerdict Choose(ConnectRequest request, bool avoid, out HopTarget[] path)
+    bool TryDropIdlest(Instant now)
     {
-        var candidates = avoid ? Candidates.Where(c => !_avoided.ContainsKey(c.Target.Name)).ToArray() : Candidates;
-        return PathSelector.Choose(candidates, request.Mode.Hops(), request.ExitRegion, random, out path);
+        if (_isolated.Values.Where(kept => !kept.End.IsInUse).MinBy(kept => kept.UsedAt) is not { } idlest)
+            return false;
+        Close(idlest, now);
+        return true;
     }
 
-    void Retry(string problem, Instant now)
+    void Close(KeptCircuit kept, Instant now)
     {
-        _failures++;
-        if (Connection.State == ConnectionState.Connecting && _failures >= ConnectAttempts)
-        {
-            GiveUp(problem, "Check that this machine is online and that its firewall lets UDP out; then try again.");
-            return;
-        }
-        // At once after the first failure, then slower: 0, 250 ms, 500 ms, ... 5 s.
-        var pause = _failures == 1 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(250) * (1 << Math.Min(_failures - 2, 5));
-        _retryAt = now + (pause < s_longestPause ? pause : s_longestPause);
-        Become(Connection with { Phase = ConnectPhase.ChoosingRelays, HopsReached = 0, Problem = problem });
-    }
-
-    void GiveUp(string problem, string remedy)
-    {
-        _retryAt = Instant.Never;
-        Become(Connection with { State = ConnectionState.Failed, Phase = ConnectPhase.None, HopsReached = 0, Problem = problem, Remedy = remedy });
-    }
-
-    void Avoid(Circuit circuit, Instant now)
-    {
-        if (circuit.Failure is { } failure)
-            _avoided[circuit.Hops[failure.HopIndex].Target.Name] = now + s_avoidFor;
+        _isolated.Remove(kept.Key);
+        kept.Close(now);
+        kept.End.Close();
     }
 
     void Drop(Instant now)
     {
-        _building?.Close(now);
-        Carrying?.Close(now);
-        (_building, Carrying, _retryAt) = (null, null, Instant.Never);
+        foreach (var kept in _isolated.Values)
+            Close(kept, now);
+        Main?.Close(now);
+        Main = null;
+        _deviceRetryAt = Instant.Never;
     }
 
     void Become(Connection connection)
@@ -203,18 +228,4 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         Connection = connection;
         Changes++;
     }
-
-    static string Describe(Circuit circuit) => circuit.Failure is { } failure
-        ? $"Hop {failure.HopIndex + 1} of {circuit.Hops.Length}: {failure.Reason}."
-        : "The circuit was closed.";
-
-    static (string Problem, string Remedy) Explain(PathVerdict verdict, ConnectRequest request) => verdict switch
-    {
-        PathVerdict.NoRelays => ("No relay is known.", "Import a directory file: macrovpn network import FILE."),
-        PathVerdict.NoExit => ("No relay in the directory is an exit.", "Import a directory file that lists an exit: macrovpn network import FILE."),
-        PathVerdict.NoExitInRegion => ($"No exit is known in region {request.ExitRegion}.", "Choose another region with --exit, or leave it out."),
-        PathVerdict.TooFewRelays => ($"A circuit of {request.Mode.Hops()} hops needs as many relays of different operators and addresses; the directory has too few.",
-            "Import more relays, or choose a mode with fewer hops."),
-        PathVerdict.Ok => ("", ""),
-    };
 }

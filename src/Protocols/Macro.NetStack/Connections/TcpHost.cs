@@ -115,6 +115,7 @@ sealed class TcpHost
             var flow = held.Connection.Flow;
             var v4 = flow.Local.Address.IsV4;
             var header = IpHeader.Size(v4);
+            Decide(held, now);
             if (held.IsInTable && held.Connection.TryTransmit(room[header..], now, out var segment, out var ecn))
             {
                 length = header + segment;
@@ -123,7 +124,7 @@ sealed class TcpHost
                 return true;
             }
             _ring.RemoveFirst();
-            Settle(held, now);
+            Settle(held);
         }
         return false;
     }
@@ -144,12 +145,15 @@ sealed class TcpHost
         }
     }
 
-    /// <summary>An ICMP error about a segment. False: no connection sent it.</summary>
-    public bool HandleError(in QuotedPacket quoted, IcmpError error, Instant now)
+    /// <summary>An ICMP error about a segment. False: no connection has it in flight (RFC 5927 4.1).</summary>
+    public bool HandleError(in QuotedPacket quoted, IcmpError error)
     {
         if (!_table.TryGetValue(new FlowKey(quoted.Source, quoted.Destination), out var held))
             return false;
         var connection = held.Connection;
+        // The connection itself checks what is said about its SYN.
+        if (connection.State == TcpState.SynSent ? error.Reason == IcmpReason.PacketTooBig : !connection.IsInFlight(quoted.SequenceNumber))
+            return false;
         if (error.Reason == IcmpReason.PacketTooBig)
         {
             connection.HandlePathMtu(error.Mtu - HeadersOf(quoted.Source.Address.IsV4), quoted.SequenceNumber);
@@ -204,6 +208,7 @@ sealed class TcpHost
         var held = Hold(connection, syn.Sequence);
         held.AwaitsDecision = true;
         _halfOpen.Add(held);
+        connection.TakeReadiness();
         _ready.Add(held);
         Touch(held);
     }
@@ -253,19 +258,12 @@ sealed class TcpHost
     }
 
     /// <summary>A connection has nothing more to send now: it waits, or is over.</summary>
-    void Settle(HeldConnection held, Instant now)
+    void Settle(HeldConnection held)
     {
         if (!held.IsInTable)
             return;
-        var connection = held.Connection;
-        if (held.AwaitsDecision && !connection.IsIncoming)
-        {
-            held.AwaitsDecision = false;
-            if (connection.State == TcpState.Closed)
-                Report(held, now);
-        }
         Follow(held);
-        if (connection.State == TcpState.Closed)
+        if (held.Connection.IsFinished)
             Remove(held);
         else
             Wait(held);
@@ -281,26 +279,33 @@ sealed class TcpHost
         _deadlines.Set(held, when);
     }
 
-    /// <summary>Tells the sender of a SYN that the shell rejected, where a reset would not say why.</summary>
-    void Report(HeldConnection held, Instant now)
+    /// <summary>
+    /// The shell may have decided about a connection that came in. Where it says no for a reason that a reset would not
+    /// tell, the sender of the SYN hears it by ICMP.
+    /// </summary>
+    void Decide(HeldConnection held, Instant now)
     {
+        if (!held.AwaitsDecision || held.Connection.IsIncoming)
+            return;
+        held.AwaitsDecision = false;
         var reason = held.Connection.Failure switch
         {
-            TcpFailure.Unreachable => IcmpReason.HostUnreachable,
+            TcpFailure.Unreachable or TcpFailure.TimedOut => IcmpReason.HostUnreachable,
             TcpFailure.Prohibited => IcmpReason.Prohibited,
-            TcpFailure.None or TcpFailure.Refused or TcpFailure.Reset or TcpFailure.TimedOut or TcpFailure.Aborted or TcpFailure.OutOfMemory => IcmpReason.None,
+            TcpFailure.None or TcpFailure.Refused or TcpFailure.Reset or TcpFailure.Aborted or TcpFailure.OutOfMemory => IcmpReason.None,
             _ => IcmpReason.None,
         };
-        if (reason == IcmpReason.None || !_icmp.MaySend(now))
+        if (reason == IcmpReason.None)
             return;
+        held.Connection.DropReset();
+        if (_icmp.MaySend(now))
+            Report(held, reason);
+    }
+
+    void Report(HeldConnection held, IcmpReason reason)
+    {
         var flow = held.Connection.Flow;
-        var syn = new TcpSegment
-        {
-            SourcePort = flow.Remote.Port,
-            DestinationPort = flow.Local.Port,
-            Sequence = held.FirstSequence,
-            Flags = TcpFlags.Syn,
-        };
+        var syn = new TcpSegment { SourcePort = flow.Remote.Port, DestinationPort = flow.Local.Port, Sequence = held.FirstSequence, Flags = TcpFlags.Syn };
         Span<byte> packet = stackalloc byte[Ipv6View.FixedHeader + TcpSegment.MaxHeader];
         var header = IpHeader.Size(flow.Local.Address.IsV4);
         if (!syn.TryWrite(packet[header..], out var length))

@@ -3,9 +3,9 @@ using System.Buffers.Binary;
 namespace Macro.NetStack;
 
 /// <summary>How <see cref="IcmpReason"/> stands on the wire: type, code, and the word behind the checksum.</summary>
-static class IcmpCodes
+public static class IcmpCodes
 {
-    public const byte EchoReplyV4 = 0, EchoReplyV6 = 129;
+    internal const byte EchoReplyV4 = 0, EchoReplyV6 = 129;
 
     /// <summary>Of an ICMP error (RFC 792, RFC 1812 5.2.7.1).</summary>
     public static IcmpReason ReadV4(byte type, byte code) => (type, code) switch
@@ -38,12 +38,12 @@ static class IcmpCodes
     };
 
     /// <summary>The MTU that a "too big" tells: 16 bits in ICMP (RFC 1191 4), 32 in ICMPv6.</summary>
-    public static int ReadMtu(bool v4, ReadOnlySpan<byte> message) => v4
+    internal static int ReadMtu(bool v4, ReadOnlySpan<byte> message) => v4
         ? BinaryPrimitives.ReadUInt16BigEndian(message[6..])
         : (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(message[4..]), ushort.MaxValue);
 
     /// <summary>Writes the first eight bytes, the checksum zero. False: this family has no word for it.</summary>
-    public static bool TryWrite(Span<byte> message, bool v4, IcmpReason reason, int mtu)
+    internal static bool TryWrite(Span<byte> message, bool v4, IcmpReason reason, int mtu)
     {
         (byte Type, byte Code)? word = (reason, v4) switch
         {

@@ -91,7 +91,7 @@ sealed class IcmpHost(AddressRules addresses, PathMtus paths, IcmpSender sender,
             error = error with { Mtu = paths.Clamp(ip.IsV4, IcmpCodes.ReadMtu(ip.IsV4, ip.Payload), quoted.Length) };
         var known = quoted.Protocol switch
         {
-            IpProtocol.Tcp => tcp.HandleError(quoted, error, now),
+            IpProtocol.Tcp => tcp.HandleError(quoted, error),
             IpProtocol.Udp => udp.HandleError(quoted, error),
             _ => false,
         };

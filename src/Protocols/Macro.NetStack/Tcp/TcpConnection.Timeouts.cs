@@ -74,7 +74,7 @@ public sealed partial class TcpConnection
         }
     }
 
-    bool IsInFlight(uint sequence) =>
+    internal bool IsInFlight(uint sequence) =>
         State >= TcpState.Established && !_sender.Flight.IsEmpty
         && sequence - (uint)_sender.Flight.Una < (uint)(_sender.Flight.Next - _sender.Flight.Una);
 

@@ -108,8 +108,8 @@ sealed class Sender(TcpMemory memory, TcpOptions options)
     public void Drop()
     {
         _finQueued = true;
-        _end = Flight.Una;
-        _buffer.Reset(_end);
+        _end = Math.Min(_end, Flight.Una);
+        _buffer.Reset(Flight.Una);
     }
 
     // ----- the network's side

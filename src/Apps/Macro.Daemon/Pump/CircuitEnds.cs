@@ -1,0 +1,96 @@
+using Macro.Circuits;
+using Macro.Core;
+using Macro.Engine;
+using Macro.Linux;
+using Macro.NetStack;
+using Macro.Pump;
+using Macro.UserMode;
+using IsolationKey = Macro.Engine.IsolationKey;
+
+namespace Macro.Daemon.Pump;
+
+/// <summary>
+/// The ends of the circuits that proxies and resolvers use, one for each isolation key, all in one loop. Asks the
+/// controller for circuits and passes its refusals on; never is there a way that leads beside a circuit.
+/// </summary>
+sealed class CircuitEnds : ICircuitEnds, IDisposable
+{
+    /// <summary>Bytes of TCP buffers for all connections of all proxies.</summary>
+    const long Memory = 256 << 20;
+
+    static readonly StackOptions s_options = new() { Addresses = [AddressPair.Inner.V4, AddressPair.Inner.V6], Mtu = CircuitMtu.Inner };
+
+    readonly NodeThreads _threads;
+    readonly Dictionary<string, StackEnd> _ends = new(StringComparer.Ordinal);
+
+    public CircuitEnds(NodeThreads threads)
+    {
+        _threads = threads;
+        Loop = new StackLoop("client stacks", threads.Clock, new TcpMemory(Memory));
+        Shared = new StackEnd(this, "");
+        _ends[""] = Shared;
+        Loop.Start();
+    }
+
+    public StackLoop Loop { get; }
+
+    /// <summary>The end of whoever gives no isolation key.</summary>
+    public StackEnd Shared { get; }
+
+    /// <summary>What was sent into circuits from here.</summary>
+    public PlaneCounters Counters { get; } = new();
+
+    void ICircuitEnds.Open(string isolationKey, ICircuitWaiter waiter)
+    {
+        if (!_ends.TryGetValue(isolationKey, out var end))
+            _ends[isolationKey] = end = new StackEnd(this, isolationKey);
+        end.Open(waiter);
+    }
+
+    public void Dispose() => Loop.Dispose();
+
+    /// <summary>Asks the controller for the circuit of an end; it turns up there, or those who wait are refused.</summary>
+    internal void Ask(StackEnd end) => _ = _threads.RunAsync(() =>
+    {
+        var refusal = Use(_threads.Node.Controller, end);
+        if (refusal != CircuitRefusal.None)
+            Loop.Post(() => Refuse(end, refusal));
+    });
+
+    /// <summary>The controller has closed the end. Who asked since then is given another one.</summary>
+    internal void Retire(StackEnd end)
+    {
+        if (end.IsAwaited)
+            Ask(end);
+        else if (end != Shared)
+            _ends.Remove(end.Key);
+    }
+
+    /// <summary>A stack of its own for a circuit.</summary>
+    internal HostedStack Host(Circuit circuit)
+    {
+        ClientPlane? plane = null;
+        return Loop.Add(new Stack(s_options, Loop.Memory, SystemRandom.Shared), Transmit, ClientPlane.Headroom, ClientPlane.Tailroom);
+
+        void Transmit(PacketBatch packets)
+        {
+            plane ??= new ClientPlane(_threads, packets.Capacity) { Circuit = circuit, Counters = Counters };
+            plane.Handle(packets, _threads.Clock.Now);
+            _threads.Send(packets);
+        }
+    }
+
+    CircuitRefusal Use(Controller controller, StackEnd end)
+    {
+        if (!controller.TryUse(IsolationKey.Named(end.Key), () => end, _threads.Clock.Now, out var kept))
+            return controller.Main is null ? CircuitRefusal.Down : CircuitRefusal.TooMany;
+        return kept!.LooksHopeless ? CircuitRefusal.Failed : CircuitRefusal.None;
+    }
+
+    void Refuse(StackEnd end, CircuitRefusal why)
+    {
+        end.Refuse(why);
+        if (why != CircuitRefusal.Failed)
+            Retire(end);
+    }
+}

@@ -1,0 +1,40 @@
+using Macro.Core;
+using Macro.Core.Packets;
+
+namespace Macro.Circuits;
+
+/// <summary>The addresses at which every exit answers DNS queries of its clients, whatever its mode.</summary>
+public static class ExitResolver
+{
+    const ushort Port = 53;
+    const int V4Destination = 16, V6Destination = 24;
+
+    /// <summary>100.64.0.53 and fd6d:6163:726f::35.</summary>
+    public static readonly AddressPair Address = new(IpAddress.Parse("100.64.0.53"), IpAddress.Parse("fd6d:6163:726f::35"));
+
+    /// <summary>A whole UDP datagram or TCP segment to port 53 there. Fragments are none: no query is that long.</summary>
+    public static bool IsFor(ReadOnlySpan<byte> ipPacket) => IsAddressed(ipPacket)
+        && IpView.TryParse(ipPacket, out var packet)
+        && packet.Destination == Address.OfFamily(packet.IsV4)
+        && !packet.IsSourceRouted && !packet.IsLaterFragment && !packet.MoreFragments
+        && packet.Protocol switch
+        {
+            IpProtocol.Udp => UdpView.TryParse(packet.Payload, out _) && UdpView.DestinationPortOf(packet.Payload) == Port,
+            IpProtocol.Tcp => TcpView.TryParse(packet.Payload, out var tcp) && tcp.DestinationPort == Port,
+            _ => false,
+        };
+
+    /// <summary>One comparison for all the packets that go elsewhere.</summary>
+    static bool IsAddressed(ReadOnlySpan<byte> ipPacket)
+    {
+        if (ipPacket.Length < V6Destination + 16)
+            return ipPacket.Length >= V4Destination + 4 && IsAt(ipPacket, V4Destination, V4);
+        return ipPacket[0] >> 4 == 4 ? IsAt(ipPacket, V4Destination, V4) : IsAt(ipPacket, V6Destination, V6);
+    }
+
+    static bool IsAt(ReadOnlySpan<byte> ipPacket, int offset, ReadOnlySpan<byte> address) => ipPacket.Slice(offset, address.Length).SequenceEqual(address);
+
+    static ReadOnlySpan<byte> V4 => [100, 64, 0, 53];
+
+    static ReadOnlySpan<byte> V6 => [0xfd, 0x6d, 0x61, 0x63, 0x72, 0x6f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x35];
+}

@@ -1,0 +1,113 @@
+using System.Net;
+using System.Net.Sockets;
+using Macro.Api;
+using Macro.Core;
+using Macro.Daemon.Hosting;
+using Macro.Daemon.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Macro.Daemon.Tests;
+
+/// <summary>
+/// Whole nodes in this process, on loopback addresses and without any rights: three relays, one of them an exit, and
+/// a client that is not connected.
+/// </summary>
+sealed class LoopbackNetwork : IAsyncDisposable
+{
+    readonly string _folder = Directory.CreateTempSubdirectory("macro").FullName;
+    readonly List<NodeHost> _hosts = [];
+    readonly List<NodeClient> _apis = [];
+
+    public ushort Port { get; } = FreePort(SocketType.Dgram);
+
+    public NodeClient Client { get; private set; } = null!;
+
+    /// <summary>Descriptors of all relays, as directory files.</summary>
+    public List<DirectoryText> Directories { get; } = [];
+
+    public static async Task<LoopbackNetwork> StartAsync(ClientSection? client = null, DesiredState? wanted = null, ExitSection? exit = null, bool introduce = true)
+    {
+        var network = new LoopbackNetwork();
+        for (var i = 1; i <= 3; i++)
+        {
+            var relay = await network.AddAsync($"relay{i}", $"127.{100 + i}.0.1", new RelaySection { Enabled = true }, exit: i == 3 ? exit ?? new ExitSection { Enabled = true, Mode = ExitMode.User } : null);
+            network.Directories.Add(await relay.ExportNetworkAsync());
+        }
+        network.Client = await network.AddAsync("client", "127.120.0.1", client: client, wanted: wanted);
+        if (introduce)
+            await network.IntroduceAsync();
+        return network;
+    }
+
+    public async Task IntroduceAsync()
+    {
+        foreach (var directory in Directories)
+            await Client.ImportNetworkAsync(directory);
+    }
+
+    /// <summary>Waits for a state of the client, as its watchers see it.</summary>
+    public async Task<Status> UntilAsync(Func<Status, bool> condition)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        var last = await Client.StatusAsync(patience.Token);
+        try
+        {
+            await foreach (var status in Client.WatchAsync(patience.Token))
+                if (condition(last = status))
+                    return status;
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        throw new InvalidOperationException($"It did not come to that: {last}");
+    }
+
+    /// <summary>A port that nobody has at the moment.</summary>
+    public static ushort FreePort(SocketType type)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, type, type == SocketType.Dgram ? ProtocolType.Udp : ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return (ushort)((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var api in _apis)
+            api.Dispose();
+        foreach (var host in _hosts)
+        {
+            await host.StopAsync();
+            await host.DisposeAsync();
+        }
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    async Task<NodeClient> AddAsync(
+        string name, string address, RelaySection? relay = null, ExitSection? exit = null, ClientSection? client = null, DesiredState? wanted = null)
+    {
+        var settings = new NodeSettings
+        {
+            Node = new NodeSection
+            {
+                Bind = IpAddress.Parse(address),
+                UdpPort = Port,
+                Pumps = 1,
+                DataDirectory = Path.Combine(_folder, name),
+                ApiSocket = Path.Combine(_folder, name + ".sock"),
+                LogLevel = Microsoft.Extensions.Logging.LogLevel.Error,
+            },
+            Client = client ?? new ClientSection { Tunnel = TunnelMode.None, Proxy = null, Dns = null },
+            Relay = relay is null ? new RelaySection() : relay with { Endpoints = [new Endpoint(IpAddress.Parse(address), Port)] },
+            Exit = exit ?? new ExitSection(),
+            Network = new NetworkSection { Name = "loopback", Static = true },
+        };
+        var host = new NodeHost(settings, services => ActivatorUtilities.CreateInstance<EngineControl>(services));
+        if (wanted is not null)
+            host.Services.GetRequiredService<Storage.DesiredStateFile>().Change(_ => wanted);
+        await host.StartAsync();
+        _hosts.Add(host);
+        var api = new NodeClient(settings.Node.ApiSocket);
+        _apis.Add(api);
+        return api;
+    }
+}

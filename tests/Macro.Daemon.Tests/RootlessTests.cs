@@ -1,0 +1,159 @@
+using System.Net;
+using System.Net.Sockets;
+using Macro.Api;
+using Macro.Core;
+using Macro.Daemon.Hosting;
+using Macro.Daemon.Settings;
+
+namespace Macro.Daemon.Tests;
+
+/// <summary>Real nodes without rights, over real sockets.</summary>
+public sealed class RootlessTests
+{
+    [Fact]
+    public async Task A_client_without_rights_connects_through_three_hops()
+    {
+        await using var network = await LoopbackNetwork.StartAsync();
+        await network.Client.UpAsync(new UpRequest { Mode = Mode.Private });
+        var status = await network.UntilAsync(s => s.State == ConnectionState.Active);
+
+        Assert.True(status.Rootless);
+        Assert.Equal(3, status.Hops);
+        Assert.Null(status.Device);
+        Assert.Equal(3, (await network.Client.CircuitAsync()).Hops.Count);
+
+        status = await network.Client.DownAsync();
+        Assert.Equal((ConnectionState.Off, 0), (status.State, status.Hops));
+    }
+
+    [Fact]
+    public async Task What_was_wanted_when_the_node_stopped_is_tried_until_it_can_be_had()
+    {
+        await using var network = await LoopbackNetwork.StartAsync(wanted: new DesiredState { Up = true, Mode = Mode.Private }, introduce: false);
+        var status = await network.UntilAsync(s => s.State == ConnectionState.Waiting);
+        Assert.Equal("No relay is known.", status.Problem!.Message);
+        Assert.NotNull(status.Problem.Remedy);
+
+        await network.IntroduceAsync();
+        status = await network.UntilAsync(s => s.State == ConnectionState.Active);
+        Assert.Null(status.Problem);
+    }
+
+    [Fact]
+    public async Task The_proxy_listens_while_a_connection_is_wanted_and_not_otherwise()
+    {
+        var (section, proxy) = WithProxy();
+        await using var network = await LoopbackNetwork.StartAsync(section);
+        Assert.False(await ListensAsync(proxy));
+        await ConnectAsync(network);
+        Assert.Equal(proxy.ToString(), (await network.Client.ProxyAsync()).Proxy);
+        Assert.True(await ListensAsync(proxy));
+
+        await network.Client.DownAsync();
+        Assert.False(await ListensAsync(proxy));
+        Assert.Null((await network.Client.ProxyAsync()).Proxy);
+    }
+
+    [Fact]
+    public async Task Each_user_name_has_a_circuit_of_its_own_and_is_told_nowhere()
+    {
+        var (section, proxy) = WithProxy();
+        await using var network = await LoopbackNetwork.StartAsync(section);
+        await ConnectAsync(network);
+
+        using var alice = await SocksAsync(proxy, "alice");
+        using var again = await SocksAsync(proxy, "alice");
+        using var bob = await SocksAsync(proxy, "bob");
+        await EventuallyAsync(async () => (await network.Client.CircuitAsync()).Isolated.Count(circuit => circuit.Ready) == 2);
+        Assert.Equal(2, (await network.Client.CircuitAsync()).Isolated.Count);
+        Assert.DoesNotContain("alice", (await network.Client.StatusAsync()).ToString() + await network.Client.CircuitAsync());
+
+        // Without a connection nothing hangs on: each is told.
+        await network.Client.DownAsync();
+        Assert.Empty((await network.Client.CircuitAsync()).Isolated);
+        await EndsAsync(alice);
+        await EndsAsync(bob);
+    }
+
+    [Fact]
+    public async Task A_port_that_another_program_has_is_told_with_its_remedy()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var taken = Core.Endpoint.Parse(other.LocalEndpoint.ToString()!);
+        await using var network = await LoopbackNetwork.StartAsync(new ClientSection { Tunnel = TunnelMode.None, Proxy = taken, Dns = null });
+        await network.Client.UpAsync(new UpRequest());
+        var status = await network.UntilAsync(s => s.State == ConnectionState.Failed);
+        Assert.Contains("client.proxy", status.Problem!.Remedy);
+    }
+
+    static (ClientSection Section, Endpoint Proxy) WithProxy()
+    {
+        var proxy = new Endpoint(IpAddress.V4Loopback, LoopbackNetwork.FreePort(SocketType.Stream));
+        return (new ClientSection { Tunnel = TunnelMode.None, Proxy = proxy, Dns = null }, proxy);
+    }
+
+    static async Task ConnectAsync(LoopbackNetwork network)
+    {
+        await network.Client.UpAsync(new UpRequest { Mode = Mode.Private });
+        await network.UntilAsync(s => s.State == ConnectionState.Active);
+    }
+
+    /// <summary>Asks the proxy, under a user name, for an address that does not answer.</summary>
+    static async Task<TcpClient> SocksAsync(Endpoint proxy, string user)
+    {
+        var client = new TcpClient();
+        await client.ConnectAsync(IPEndPoint.Parse(proxy.ToString()));
+        var stream = client.GetStream();
+        var answer = new byte[2];
+        await stream.WriteAsync((byte[])[5, 1, 2]);
+        await stream.ReadExactlyAsync(answer);
+        Assert.Equal([5, 2], answer);
+        await stream.WriteAsync((byte[])[1, (byte)user.Length, .. System.Text.Encoding.UTF8.GetBytes(user), 1, (byte)'x']);
+        await stream.ReadExactlyAsync(answer);
+        Assert.Equal([1, 0], answer);
+        await stream.WriteAsync((byte[])[5, 1, 0, 1, 198, 51, 100, 1, 0, 80]);
+        return client;
+    }
+
+    /// <summary>The proxy closes the connection, after a reply or without one.</summary>
+    static async Task EndsAsync(TcpClient client)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        var buffer = new byte[64];
+        try
+        {
+            while (await client.GetStream().ReadAsync(buffer, patience.Token) > 0)
+            {
+            }
+        }
+        catch (IOException)
+        {
+            // By a reset.
+        }
+    }
+
+    static async Task<bool> ListensAsync(Endpoint endpoint)
+    {
+        using var client = new TcpClient();
+        try
+        {
+            await client.ConnectAsync(IPEndPoint.Parse(endpoint.ToString()));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    static async Task EventuallyAsync(Func<Task<bool>> condition)
+    {
+        using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        for (var i = 0; !await condition(); i++)
+        {
+            Assert.True(i < 500, "It did not come to that.");
+            await ticks.WaitForNextTickAsync();
+        }
+    }
+}

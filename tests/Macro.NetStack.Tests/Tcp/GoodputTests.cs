@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Text;
+using Macro.Core;
+
+namespace Macro.NetStack.Tests;
+
+/// <summary>
+/// Goodput of one stream for ten seconds over a link of 100 Mbit/s, in virtual time: a change of behaviour shows as a
+/// difference from the table in Vectors/goodput.txt. MACRO_RECORD=FILE writes the table anew.
+/// </summary>
+public class GoodputTests
+{
+    static readonly int[] s_rtts = [0, 10, 50, 150];
+    static readonly double[] s_losses = [0, 0.001, 0.01];
+    static readonly TimeSpan s_time = TimeSpan.FromSeconds(10);
+
+    [Fact]
+    public void The_goodput_table_is_the_recorded_one()
+    {
+        var table = new StringBuilder("rtt ms  loss %  reorder %  Mbit/s\n");
+        foreach (var rtt in s_rtts)
+            foreach (var loss in s_losses)
+                foreach (var reordering in new[] { 0, 0.02 })
+                    table.Append(CultureInfo.InvariantCulture, $"{rtt,6}  {100 * loss,6:F1}  {100 * reordering,9:F0}  {Median(rtt, loss, reordering),6:F1}\n");
+
+        var path = Path.Combine(AppContext.BaseDirectory, "Vectors", "goodput.txt");
+        if (Environment.GetEnvironmentVariable("MACRO_RECORD") is { } file)
+            File.WriteAllText(file, table.ToString());
+        else
+            Assert.Equal(File.ReadAllText(path), table.ToString());
+    }
+
+    static double Median(int rtt, double loss, double reordering) =>
+        Enumerable.Range(1, 3).Select(seed => Goodput(rtt, loss, reordering, (ulong)seed)).Order().ElementAt(1);
+
+    static double Goodput(int rtt, double loss, double reordering, ulong seed)
+    {
+        var shape = new LinkShape
+        {
+            Delay = TimeSpan.FromMilliseconds(rtt / 2.0),
+            Rate = 100e6,
+            // A bandwidth-delay product, and at least 20 ms.
+            Queue = (int)(100e6 / 8 * Math.Max(rtt, 20) / 1000),
+            Loss = loss,
+            Reordering = reordering,
+            Lateness = TimeSpan.FromMilliseconds(Math.Max(rtt / 10.0, 1)),
+        };
+        var pair = new Pair(shape, seed);
+        pair.Back.Shape = shape with { Loss = 0, Reordering = 0 };
+        pair.Client.Closes = pair.Server.Closes = false;
+        pair.Connect();
+        pair.Client.ToWrite = long.MaxValue / 2;
+        var began = pair.Now;
+        pair.Run(s_time);
+        return pair.Server.Read * 8 / (pair.Now - began).TotalSeconds / 1e6;
+    }
+}

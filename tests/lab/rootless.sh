@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# everything without rights, as user nobody: curl, Chromium, dig, iperf3 and UDP through three hops, and nothing beside
+#
+#   one namespace with a loopback, and a second interface that would take whatever leaves beside the tunnel
+#
+#   user nobody:  applications -- proxy, resolver -- client ---+
+#   user 65533:   entry -- middle -- exit -- web server   <----+    (addresses: tests/lab/lib/rootless.sh)
+#
+#   The kernel counts, by user, what nobody's processes send: to the relays, among themselves, and anything else.
+#
+# ./lab rootless [--json]
+
+set -euo pipefail
+. "$root/scripts/machine.sh"
+need_commands ip nft curl jq chromium proxychains4 dig iperf3 tcpdump setpriv
+. "$root/tests/lab/lib/namespaces.sh"
+. "$root/tests/lab/lib/checks.sh"
+. "$root/tests/lab/lib/rootless.sh"
+[ "${1:-}" != --json ] || lab_json=true
+
+trap 'status=$?; set +e; end_all; rm -rf "$demo_home"; (exit $status); clean_up' EXIT
+nobody=65534 others=65533
+scratch=$lab_home/nobody
+
+# as_user UID COMMAND...: becomes the command, with no capability and no way to one.
+as_user() {
+  local uid=$1
+  shift
+  exec ip netns exec "${lab_prefix}host" setpriv --reuid="$uid" --regid="$uid" --clear-groups \
+    --inh-caps=-all --bounding-set=-all --no-new-privs env HOME="$scratch" "$@"
+}
+
+as_host() {
+  local uid=$others name=$1
+  shift
+  [ "$name" != client ] || uid=$nobody
+  chown "$uid" "$demo_home/$name"
+  as_user "$uid" "$@"
+}
+
+# nobody COMMAND...: an application of the user without rights.
+nobody() { (cd / && as_user $nobody "$@"); }
+
+make_host() {
+  namespace host
+  chmod 711 "$lab_home" "$demo_home"
+  mkdir "$scratch"
+  chown $nobody "$scratch"
+  # Whoever asks around the tunnel finds a way, and is caught on it.
+  ip_in host link add outside type dummy
+  ip_in host address add 192.0.2.2/24 dev outside
+  ip_in host link set outside up
+  ip_in host route add default via 192.0.2.1
+}
+
+count_by_user() {
+  in_ns host nft -f - <<RULES
+table inet proof {
+    counter tunnel {}
+    counter inside {}
+    counter beside {}
+    chain output {
+        type filter hook output priority filter; policy accept;
+        meta skuid $nobody jump nobody
+    }
+    chain nobody {
+        ip saddr $(address client) ip daddr 127.128.0.0/9 udp dport $node_port counter name tunnel accept
+        ip saddr 127.0.0.1 ip daddr 127.0.0.1 counter name inside accept
+        counter name beside
+    }
+}
+RULES
+}
+
+counted() { in_ns host nft -j list counter inet proof "$1" | jq '.nftables[1].counter.packets'; }
+
+check_passes() {
+  local report
+  report=$(nobody "$root/run" --check 2>"$lab_home/check.log") || { tail -3 "$lab_home/check.log"; echo "$report"; return 1; }
+  jq -e '.ok and .rootless and .hops == 3 and .tcp and .udp and .dns and .bytesUp > 0 and .bytesDown > 0' <<<"$report" >/dev/null
+  echo "$report"
+}
+
+site=http://$web_name
+fetch() { # CURL_ARGUMENT...
+  local answer
+  answer=$(nobody curl -sS --noproxy '' --max-time 30 "$@" 2>&1)
+  echo "$answer"
+  [ "$answer" = 127.0.0.1 ]
+}
+
+browser_loads_a_page() {
+  nobody timeout 90 chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
+    --disable-background-networking --disable-component-update --disable-sync --disable-features=MediaRouter,DialMediaRouteProvider \
+    --user-data-dir="$scratch/chromium" --proxy-server="socks5://127.0.0.1:$proxy_port" \
+    --dump-dom "$site:$web_port/" >"$lab_home/page" 2>"$lab_home/chromium.log" || { tail -3 "$lab_home/chromium.log"; return 1; }
+  grep -o '<h1>It works</h1>' "$lab_home/page"
+}
+
+dig_answers() { equal address "$(nobody dig +short +tries=1 +timeout=10 "$@" @127.0.0.1 -p "$dns_port" $web_name A)" $web; }
+
+dig_says_no() { nobody dig +tries=1 +timeout=10 @127.0.0.1 -p "$dns_port" no.such.example A | grep -o 'status: NXDOMAIN'; }
+
+iperf_through_socks() {
+  printf 'strict_chain\nquiet_mode\n[ProxyList]\nsocks5 127.0.0.1 %s\n' "$proxy_port" >"$scratch/proxychains.conf"
+  launch iperf3 iperf3 -s -B $web -p 5201
+  sleep 0.5
+  local result
+  result=$(nobody proxychains4 -q -f "$scratch/proxychains.conf" iperf3 -c $web -p 5201 -t 3 -J "$@") || { echo "$result" | tail -3; return 1; }
+  kill "${pids[iperf3]}"
+  jq -r '"\(.end.sum_received.bits_per_second / 1e6 | floor) Mbit/s"' <<<"$result"
+  jq -e '.end.sum_received.bytes > 1000000' <<<"$result" >/dev/null
+}
+
+udp_through_socks() { nobody "$lab_peer" socks-echo "127.0.0.1:$proxy_port" "$web:$echo_port" 500 1000; }
+
+two_names_two_circuits() {
+  local before after
+  before=$(vpn client circuit --json | jq '.isolated | length')
+  fetch --proxy "socks5h://alice:x@127.0.0.1:$proxy_port" "$site:$web_port/whoami" >/dev/null || return 1
+  fetch --proxy "socks5h://bob:x@127.0.0.1:$proxy_port" "$site:$web_port/whoami" >/dev/null || return 1
+  after=$(vpn client circuit --json | jq '.isolated | length')
+  equal "isolated circuits" $((after - before)) 2
+}
+
+names_are_nowhere() {
+  ! grep -rqaE 'alice|bob|macro\.example' "$demo_home/client" "$demo_home/client.log" && echo "neither names of keys nor destinations in files or log"
+}
+
+nothing_beside() {
+  local tunnel inside beside
+  tunnel=$(counted tunnel) inside=$(counted inside) beside=$(counted beside)
+  fact packets "{\"tunnel\": $tunnel, \"inside\": $inside, \"beside\": $beside}"
+  echo "$tunnel packets to relays, $inside between applications and client, $beside beside"
+  [ "$tunnel" -gt 1000 ] && [ "$inside" -gt 100 ] && [ "$beside" = 0 ]
+}
+
+# The capture of the second interface is empty, and on loopback no name is asked in clear but where it must be.
+capture_shows_nothing() {
+  local names
+  end capture-outside INT
+  end capture-lo INT
+  equal "packets outside" "$(tcpdump -n -r "$lab_home/outside.pcap" 2>/dev/null | wc -l)" 0 || return 1
+  # To the client's resolver, and from the exit to the name server.
+  names=$(tcpdump -n -A -r "$lab_home/lo.pcap" "udp and not port $dns_port and not port $web_dns_port" 2>/dev/null | grep -ciE 'macro.?example' || true)
+  equal "names in clear elsewhere" "$names" 0
+}
+
+start_captures() {
+  spawn capture-outside host tcpdump -n -i outside -w "$lab_home/outside.pcap" -Z root 'not icmp6'
+  spawn capture-lo host tcpdump -n -i lo -s 300 -B 65536 -w "$lab_home/lo.pcap" -Z root udp
+  eventually 10 grep -q 'listening on' "$lab_home/capture-lo.log" && eventually 10 grep -q 'listening on' "$lab_home/capture-outside.log" ||
+    die "tcpdump did not start."
+}
+
+# A query around the tunnel is seen: the proof above is worth something.
+the_counter_counts() {
+  nobody dig +tries=1 +timeout=1 @192.0.2.53 example.com >/dev/null 2>&1 || true
+  echo "$(counted beside) packets beside"
+  [ "$(counted beside)" -gt 0 ]
+}
+
+when_down() {
+  vpn client down >/dev/null
+  ! nobody curl -sS --noproxy '' --max-time 10 --proxy "socks5h://127.0.0.1:$proxy_port" "$site:$web_port/whoami" 2>&1
+}
+
+when_the_circuit_is_lost() {
+  local name
+  vpn client up --mode private --wait >/dev/null || return 1
+  for name in "${nodes[@]}"; do kill -KILL "${pids[$name]}"; done
+  ! nobody curl -sS --noproxy '' --max-time 60 --proxy "socks5h://127.0.0.1:$proxy_port" "http://$web:$web_port/whoami" 2>&1 | grep -v '^$' | tail -1 || return 1
+  echo "an error, and nothing else"
+}
+
+"$root/build"
+make_host
+check "as nobody: ./run --check" check_passes
+private_network
+count_by_user
+start_captures
+check "connect" connect
+check "rootless" equal rootless "$(vpn client status --json | jq .rootless)" true
+proxy=127.0.0.1:$proxy_port
+check "curl by SOCKS5, the name resolved at the exit" fetch --proxy "socks5h://$proxy" "$site:$web_port/whoami"
+check "curl by SOCKS4a" fetch --proxy "socks4a://$proxy" "$site:$web_port/whoami"
+check "curl by an HTTP proxy" fetch --proxy "http://$proxy" "$site:$web_port/whoami"
+check "curl by CONNECT" fetch --proxytunnel --proxy "http://$proxy" "$site:$web_port/whoami"
+check "curl: HTTPS by SOCKS5" fetch -k --proxy "socks5h://$proxy" "https://$web_name:$https_port/whoami"
+check "curl: HTTPS by CONNECT" fetch -k --proxy "http://$proxy" "https://$web_name:$https_port/whoami"
+check "Chromium loads a page" browser_loads_a_page
+check "dig" dig_answers
+check "dig +tcp" dig_answers +tcp
+check "dig: a name that does not exist" dig_says_no
+check "iperf3 through a SOCKS wrapper" iperf_through_socks
+check "iperf3 -R through a SOCKS wrapper" iperf_through_socks -R
+check "UDP ASSOCIATE" udp_through_socks
+check "a circuit for each user name" two_names_two_circuits
+check "names are written nowhere" names_are_nowhere
+check "nothing leaves beside the tunnel" nothing_beside
+check "the capture shows the same" capture_shows_nothing
+check "without a connection the proxy refuses" when_down
+check "with every relay gone the proxy answers an error" when_the_circuit_is_lost
+check "still nothing beside" equal "packets beside" "$(counted beside)" 0
+check "what goes beside is counted" the_counter_counts
+report rootless
