@@ -7,9 +7,9 @@ sealed class FileDescriptor : SafeHandle
 {
     public FileDescriptor() : base(-1, ownsHandle: true) { }
 
-    internal FileDescriptor(int fd) : base(-1, ownsHandle: true) => SetHandle(fd);
+    internal FileDescriptor(int fd) : this() => SetHandle(fd);
 
-    /// <summary>A call returns an int: of the register that it comes in, only the lower half counts.</summary>
+    /// <summary>A call that returns -1 as an int leaves the upper half of the handle undefined.</summary>
     public override bool IsInvalid => Number < 0;
 
     internal int Number => (int)handle;
