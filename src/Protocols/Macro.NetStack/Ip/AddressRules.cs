@@ -38,8 +38,11 @@ sealed class AddressRules
             && (IsAny ? IsUnicast(packet.Destination) : IsOwn(packet.Destination) && !IsOwn(packet.Source));
     }
 
-    /// <summary>An address that one host on a network can have: not this network, loopback, multicast, reserved or broadcast.</summary>
+    /// <summary>
+    /// An address that one host can have: not this network, multicast, reserved or broadcast, nor the loopback addresses that
+    /// every machine uses for itself; networks on a single machine have others of 127.0.0.0/8.
+    /// </summary>
     static bool IsUnicast(IpAddress address) => address.IsV4
-        ? (address.V4Bits >> 24) is not (0 or 127 or >= 224)
+        ? (address.V4Bits >> 24) is not (0 or >= 224) && address.V4Bits >> 16 != 0x7f00
         : address.Bits > 1 && address.Bits >> 120 != 0xff;
 }
