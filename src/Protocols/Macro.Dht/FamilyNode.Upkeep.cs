@@ -18,7 +18,7 @@ sealed partial class FamilyNode
     List<NodeInfo>? _seeds;
     TimeSpan _retry = s_firstRetry;
     Instant _nextJoin = now, _lastNewId = new(0);
-    bool _upkeepSearch, _joined;
+    bool _upkeepSearch, _joined, _visitSelf;
     int _bucketsToVisit;
 
     /// <summary>When something of the node's own is due.</summary>
@@ -54,7 +54,7 @@ sealed partial class FamilyNode
 
     void Upkeep(Instant now)
     {
-        NextUpkeep = now + (_bucketsToVisit > 0 || Table.Count < Bucket.Size ? s_joining : s_upkeep) + random.NextTime(s_joining);
+        NextUpkeep = now + (_visitSelf || _bucketsToVisit > 0 || Table.Count < Bucket.Size ? s_joining : s_upkeep) + random.NextTime(s_joining);
         if (!_upkeepSearch && Table.Count < Bucket.Size && _nextJoin <= now)
         {
             _nextJoin = now + _retry + random.NextTime(_retry / 4);
@@ -66,7 +66,12 @@ sealed partial class FamilyNode
             Ping(contact.Node.Endpoint, contact.Node.Id, 0, now);
         if (_upkeepSearch)
             return;
-        if (_bucketsToVisit > 0)
+        if (_visitSelf)
+        {
+            _visitSelf = false;
+            LookUp(Id, now, _ => _bucketsToVisit = Table.Depth);
+        }
+        else if (_bucketsToVisit > 0)
         {
             if (--_bucketsToVisit < Table.Depth)
                 LookUp(Table.IdInBucket(_bucketsToVisit, random), now);
@@ -132,10 +137,7 @@ sealed partial class FamilyNode
         Table = new RoutingTable(id, !options.Local, now);
         foreach (var contact in old.Contacts)
             Table.Answered(contact.Node, contact.Secure, contact.Seen);
-        _bucketsToVisit = Table.Depth;
-        NextUpkeep = now;
-        if (!_upkeepSearch)
-            LookUp(id, now);
+        (_visitSelf, NextUpkeep) = (true, now);
     }
 
     static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;

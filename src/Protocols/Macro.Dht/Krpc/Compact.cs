@@ -41,7 +41,7 @@ static class Compact
         var bytes = nodes.Slice(index * size, size);
         // One that does not hold leaves an endpoint of none, which nobody talks to.
         TryReadEndpoint(bytes[Id160.Size..], out var endpoint);
-        node = new NodeInfo(Id160.Read(bytes), endpoint);
+        node = new NodeInfo(Id160.Read(bytes[..Id160.Size]), endpoint);
         return true;
     }
 
