@@ -113,18 +113,20 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         if (Compact.TryReadEndpoint(message.SeenAs, out var seen))
             Vote(source, seen, now);
 
-        if (message.Kind == MessageKind.Error || message.Sender is not { } id || (query.Expected is { } expected && expected != id))
+        if (message.Kind == MessageKind.Error || message.Sender is not { } id)
         {
-            // It lives, but is of no use, or is not who we took it for.
-            if (query.Expected is { } claimed && message.Kind != MessageKind.Error)
-                Table.Failed(claimed, source, now);
+            // It lives, but is of no use.
             End(query, message, id: null, now);
             return DatagramVerdict.Answer;
         }
+        // A node takes a new id when it learns its address (BEP 42): what we knew it under is gone, and it is a newcomer.
+        var renamed = query.Expected is { } expected && expected != id;
+        if (renamed)
+            Table.Renamed(query.Expected!.Value, source);
         var found = new NodeInfo(id, source);
         if (Table.Answered(found, IsSecure(found), now) is { } questionable)
             Ping(questionable.Node.Endpoint, questionable.Node.Id, 0, now);
-        End(query, message, id, now);
+        End(query, message, renamed && query.Search is not null ? null : id, now);
         return DatagramVerdict.Answer;
     }
 

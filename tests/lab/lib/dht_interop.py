@@ -74,8 +74,11 @@ def lt_get(session, key, salt=b'', seconds=40):
 
 
 def item_of(alert):
-    item = alert.item
-    return item if isinstance(item, dict) else {'value': item}
+    try:
+        return alert.item
+    except RuntimeError:
+        # The binding has no word for an empty item.
+        return {}
 
 
 def lt_put(session, seed, key, value, salt):
@@ -96,7 +99,7 @@ first = Ours(options.program, '--listen', '%s:%d' % (v4(200), PORT), '--listen',
 sessions = []
 began = time.time()
 for i in range(1, options.nodes + 1):
-    sessions.append(session(i, '%s:%d' % (v4(200), PORT)))
+    sessions.append(session(i, '%s:%d,[%s]:%d' % (v4(200), PORT, v6(200), PORT)))
     time.sleep(0.3)
 asker = Asker(v4(250))
 endpoints = [(v4(i), PORT) for i in range(1, options.nodes + 1)]

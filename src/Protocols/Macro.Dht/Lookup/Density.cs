@@ -6,10 +6,13 @@ namespace Macro.Dht;
 /// </summary>
 sealed class Density
 {
-    const int Kept = 15, Least = 4;
+    const int Kept = 15, Least = 8;
 
     /// <summary>So unlikely a crowd around a key is not chance: one look-up in a hundred thousand.</summary>
     const double Chance = 1e-5;
+
+    /// <summary>The estimate may be off, above all in a network that grows; an attacker's crowd is denser by far more than this.</summary>
+    const double Doubt = 3;
 
     // Inverse of N+1, each from one look-up; the median shrugs off the few that somebody has forged.
     readonly float[] _spacings = new float[Kept];
@@ -42,14 +45,14 @@ sealed class Density
 
     /// <summary>
     /// Are there more nodes this near than chance puts there? Of N random nodes the number within distance d is Poisson with
-    /// mean N*d; each rank is tested.
+    /// mean N*d; each rank is tested, with N taken three times as large.
     /// </summary>
     public bool IsCrowded(ReadOnlySpan<double> distances)
     {
         if (Nodes is not { } nodes)
             return false;
         for (var i = 2; i < distances.Length; i++)
-            if (AtLeast(i + 1, nodes * distances[i]) < Chance / distances.Length)
+            if (AtLeast(i + 1, Doubt * nodes * distances[i]) < Chance / distances.Length)
                 return true;
         return false;
     }

@@ -107,6 +107,13 @@ sealed class RoutingTable(Id160 own, bool limits, Instant now)
             Remove(bucket, contact);
     }
 
+    /// <summary>The node at this endpoint has another id now.</summary>
+    public void Renamed(Id160 old, Endpoint endpoint)
+    {
+        if (Find(old) is { } contact && contact.Node.Endpoint == endpoint)
+            Remove(BucketOf(old), contact);
+    }
+
     /// <summary>The contacts closest to a target, closest first. Returns how many.</summary>
     /// <param name="failing">Also those that did not answer last time.</param>
     public int Closest(Id160 target, Span<NodeInfo> nodes, bool failing = false)
