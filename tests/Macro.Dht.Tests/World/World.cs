@@ -13,6 +13,8 @@ sealed class World
 
     readonly PriorityQueue<Step, (long, long)> _steps = new();
     readonly Dictionary<Endpoint, WorldNode> _nodes = [];
+    readonly Dictionary<Endpoint, Liar> _liars = [];
+    readonly List<Liar> _gang = [];
     readonly Outbox _outbox = new(1 << 18, 4096);
     long _sequence;
 
@@ -121,11 +123,16 @@ sealed class World
         return number;
     }
 
-    /// <summary>Puts a datagram on the way that no node has sent.</summary>
-    public void Inject(ReadOnlySpan<byte> datagram, Endpoint from, Endpoint to) => Post(datagram, from, to);
-
-    /// <summary>Datagrams that went to endpoints where no node is.</summary>
-    public List<(Endpoint To, byte[] Bytes)>? Strays { get; set; }
+    /// <summary>Adds one of a gang of liars, which makes itself known to some nodes.</summary>
+    public Liar AddLiar(Id160 id, IEnumerable<Endpoint> known)
+    {
+        var liar = new Liar(NewEndpoint(), id, _gang);
+        _gang.Add(liar);
+        _liars.Add(liar.Endpoint, liar);
+        foreach (var endpoint in known)
+            Post(liar.Hello(), liar.Endpoint, endpoint);
+        return liar;
+    }
 
     void StepOnce()
     {
@@ -142,8 +149,8 @@ sealed class World
                 receiver.Dht.Receive(datagram, step.From, Now);
                 Flush(receiver);
             }
-            else
-                Strays?.Add((step.To, datagram));
+            else if (_liars.TryGetValue(step.To, out var liar) && liar.Answer(datagram, step.From) is { IsEmpty: false } answer)
+                Post(answer, liar.Endpoint, step.From);
         }
         else if (step.Node is { Up: true } node && node.WakeAt.Ticks == when.Item1)
         {

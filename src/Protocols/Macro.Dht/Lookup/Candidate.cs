@@ -33,4 +33,7 @@ sealed class Candidate(NodeInfo node, bool hasId, byte path)
 
     /// <summary>Of the item that it holds.</summary>
     public long? Sequence { get; set; }
+
+    /// <summary>It holds the very item that is being put.</summary>
+    public bool HoldsOurs { get; set; }
 }

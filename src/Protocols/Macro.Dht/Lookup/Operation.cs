@@ -9,8 +9,9 @@ namespace Macro.Dht;
 abstract class Operation(DhtNode node, int number, Id160 target, int paths, Instant started)
 {
     readonly List<Search> _searches = new(1);
+    readonly Queue<FamilyNode> _toCome = new(1);
     int _open, _storing;
-    bool _allStarted, _finished;
+    bool _starting, _finished;
 
     /// <summary>0 for the node's own upkeep, of which no event tells.</summary>
     public int Number { get; } = number;
@@ -42,6 +43,9 @@ abstract class Operation(DhtNode node, int number, Id160 target, int paths, Inst
 
     protected virtual bool Stores => false;
 
+    /// <summary>Is what would be stored there already?</summary>
+    protected virtual bool Holds(Candidate candidate) => false;
+
     protected virtual void Stored(Candidate candidate, ErrorCode? error)
     {
     }
@@ -49,22 +53,40 @@ abstract class Operation(DhtNode node, int number, Id160 target, int paths, Inst
     /// <summary>All is over: the event for the owner.</summary>
     protected abstract DhtEvent? Finish(Instant now);
 
+    /// <summary>
+    /// One family after the other. Nodes that are in both networks have one store, and what we put there by way of the one
+    /// would look like another writer's by way of the other.
+    /// </summary>
+    protected virtual bool OneByOne => false;
+
     public void Start(IEnumerable<FamilyNode> families, Instant now)
     {
         foreach (var family in families)
+            _toCome.Enqueue(family);
+        StartNext(now);
+        FinishIfOver(now);
+    }
+
+    void StartNext(Instant now)
+    {
+        _starting = true;
+        var begun = _searches.Count;
+        while (_toCome.TryDequeue(out var family))
         {
             _open++;
             _searches.Add(family.NewSearch(this));
+            if (OneByOne)
+                break;
         }
-        foreach (var search in _searches.ToArray())
-            search.Step(now);
-        _allStarted = true;
-        FinishIfOver(now);
+        for (var i = begun; i < _searches.Count; i++)
+            _searches[i].Step(now);
+        _starting = false;
     }
 
     /// <summary>What was looked for is there: the rest need not be asked.</summary>
     protected void EndSearches(Instant now)
     {
+        _toCome.Clear();
         foreach (var search in _searches)
             search.End(now);
     }
@@ -76,7 +98,7 @@ abstract class Operation(DhtNode node, int number, Id160 target, int paths, Inst
         {
             foreach (var candidate in search.Closest())
             {
-                if (candidate.Token.Length == 0)
+                if (candidate.Token.Length == 0 || Holds(candidate))
                     continue;
                 _storing++;
                 search.Family.Store(search, candidate, now);
@@ -96,7 +118,9 @@ abstract class Operation(DhtNode node, int number, Id160 target, int paths, Inst
 
     void FinishIfOver(Instant now)
     {
-        if (!_allStarted || _finished || _open > 0 || _storing > 0)
+        while (!_starting && !_finished && _open == 0 && _storing == 0 && _toCome.Count > 0)
+            StartNext(now);
+        if (_starting || _finished || _open > 0 || _storing > 0)
             return;
         _finished = true;
         if (Finish(now) is { } happened)

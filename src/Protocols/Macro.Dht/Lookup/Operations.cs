@@ -110,16 +110,29 @@ sealed class PutItem(DhtNode node, int number, byte[] value, MutableItem? item, 
 
     protected override bool Stores => true;
 
-    // Tokens are what is wanted: of a mutable item only a newer one comes with its value.
-    public override int WriteQuery(Span<byte> buffer, in QueryHead head) => Dht.Queries.Get(buffer, head, Target, item?.Sequence);
+    protected override bool OneByOne => cas is not null;
+
+    // Tokens are what is wanted: of a mutable item only a newer one comes with its value; with cas, what we stored ourselves
+    // by way of the other family has to be told from what another writer stored.
+    public override int WriteQuery(Span<byte> buffer, in QueryHead head) =>
+        Dht.Queries.Get(buffer, head, Target, cas is null ? item?.Sequence : item!.Sequence - 1);
 
     public override void Answered(Candidate candidate, in Message message, Endpoint from, Instant now)
     {
         candidate.Sequence = message.Sequence;
-        if (item is null || message.Sequence is not { } sequence || sequence <= (_newer ?? item).Sequence || message.Value.IsEmpty
-            || message.Key != item.Key || !MutableItem.TryVerify(item.Key, item.Salt.Span, sequence, message.Value, message.Signature, out var newer))
+        if (item is null || message.Sequence is not { } sequence || message.Value.IsEmpty || message.Key != item.Key)
             return;
-        _newer = newer;
+        candidate.HoldsOurs = sequence == item.Sequence && message.Value.SequenceEqual(item.Value.Span);
+        if (sequence > (_newer ?? item).Sequence
+            && MutableItem.TryVerify(item.Key, item.Salt.Span, sequence, message.Value, message.Signature, out var newer))
+            _newer = newer;
+    }
+
+    protected override bool Holds(Candidate candidate)
+    {
+        var holds = cas is not null && candidate.HoldsOurs;
+        _stored += holds ? 1 : 0;
+        return holds;
     }
 
     public override int WriteStore(Span<byte> buffer, in QueryHead head, Candidate candidate) => item is null

@@ -19,8 +19,13 @@ sealed class ItemStore(DhtOptions options)
 
     public int Count => _items.Count;
 
-    public bool TryGet(Id160 target, Instant now, [NotNullWhen(true)] out Item? item) =>
-        _items.TryGetValue(target, out item) && item.Expires > now;
+    public bool TryGet(Id160 target, Instant now, [NotNullWhen(true)] out Item? item)
+    {
+        if (_items.TryGetValue(target, out item) && item.Expires > now)
+            return true;
+        item = null;
+        return false;
+    }
 
     /// <param name="source">Who puts; its address has been proven by a token.</param>
     /// <param name="value">Bencode that has been checked.</param>
@@ -44,8 +49,7 @@ sealed class ItemStore(DhtOptions options)
         if (put is not { Key: { } key, Sequence: >= 0 and { } sequence })
             return ErrorCode.Protocol;
         var target = MutableItem.TargetOf(key, put.Salt);
-        if (!TryGet(target, now, out var held))
-            held = null;
+        TryGet(target, now, out var held);
         // The signature is the dear check, and a repetition needs none.
         if (held?.Mutable is { } same && same.Sequence == sequence && same.Value.Span.SequenceEqual(put.Value)
             && (put.Cas is null || put.Cas == sequence))
