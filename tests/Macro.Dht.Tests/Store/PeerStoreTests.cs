@@ -42,6 +42,22 @@ public sealed class PeerStoreTests
     }
 
     [Fact]
+    public void One_network_announces_for_so_many_info_hashes_and_no_more()
+    {
+        var store = new PeerStore(new DhtOptions());
+        var peer = Peer();
+        for (var i = 0; i < 2000; i++)
+            store.Announce(Id160.Random(_random), peer, default, s_now);
+        Assert.Equal(PeerStore.MostOfSiteInAll, store.InfoHashes);
+        store.Announce(s_key, Peer(), default, s_now);
+        Assert.Equal(PeerStore.MostOfSiteInAll + 1, store.InfoHashes);
+
+        var later = s_now + TimeSpan.FromMinutes(31);
+        store.Announce(Id160.Random(_random), peer, default, later);
+        Assert.Equal(1, store.Count);
+    }
+
+    [Fact]
     public void A_sample_has_as_many_networks_as_there_are()
     {
         for (var network = 0; network < 30; network++)

@@ -14,14 +14,20 @@ sealed class Commands(DhtNode node)
     readonly ConcurrentQueue<string> _lines = new();
     readonly Dictionary<int, string> _tags = [];
     readonly Dictionary<int, HashSet<Endpoint>> _peers = [];
+    bool _ended;
 
-    public bool Ended { get; private set; }
+    public bool Ended => Volatile.Read(ref _ended);
 
-    public void ReadLines()
+    /// <param name="ring">Called after each line, and at the end.</param>
+    public void ReadLines(Action ring)
     {
         while (Console.ReadLine() is { } line)
+        {
             _lines.Enqueue(line);
-        Ended = true;
+            ring();
+        }
+        Volatile.Write(ref _ended, true);
+        ring();
     }
 
     public void Start(Instant now)

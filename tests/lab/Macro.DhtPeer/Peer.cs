@@ -11,6 +11,7 @@ namespace Macro.DhtPeer;
 sealed class Peer : IDisposable
 {
     readonly List<Socket> _sockets = [];
+    readonly Socket _bell = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
     readonly Outbox _outbox = new();
     readonly DhtNode _node;
     readonly Commands _commands;
@@ -33,8 +34,10 @@ sealed class Peer : IDisposable
 
     public void Run()
     {
-        // The thread only hands lines over; a datagram to ourselves would be more work than polling for them.
-        new Thread(_commands.ReadLines) { IsBackground = true }.Start();
+        // The other thread only hands lines over, and rings.
+        _bell.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _bell.Connect(_bell.LocalEndPoint!);
+        new Thread(() => _commands.ReadLines(() => _bell.Send([0]))) { IsBackground = true }.Start();
         while (!_commands.Ended)
         {
             _commands.Start(Now);
@@ -44,9 +47,10 @@ sealed class Peer : IDisposable
             while (_node.TryTakeEvent(out var happened))
                 _commands.Report(happened);
             var wait = (_node.NextTimeout - Now).TotalMicroseconds;
-            var ready = new List<Socket>(_sockets);
-            // One millisecond is what a command may wait.
-            Socket.Select(ready, null, null, (int)Math.Clamp(wait, 0, 1000));
+            var ready = new List<Socket>(_sockets) { _bell };
+            Socket.Select(ready, null, null, (int)Math.Clamp(wait, 0, 1e6));
+            if (ready.Remove(_bell))
+                _bell.Receive(_buffer);
             foreach (var socket in ready)
                 Receive(socket);
         }
@@ -91,7 +95,11 @@ sealed class Peer : IDisposable
         _outbox.Batch.Clear();
     }
 
-    public void Dispose() => _sockets.ForEach(socket => socket.Dispose());
+    public void Dispose()
+    {
+        _sockets.ForEach(socket => socket.Dispose());
+        _bell.Dispose();
+    }
 
     sealed class SystemChance : IRandom
     {

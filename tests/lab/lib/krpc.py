@@ -75,7 +75,8 @@ class Asker:
         self.socket.settimeout(wait)
         try:
             return decode(self.socket.recvfrom(4096)[0])[0]
-        except socket.timeout:
+        except (socket.timeout, ValueError):
+            # Nothing came, or something else: who announces himself is visited by BitTorrent.
             return None
 
     def ask(self, to, method, arguments=None, tries=3, read_only=True, **top):

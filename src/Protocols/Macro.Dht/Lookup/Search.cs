@@ -15,8 +15,12 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
     const int Parallel = 5, ParallelInPath = 3, WidthOfPath = 4, WidthInCrowd = 3 * Width;
     const int MostCandidates = 128, MostOfSite = 2, MostNodesOfAnswer = 2 * Width;
 
+    /// <summary>Nodes asked, after which a search ends with what it has: liars that make up ever closer ones get no further.</summary>
+    const int MostAsked = 256;
+
     readonly List<Candidate> _candidates = new(2 * Width);
     bool _densityChecked;
+    int _asked;
 
     public Operation Operation { get; } = operation;
 
@@ -143,9 +147,12 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
                 case CandidateState.Late:
                     late++;
                     break;
+                case CandidateState.New when _asked >= MostAsked:
+                    break;
                 case CandidateState.New when underWay >= parallel:
                     return false;
                 case CandidateState.New:
+                    _asked++;
                     candidate.State = CandidateState.Asked;
                     Family.Ask(this, candidate, now);
                     underWay++;

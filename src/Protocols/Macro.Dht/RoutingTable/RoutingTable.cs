@@ -36,9 +36,8 @@ sealed class RoutingTable(Id160 own, bool limits, Instant now)
         if (node.Id == Own)
             return false;
         var bucket = BucketOf(node.Id);
-        if (bucket.Find(node.Id) is not null || !Fits(bucket, node, null))
-            return false;
-        return !bucket.IsFull || (bucket == _buckets[^1] && CanSplit) || bucket.Weakest(forSecure: false) is not null;
+        var room = !bucket.IsFull || (bucket == _buckets[^1] && CanSplit) || bucket.Weakest(forSecure: false) is not null;
+        return room && bucket.Find(node.Id) is null && Fits(bucket, node, null);
     }
 
     /// <summary>A node asked us: known ones count as seen.</summary>

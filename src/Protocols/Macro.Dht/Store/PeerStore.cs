@@ -9,11 +9,13 @@ namespace Macro.Dht;
 /// </summary>
 sealed class PeerStore(DhtOptions options)
 {
-    public const int MostOfSite = 4;
+    /// <summary>Peers of one /24 or /48 for one info-hash, and for all together.</summary>
+    public const int MostOfSite = 4, MostOfSiteInAll = 256;
 
     static readonly TimeSpan s_life = TimeSpan.FromMinutes(30);
 
     readonly Dictionary<Id160, List<Peer>> _peers = [];
+    readonly Dictionary<Site, int> _ofSite = [];
     Instant _nextSweep = new(0);
 
     public int InfoHashes => _peers.Count;
@@ -25,15 +27,21 @@ sealed class PeerStore(DhtOptions options)
     public void Announce(Id160 infoHash, Endpoint peer, Id160 own, Instant now)
     {
         Sweep(now);
+        var site = Site.Of(peer.Address);
         if (!_peers.TryGetValue(infoHash, out var peers))
         {
+            if (IsGreedy(site))
+                return;
             if (_peers.Count >= options.MaxInfoHashes && !MakeRoom(infoHash, own))
                 return;
             _peers.Add(infoHash, peers = new List<Peer>(1));
         }
-        peers.RemoveAll(known => known.Endpoint == peer || known.Expires <= now);
-        MakeRoom(peers, Site.Of(peer.Address));
+        Drop(peers, known => known.Endpoint == peer || known.Expires <= now);
+        MakeRoom(peers, site);
+        if (IsGreedy(site))
+            return;
         peers.Add(new Peer(peer, now + s_life));
+        CollectionsMarshal.GetValueRefOrAddDefault(_ofSite, site, out _)++;
     }
 
     /// <summary>A random choice of the peers of one family, with as many networks in it as there are.</summary>
@@ -86,7 +94,7 @@ sealed class PeerStore(DhtOptions options)
         if (options.Local)
         {
             if (peers.Count >= options.MaxPeers)
-                peers.RemoveAt(0);
+                Drop(peers, 0);
             return;
         }
         var oldest = -1;
@@ -100,9 +108,9 @@ sealed class PeerStore(DhtOptions options)
                 oldest = i;
         }
         if (ofSite >= MostOfSite)
-            peers.RemoveAt(oldest);
+            Drop(peers, oldest);
         else if (peers.Count >= options.MaxPeers)
-            peers.RemoveAt(OldestOfLargest(peers));
+            Drop(peers, OldestOfLargest(peers));
     }
 
     /// <summary>By /16 and /32: who has one /24 often has its neighbours too.</summary>
@@ -120,7 +128,10 @@ sealed class PeerStore(DhtOptions options)
     bool MakeRoom(Id160 newcomer, Id160 own)
     {
         var farthest = _peers.Keys.MaxBy(infoHash => infoHash ^ own);
-        return own.CompareDistance(newcomer, farthest) < 0 && _peers.Remove(farthest);
+        if (own.CompareDistance(newcomer, farthest) >= 0)
+            return false;
+        Drop(_peers[farthest], _ => true);
+        return _peers.Remove(farthest);
     }
 
     void Sweep(Instant now)
@@ -130,10 +141,27 @@ sealed class PeerStore(DhtOptions options)
         _nextSweep = now + TimeSpan.FromMinutes(2);
         foreach (var (infoHash, peers) in _peers)
         {
-            peers.RemoveAll(peer => peer.Expires <= now);
+            Drop(peers, peer => peer.Expires <= now);
             if (peers.Count == 0)
                 _peers.Remove(infoHash);
         }
+    }
+
+    bool IsGreedy(Site site) => !options.Local && _ofSite.GetValueOrDefault(site) >= MostOfSiteInAll;
+
+    void Drop(List<Peer> peers, Predicate<Peer> which)
+    {
+        for (var i = peers.Count - 1; i >= 0; i--)
+            if (which(peers[i]))
+                Drop(peers, i);
+    }
+
+    void Drop(List<Peer> peers, int index)
+    {
+        var site = Site.Of(peers[index].Endpoint.Address);
+        peers.RemoveAt(index);
+        if (--CollectionsMarshal.GetValueRefOrAddDefault(_ofSite, site, out _) <= 0)
+            _ofSite.Remove(site);
     }
 
     readonly record struct Peer(Endpoint Endpoint, Instant Expires);
