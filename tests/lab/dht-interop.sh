@@ -14,7 +14,7 @@ need_commands ip nft jq python3
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 
-nodes=20 gets=60
+nodes=20 gets=100
 while [ $# -gt 0 ]; do
   case $1 in
     --json) lab_json=true ;;

@@ -41,7 +41,7 @@ public sealed record GetEnded(int Operation, ReadOnlyMemory<byte> Value, Mutable
 /// <summary>A put is over.</summary>
 /// <param name="Stored">Nodes that took the item.</param>
 /// <param name="Refused">How many nodes refused it with which error.</param>
-/// <param name="Newer">An item with a higher seq that was met on the way.</param>
+/// <param name="Newer">An item with a higher seq that was met on the way; of a put with cas, one that follows the same item.</param>
 public sealed record PutEnded(
     int Operation, Id160 Target, int Stored, IReadOnlyDictionary<ErrorCode, int> Refused, MutableItem? Newer, LookupReport Report)
     : OperationEvent(Operation);

@@ -12,7 +12,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument('program')
 parser.add_argument('out')
 parser.add_argument('--nodes', type=int, default=20)
-parser.add_argument('--gets', type=int, default=60)
+parser.add_argument('--gets', type=int, default=100)
 options = parser.parse_args()
 PORT = 6881
 out = open(options.out, 'w', buffering=1)
@@ -116,18 +116,21 @@ began = time.time()
 for i in range(1, options.nodes + 1):
     sessions.append(session(i, '%s:%d,[%s]:%d' % (v4(200), PORT, v6(200), PORT)))
     time.sleep(0.3)
-asker = Asker(v4(250))
+asker, asker6 = Asker(v4(250)), Asker(v6(250))
 endpoints = [(v4(i), PORT) for i in range(1, options.nodes + 1)]
+endpoints6 = [(v6(i), PORT) for i in range(1, options.nodes + 1)]
 
 
 def neighbours(endpoint):
-    answer = asker.ask(endpoint, 'find_node', {'target': os.urandom(20)}, 1)
-    return len(answer[b'r'].get(b'nodes', b'')) // 26 if answer and b'r' in answer else 0
+    six = ':' in endpoint[0]
+    answer = (asker6 if six else asker).ask(endpoint, 'find_node', {'target': os.urandom(20)}, 1)
+    nodes = answer[b'r'].get(b'nodes6' if six else b'nodes', b'') if answer and b'r' in answer else b''
+    return len(nodes) // (38 if six else 26)
 
 
-fewest = lambda: min(map(neighbours, endpoints))
+fewest = lambda: min(map(neighbours, endpoints + endpoints6))
 until(60, lambda: fewest() >= 8)
-check('libtorrent finds the network through our node alone', fewest() >= 8, 'after %.0f s the nodes tell of %s others' % (time.time() - began, sorted(map(neighbours, endpoints))))
+check('libtorrent finds the network through our node alone', fewest() >= 8, 'after %.0f s the nodes tell of %s others' % (time.time() - began, sorted(map(neighbours, endpoints + endpoints6))))
 
 second = Ours(options.program, '--listen', '%s:%d' % (v4(201), PORT), '--listen', '[%s]:%d' % (v6(201), PORT),
               '--bootstrap', ','.join('%s:%d' % (v4(i), PORT) for i in (1, 2, 3)), '--queries-per-second', '1000')
@@ -210,11 +213,13 @@ check('mutable: ours puts over it', put['stored'] >= 8 and not put['refused'], p
 put = second('put', seed.hex(), b'salt'.hex(), sequence + 5, encode(os.urandom(990)).hex(), sequence + 4)
 check('mutable: ours puts 994 bytes with cas', put['stored'] >= 8 and not put['refused'], put)
 item = lt_get(sessions[11], key, b'salt')
-check('mutable: put by ours, got by libtorrent', item.get('seq') == sequence + 5 and len(item.get('value', b'')) == 990, item.get('seq'))
+target = hashlib.sha1(key + b'salt').digest()
+check('mutable: put by ours, got by libtorrent', item.get('seq') == sequence + 5 and len(item.get('value', b'')) == 990,
+      '%s after %s; the nodes have %s' % (item.get('seq'), sequence, [(asker.ask(e, 'get', {'target': target, 'seq': 1000}) or {}).get(b'r', {}).get(b'seq') for e in endpoints]))
 answer = second('get', key.hex(), '-')
 check('another salt is another item', answer['value'] == '', answer)
 put = second('put', seed.hex(), b'salt'.hex(), sequence + 6, encode(b'late').hex(), sequence)
-check('cas mismatch: libtorrent refuses with 301', put['refused'].get('301', 0) >= 8 and put['stored'] <= 4, put)
+check('cas mismatch: libtorrent refuses with 301', put['refused'].get('301', 0) >= 8 and put['stored'] == 0, put)
 put = second('put', seed.hex(), b'salt'.hex(), sequence + 1, encode(b'old').hex())
 check('an old seq: libtorrent refuses with 302, and ours is told of the newer', put['refused'].get('302', 0) >= 8 and put['newer'] >= sequence + 5, put)
 
@@ -244,12 +249,15 @@ check('ours as storage: get with an older seq brings it', answer[b'v'] == b'x' a
 
 # ---- BEP 42 and BEP 43
 
-target = hashlib.sha1(key + b'lie').digest()
+# A key in the half of the space that our node knows best, so that it takes the liar for a neighbour.
+own = bytes.fromhex(second('state')['v4']['id'])
+lie = next(salt for salt in (b'lie%d' % i for i in range(100000)) if hashlib.sha1(key + salt).digest()[0] >> 2 == own[0] >> 2)
+target = hashlib.sha1(key + lie).digest()
 liar = Liar(v4(240), PORT, target[:19] + bytes([target[19] ^ 1]))
 for _ in range(3):
     liar.socket.sendto(encode({'t': b'xx', 'y': 'q', 'q': 'ping', 'a': {'id': liar.id}}), ours)
     time.sleep(0.3)
-put = second('put', seed.hex(), b'lie'.hex(), 1, encode(b'truth').hex())
+put = second('put', seed.hex(), lie.hex(), 1, encode(b'truth').hex())
 check('BEP 42: nothing is stored at the closest node when its id is a lie', liar.asked.get(b'get', 0) + liar.asked.get(b'ping', 0) > 0 and b'put' not in liar.asked and put['stored'] >= 8, liar.asked)
 
 reader = Ours(options.program, '--listen', '%s:%d' % (v4(202), PORT), '--bootstrap', '%s:%d' % (v4(5), PORT), '--read-only')
@@ -335,11 +343,15 @@ def better(result, *measures):
     return all(ours[what][rank] <= theirs[what][rank] for what in measures for rank in ('median', 'p95')) and ours['missed'] == 0
 
 
+# Both have warmed up before it counts: code is compiled, round trips are known.
+for one in items[:20]:
+    second('get', one.hex(), '-')
+    lt_get(random.choice(sessions), one)
 result = race('lookups', items)
 check('look-ups of mutable items cost no more time and queries than libtorrent\'s', better(result, 'ms', 'queries'), json.dumps(result))
 for rule in ('add table inet loss', 'add chain inet loss in { type filter hook input priority 0; }', 'add rule inet loss in udp dport 1-65535 numgen random mod 10 0 drop'):
     subprocess.run(['nft', rule], check=True)
-result = race('lookups_with_loss', items[:options.gets // 6])
+result = race('lookups_with_loss', items[:10])
 # Ours repeats what is lost at once, libtorrent waits for it: time for queries.
 check('with 10 % of all datagrams lost none is missed, and they take no longer', better(result, 'ms'), json.dumps(result))
 puts = []

@@ -43,8 +43,8 @@ abstract class Operation(DhtNode node, int number, Id160 target, int paths, Inst
 
     protected virtual bool Stores => false;
 
-    /// <summary>Is what would be stored there already?</summary>
-    protected virtual bool Holds(Candidate candidate) => false;
+    /// <summary>Nothing is to be stored at this node: it is there already, or must not be.</summary>
+    protected virtual bool Spares(Candidate candidate) => false;
 
     protected virtual void Stored(Candidate candidate, ErrorCode? error)
     {
@@ -98,7 +98,7 @@ abstract class Operation(DhtNode node, int number, Id160 target, int paths, Inst
         {
             foreach (var candidate in search.Closest())
             {
-                if (candidate.Token.Length == 0 || Holds(candidate))
+                if (candidate.Token.Length == 0 || Spares(candidate))
                     continue;
                 _storing++;
                 search.Family.Store(search, candidate, now);

@@ -112,10 +112,9 @@ sealed class PutItem(DhtNode node, int number, byte[] value, MutableItem? item, 
 
     protected override bool OneByOne => cas is not null;
 
-    // Tokens are what is wanted: of a mutable item only a newer one comes with its value; with cas, what we stored ourselves
-    // by way of the other family has to be told from what another writer stored.
-    public override int WriteQuery(Span<byte> buffer, in QueryHead head) =>
-        Dht.Queries.Get(buffer, head, Target, cas is null ? item?.Sequence : item!.Sequence - 1);
+    // Tokens are what is wanted: of a mutable item only a newer one comes with its value, newer than ours or, with cas, than
+    // the one that ours follows.
+    public override int WriteQuery(Span<byte> buffer, in QueryHead head) => Dht.Queries.Get(buffer, head, Target, cas ?? item?.Sequence);
 
     public override void Answered(Candidate candidate, in Message message, Endpoint from, Instant now)
     {
@@ -123,16 +122,19 @@ sealed class PutItem(DhtNode node, int number, byte[] value, MutableItem? item, 
         if (item is null || message.Sequence is not { } sequence || message.Value.IsEmpty || message.Key != item.Key)
             return;
         candidate.HoldsOurs = sequence == item.Sequence && message.Value.SequenceEqual(item.Value.Span);
-        if (sequence > (_newer ?? item).Sequence
+        if (!candidate.HoldsOurs && sequence > (_newer?.Sequence ?? cas ?? item.Sequence)
             && MutableItem.TryVerify(item.Key, item.Salt.Span, sequence, message.Value, message.Signature, out var newer))
             _newer = newer;
     }
 
-    protected override bool Holds(Candidate candidate)
+    // With cas: what lies there by way of the other family is stored; and when somebody else was first, the nodes that do not
+    // know it yet must not learn ours.
+    protected override bool Spares(Candidate candidate)
     {
-        var holds = cas is not null && candidate.HoldsOurs;
-        _stored += holds ? 1 : 0;
-        return holds;
+        if (cas is null)
+            return false;
+        _stored += candidate.HoldsOurs ? 1 : 0;
+        return candidate.HoldsOurs || (_newer is not null && !(candidate.Sequence > cas));
     }
 
     public override int WriteStore(Span<byte> buffer, in QueryHead head, Candidate candidate) => item is null
