@@ -210,11 +210,12 @@ check('mutable with salt: put by libtorrent, got by ours', copies >= 8 and bytes
 sequence = answer['seq']
 put = second('put', seed.hex(), b'salt'.hex(), sequence + 4, encode(b'ours').hex())
 check('mutable: ours puts over it', put['stored'] >= 8 and not put['refused'], put)
-put = second('put', seed.hex(), b'salt'.hex(), sequence + 5, encode(os.urandom(990)).hex(), sequence + 4)
-check('mutable: ours puts 994 bytes with cas', put['stored'] >= 8 and not put['refused'], put)
+# libtorrent's own IPv6 answers do not fit its buffer of 1500 bytes when a value of 1000 comes with eight nodes.
+put = second('put', seed.hex(), b'salt'.hex(), sequence + 5, encode(os.urandom(800)).hex(), sequence + 4)
+check('mutable: ours puts 804 bytes with cas', put['stored'] >= 8 and not put['refused'], put)
 item = lt_get(sessions[11], key, b'salt')
 target = hashlib.sha1(key + b'salt').digest()
-check('mutable: put by ours, got by libtorrent', item.get('seq') == sequence + 5 and len(item.get('value', b'')) == 990,
+check('mutable: put by ours, got by libtorrent', item.get('seq') == sequence + 5 and len(item.get('value', b'')) == 800,
       '%s after %s; the nodes have %s' % (item.get('seq'), sequence, [(asker.ask(e, 'get', {'target': target, 'seq': 1000}) or {}).get(b'r', {}).get(b'seq') for e in endpoints]))
 answer = second('get', key.hex(), '-')
 check('another salt is another item', answer['value'] == '', answer)

@@ -15,7 +15,7 @@ sealed class RoutingTable(Id160 own, bool limits, Instant now)
 
     static readonly TimeSpan s_refreshAfter = TimeSpan.FromMinutes(15);
 
-    readonly List<Bucket> _buckets = [new(now)];
+    readonly List<Bucket> _buckets = [new(0, now)];
 
     public Id160 Own { get; } = own;
 
@@ -182,7 +182,7 @@ sealed class RoutingTable(Id160 own, bool limits, Instant now)
     void Split(Instant now)
     {
         var last = _buckets[^1];
-        var next = new Bucket(now);
+        var next = new Bucket(_buckets.Count, now);
         _buckets.Add(next);
         Move(last.Contacts, next.Contacts);
         if (last.Waiting is not { } waiting)
