@@ -67,7 +67,7 @@ public sealed class BencodeTests
     [Fact]
     public void Members_come_in_order_with_their_keys()
     {
-        BencodeValue.TryParse("d1:ai7e2:bbli1e1:xe1:c3:abce"u8, out var value);
+        Assert.True(BencodeValue.TryParse("d1:ai7e2:bbli1e1:xe1:c3:abce"u8, out var value));
         var seen = new List<string>();
         foreach (var member in value)
             seen.Add($"{Encoding.ASCII.GetString(member.Key)}={Encoding.ASCII.GetString(member.Value.Raw)}");
