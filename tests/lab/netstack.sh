@@ -58,6 +58,7 @@ connect() {
   late=$(awk -v rtt="$1" 'BEGIN {print rtt > 10 ? rtt / 10 : 1}')
   # A bandwidth-delay product, and at least 20 ms.
   queue=$(awk -v rtt="$1" -v rate="$rate" 'BEGIN {printf "%d", rate * 125 * (rtt > 20 ? rtt : 20)}')
+  rm -f "$lab_home/link.log"
   "$lab_home/link" "${lab_prefix}alice:cable" "${lab_prefix}bob:cable" mtu=$mtu rate="$rate" queue="$queue" \
     delay="$(awk -v rtt="$1" 'BEGIN {print rtt / 2}')" loss="$2" reorder="$3" late="$late" seed="$round" >"$lab_home/link.log" 2>&1 &
   echo $! >"$lab_home/pids/link"

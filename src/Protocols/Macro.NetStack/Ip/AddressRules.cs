@@ -8,7 +8,10 @@ sealed class AddressRules
 {
     readonly IpAddress[] _own;
 
-    public AddressRules(IReadOnlyList<IpAddress> own) => _own = [.. own];
+    readonly bool _farLoopback;
+
+    /// <param name="farLoopback">See <see cref="StackOptions.FarLoopback"/>.</param>
+    public AddressRules(IReadOnlyList<IpAddress> own, bool farLoopback) => (_own, _farLoopback) = ([.. own], farLoopback);
 
     /// <summary>Answers for every destination.</summary>
     public bool IsAny => _own.Length == 0;
@@ -38,8 +41,8 @@ sealed class AddressRules
             && (IsAny ? IsUnicast(packet.Destination) : IsOwn(packet.Destination) && !IsOwn(packet.Source));
     }
 
-    /// <summary>An address that one host on a network can have: not this network, loopback, multicast, reserved or broadcast.</summary>
-    static bool IsUnicast(IpAddress address) => address.IsV4
-        ? (address.V4Bits >> 24) is not (0 or 127 or >= 224)
+    /// <summary>An address that one host on a network can have: not this network, loopback (unless that is far), multicast, reserved or broadcast.</summary>
+    bool IsUnicast(IpAddress address) => address.IsV4
+        ? (address.V4Bits >> 24) is not (0 or >= 224) and var network && (network != 127 || _farLoopback)
         : address.Bits > 1 && address.Bits >> 120 != 0xff;
 }
