@@ -134,6 +134,22 @@ public sealed class ResolverTests
     }
 
     [Fact]
+    public void The_random_case_of_a_query_is_seen_nowhere()
+    {
+        // As a server makes an alias from a DNAME: the first label copied from the question as it came.
+        Ask("first.Old.example.com");
+        Reply(query => Zone.Answer(query, answers:
+        [
+            Zone.Record("Old.example.com", RecordType.Dname, 9, Zone.Name("new.example.com")),
+            [0xc0, 12, .. Zone.Record("", RecordType.Cname, 9, [.. query[12..18], .. Zone.Name("new.example.com")])[1..]],
+        ], authority: [[0xc0, 22, .. Zone.Soa("", 9, 9)[1..]]]));
+        var told = Zone.Lines(TakeAnswer());
+        Assert.Equal("Answer Old.example.com. Dname 9 " + Convert.ToHexStringLower(Zone.Name("new.example.com")), told[0]);
+        Assert.StartsWith("Answer first.Old.example.com. Cname 9 " + Convert.ToHexStringLower(Zone.Name("first")[..6]), told[1], StringComparison.Ordinal);
+        Assert.StartsWith("Authority example.com. Soa", told[2], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Questions_that_differ_in_type_or_dnssec_or_checking_are_asked_each()
     {
         Ask("www.example.com");

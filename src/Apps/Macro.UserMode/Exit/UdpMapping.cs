@@ -52,7 +52,8 @@ sealed class UdpMapping : IReactive, ILoopTimer, ILoopWork, IExitFlow
         if (DatagramSocket.TryBind(any, s_buffers with { Mark = exit.Options.Mark }, out var socket) != SocketStatus.Ok)
             return null;
         var mapping = new UdpMapping(exit, session, inner, socket);
-        exit.Loop.SetTimer(mapping, mapping._lastUse + mapping.Idle);
+        // Which of the two it will be, the first datagram tells.
+        exit.Loop.SetTimer(mapping, mapping._lastUse + (exit.Options.QueryIdle < exit.Options.MappingIdle ? exit.Options.QueryIdle : exit.Options.MappingIdle));
         if (exit.Loop.Reactor.TryWatch(socket, mapping))
             return mapping;
         mapping.Abort();

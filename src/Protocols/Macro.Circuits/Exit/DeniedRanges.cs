@@ -29,6 +29,7 @@ static class DeniedRanges
         "2002::/16", // 6to4: IPv4 in disguise
         "fd00:ec2::/64", // metadata (AWS): ::254, ::23, ::123
         "fd20:ce::254/128", // metadata (Google)
+        "fd00:42::42/128", // metadata (Scaleway)
         "fe80::/10", // link-local
         "fec0::/10", // site-local (RFC 3879)
         "ff00::/8"); // multicast

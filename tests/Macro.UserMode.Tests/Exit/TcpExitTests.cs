@@ -1,0 +1,141 @@
+using System.Net;
+using System.Net.Sockets;
+using Macro.Core;
+using Macro.NetStack;
+
+namespace Macro.UserMode.Tests.Exit;
+
+public sealed class TcpExitTests : IDisposable
+{
+    readonly TcpListener _listener = new(ExitRig.Server.ToSystem(), 0);
+    readonly ExitRig _rig = new();
+
+    public TcpExitTests() => _listener.Start();
+
+    Endpoint Target => new(ExitRig.Server, (ushort)((IPEndPoint)_listener.LocalEndpoint).Port);
+
+    public void Dispose()
+    {
+        _rig.Dispose();
+        _listener.Stop();
+    }
+
+    [Fact]
+    public void Bytes_pass_both_ways_and_each_way_ends_by_itself()
+    {
+        var stream = _rig.Connect(Target);
+        using var server = _listener.AcceptSocket();
+        stream.UntilEstablished();
+        stream.Send([1, 2, 3]);
+        stream.Shutdown();
+        var room = new byte[10];
+        Assert.Equal(3, server.Receive(room));
+        Assert.Equal(0, server.Receive(room));
+        server.Send(new byte[100_000]);
+        server.Shutdown(SocketShutdown.Send);
+
+        _rig.Until(() => stream.Connection.IsClosed);
+        Assert.Equal((100_000, TcpFailure.None), (stream.Received.Length, stream.Failure));
+        _rig.Until(() => _rig.Exit.ConnectionCount == 0);
+        Assert.Equal(1, _rig.Get(() => _rig.Exit.Counters.Connected));
+    }
+
+    [Fact]
+    public void A_port_where_nobody_listens_refuses()
+    {
+        var target = Target;
+        _listener.Stop();
+
+        Assert.Equal(TcpFailure.Refused, _rig.Connect(target).Failure);
+        Assert.Equal((0, 1), _rig.Get(() => (_rig.Exit.ConnectionCount, (int)_rig.Exit.Counters.ConnectFailed)));
+    }
+
+    [Fact]
+    public void A_target_that_the_policy_denies_is_prohibited()
+    {
+        Assert.Equal(TcpFailure.Prohibited, _rig.Connect(Target with { Address = IpAddress.Parse("127.2.0.1") }).Failure);
+        Assert.Equal((1, 0, 0), _rig.Get(() => ((int)_rig.Exit.Counters.Denied, _rig.Exit.ConnectionCount, _rig.Loop.Reactor.Count)));
+    }
+
+    [Fact]
+    public void A_reset_passes_on_as_a_reset_each_way()
+    {
+        var stream = _rig.Connect(Target);
+        var server = _listener.AcceptSocket();
+        stream.UntilEstablished();
+        server.LingerState = new LingerOption(enable: true, 0);
+        server.Dispose();
+        Assert.Equal(TcpFailure.Reset, stream.Failure);
+
+        stream = _rig.Connect(Target);
+        server = _listener.AcceptSocket();
+        stream.UntilEstablished();
+        stream.Abort();
+        var failure = Assert.Throws<SocketException>(() => server.Receive(new byte[1]));
+        Assert.Equal(SocketError.ConnectionReset, failure.SocketErrorCode);
+        server.Dispose();
+        _rig.Until(() => _rig.Exit.ConnectionCount == 0 && _rig.Loop.Reactor.Count == 0);
+    }
+
+    [Fact]
+    public void A_session_has_so_many_connections()
+    {
+        using var rig = new ExitRig(new UserModeExitOptions { MaxConnectionsPerSession = 2 });
+        var streams = new[] { rig.Connect(Target), rig.Connect(Target) };
+        foreach (var stream in streams)
+            stream.UntilEstablished();
+        Assert.Equal(TcpFailure.Prohibited, rig.Connect(Target).Failure);
+
+        streams[0].Abort();
+        rig.Until(() => rig.Exit.ConnectionCount == 1);
+        rig.Connect(Target).UntilEstablished();
+    }
+
+    [Fact]
+    public void A_session_opens_so_many_flows_in_a_second()
+    {
+        using var rig = new ExitRig(new UserModeExitOptions { NewFlowsPerSecond = 5 });
+        var streams = Enumerable.Range(0, 20).Select(_ => rig.Connect(Target)).ToArray();
+        rig.Until(() => streams.All(stream => stream.Connection.IsEstablished || stream.Connection.IsClosed));
+
+        Assert.InRange(streams.Count(stream => stream.Connection.IsEstablished), 5, 10);
+        Assert.InRange(rig.Get(() => rig.Exit.Counters.Limited), 10, 15);
+    }
+
+    [Fact]
+    public void When_a_session_ends_so_does_all_that_it_had()
+    {
+        var stream = _rig.Connect(Target);
+        using var server = _listener.AcceptSocket();
+        stream.UntilEstablished();
+        var port = new ClientPort(_rig);
+        port.Send(Target, 1);
+        _rig.Until(() => _rig.Exit.MappingCount == 1);
+
+        _rig.Loop.Enter(() => _rig.Exit.End(_rig.Session!));
+        Assert.Equal((0, 0, 0, 0), _rig.Get(() => (_rig.Exit.ConnectionCount, _rig.Exit.MappingCount, _rig.Exit.SessionCount, _rig.Loop.Reactor.Count)));
+        Assert.Throws<SocketException>(() => server.Receive(new byte[1]));
+        Assert.Equal(TcpFailure.Reset, stream.Failure);
+    }
+
+    [Fact]
+    public void Who_has_no_session_opens_nothing()
+    {
+        _rig.Session = null;
+        Assert.Equal(TcpFailure.Prohibited, _rig.Connect(Target).Failure);
+        new ClientPort(_rig).Send(Target, 1);
+        _rig.Until(() => _rig.Exit.Counters.Limited == 2);
+        Assert.Equal((0, 0, 0), _rig.Get(() => (_rig.Exit.ConnectionCount, _rig.Exit.MappingCount, _rig.Loop.Reactor.Count)));
+    }
+
+    [Fact]
+    public void An_exit_that_closes_resets_everything()
+    {
+        var stream = _rig.Connect(Target);
+        using var server = _listener.AcceptSocket();
+        stream.UntilEstablished();
+        _rig.Exit.Stack.Close();
+        Assert.Throws<SocketException>(() => server.Receive(new byte[1]));
+        Assert.Equal(0, _rig.Get(() => _rig.Loop.Reactor.Count));
+    }
+}
