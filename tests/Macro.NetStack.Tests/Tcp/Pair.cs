@@ -105,6 +105,9 @@ sealed class Pair
     public int ClientScale => Client.Connection.ScaleOfWindow;
     public int ServerScale => Server.Connection.ScaleOfWindow;
 
+    /// <summary>The latest timestamp that the server sent.</summary>
+    public uint LastServerStamp { get; private set; }
+
     public bool IsConnected => Client.Connection.IsEstablished && Server.Connection is { IsEstablished: true };
 
     /// <summary>Lets everybody act, then jumps to the next thing that happens. False: nothing ever will.</summary>
@@ -121,7 +124,10 @@ sealed class Pair
             DeliverToServer(segment, ecn);
         while (Back.TryDeliver(Now, out var segment, out var ecn))
             if (TcpSegment.TryParse(segment, out var parsed))
+            {
+                LastServerStamp = parsed.TimestampValue;
                 Client.Connection.Receive(parsed, ecn, Now);
+            }
         Expire(Client);
         if (Server.Connection is not null)
             Expire(Server);

@@ -9,6 +9,12 @@ public sealed partial class TcpConnection
 {
     const long StampLifetime = 24 * TimeSpan.TicksPerDay, ChallengeInterval = TimeSpan.TicksPerSecond / 2;
 
+    /// <summary>
+    /// A segment that is late by less was overtaken by a retransmission; sequence numbers cannot wrap in that time.
+    /// RFC 7323 would drop it, and have the peer send it again.
+    /// </summary>
+    const int LateStamps = 64;
+
     uint _recentStamp;
     long _recentStampAt, _lastReceived, _lastChallenge;
     bool _echoesCongestion;
@@ -95,7 +101,7 @@ public sealed partial class TcpConnection
     {
         if (!segment.HasTimestamps)
             return false;
-        if ((int)(segment.TimestampValue - _recentStamp) >= 0 || _now.Ticks - _recentStampAt > StampLifetime)
+        if ((int)(segment.TimestampValue - _recentStamp) > -LateStamps || _now.Ticks - _recentStampAt > StampLifetime)
             return true;
         AnswerDuplicate(segment, start, end);
         return false;

@@ -171,7 +171,7 @@ public sealed partial class TcpConnection
         if (_hasSent)
         {
             _hasSent = false;
-            _sender.Flight.SetTimer(_now.Ticks, ref _timers);
+            _sender.EndBatch(_now.Ticks, ref _timers);
         }
         if (_sender.NeedsPersist && !_timers.IsSet(TcpTimer.Persist))
             _timers.Set(TcpTimer.Persist, _now.Ticks + Math.Min(_sender.Flight.Rtt.BaseTimeout << _persistBackoff, LongestPersist));

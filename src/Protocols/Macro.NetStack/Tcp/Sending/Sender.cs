@@ -20,7 +20,7 @@ sealed class Sender(TcpMemory memory, TcpOptions options)
     readonly StreamBuffer _buffer = new(memory);
     long _end, _windowEnd, _windowSequence, _windowAcknowledgment, _lastSent;
     int _window, _largestWindow, _limit = Math.Min(SmallestLimit, options.MaxSendBuffer);
-    bool _finQueued, _wasFull, _forces;
+    bool _finQueued, _wasFull, _forces, _isCongestionLimited;
 
     public LossRecovery Flight { get; } = new();
 
@@ -180,6 +180,14 @@ sealed class Sender(TcpMemory memory, TcpOptions options)
         return TryTakeNew(now, ref timers, out segment);
     }
 
+    /// <summary>After a batch: sets the timer for it, and notes what ended it.</summary>
+    public void EndBatch(long now, ref TcpTimers timers)
+    {
+        Flight.NoteLimit(byWindow: _isCongestionLimited);
+        _isCongestionLimited = false;
+        Flight.SetTimer(now, ref timers);
+    }
+
     bool TryTakeNew(long now, ref TcpTimers timers, out Outgoing segment, bool isProbe = false)
     {
         segment = default;
@@ -192,7 +200,7 @@ sealed class Sender(TcpMemory memory, TcpOptions options)
             flight.Control.RestartAfterIdle(now - Math.Max(_lastSent, flight.LastProgress), flight.Rtt.BaseTimeout);
         if (!flight.HasRoom && !isProbe)
         {
-            flight.NoteLimit(byWindow: true);
+            _isCongestionLimited = true;
             return false;
         }
         var length = (int)Math.Min(flight.Mss, unsent);
