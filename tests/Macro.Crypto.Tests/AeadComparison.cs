@@ -10,7 +10,7 @@ namespace Macro.Crypto.Tests;
 /// Random batches (1 to 64 texts of 0 to 1600 bytes, keys and lengths mixed or alike, texts at random places and in random
 /// order) on all paths: each must seal as the base library does, touch nothing else, open again, and refuse the forged.
 /// </summary>
-sealed class AeadComparison(AeadPath[] paths, ulong seed)
+sealed class AeadComparison(VectorPath[] paths, ulong seed)
 {
     const int Keys = 32, MostTexts = 64, LongestText = 1600, WidestGap = 80;
 

@@ -18,7 +18,7 @@ public class AeadPathTests
 
     const int CasesOtherwise = 1_000_000;
 
-    static IEnumerable<AeadPath> Paths => Enum.GetValues<AeadPath>().Where(AeadPaths.IsSupported);
+    static IEnumerable<VectorPath> Paths => Enum.GetValues<VectorPath>().Where(VectorPaths.IsSupported);
 
     public static TheoryData<string> PathNames => [.. Paths.Select(path => path.ToString())];
 
@@ -26,7 +26,7 @@ public class AeadPathTests
     public void The_fastest_path_of_the_processor_is_chosen_and_passes_its_self_test()
     {
         Assert.Null(Aead.SelfTestFailed);
-        Assert.Equal(AeadPaths.Name(Paths.Max()), Aead.Implementation);
+        Assert.Equal(VectorPaths.Name(Paths.Max()), Aead.Implementation);
         if (Environment.GetEnvironmentVariable(Expectation) is { } expected)
             Assert.Equal(expected, Aead.Implementation);
     }
@@ -34,18 +34,18 @@ public class AeadPathTests
     [Fact]
     public void A_path_that_fails_its_self_test_is_named_and_the_next_one_chosen()
     {
-        Assert.Equal((AeadPath.Avx512, null), AeadPaths.Choose(_ => true, _ => true));
-        Assert.Equal((AeadPath.Avx2, AeadPath.Avx512), AeadPaths.Choose(_ => true, path => path != AeadPath.Avx512));
-        Assert.Equal((AeadPath.Library, AeadPath.Avx512), AeadPaths.Choose(_ => true, _ => false));
-        Assert.Equal((AeadPath.Library, AeadPath.Avx2), AeadPaths.Choose(path => path != AeadPath.Avx512, _ => false));
-        Assert.Equal((AeadPath.Library, null), AeadPaths.Choose(_ => false, _ => true));
+        Assert.Equal((VectorPath.Avx512, null), VectorPaths.Choose(_ => true, _ => true));
+        Assert.Equal((VectorPath.Avx2, VectorPath.Avx512), VectorPaths.Choose(_ => true, path => path != VectorPath.Avx512));
+        Assert.Equal((VectorPath.Library, VectorPath.Avx512), VectorPaths.Choose(_ => true, _ => false));
+        Assert.Equal((VectorPath.Library, VectorPath.Avx2), VectorPaths.Choose(path => path != VectorPath.Avx512, _ => false));
+        Assert.Equal((VectorPath.Library, null), VectorPaths.Choose(_ => false, _ => true));
     }
 
     [Theory]
     [MemberData(nameof(PathNames))]
     public void Every_vector_seals_and_opens_alone_and_in_any_lane(string name)
     {
-        var path = Enum.Parse<AeadPath>(name);
+        var path = Enum.Parse<VectorPath>(name);
         using var otherKey = new AeadKey(new byte[32]);
 
         Assert.Empty(VectorFile.Failures("chacha20-poly1305-batch.txt", vector =>
@@ -57,7 +57,7 @@ public class AeadPathTests
     [MemberData(nameof(PathNames))]
     public void A_wiped_key_zeroes_its_text_and_no_other(string name)
     {
-        var path = Enum.Parse<AeadPath>(name);
+        var path = Enum.Parse<VectorPath>(name);
         var random = new SeededRandom(4);
         using var key = new AeadKey(new byte[32]);
         var wiped = new AeadKey(new byte[32]);
@@ -96,7 +96,7 @@ public class AeadPathTests
     [MemberData(nameof(PathNames))]
     public void Nothing_is_allocated_once_a_thread_has_sealed(string name)
     {
-        var path = Enum.Parse<AeadPath>(name);
+        var path = Enum.Parse<VectorPath>(name);
         using var key = new AeadKey(new byte[32]);
         var buffer = new byte[64 * 1516];
         var jobs = new AeadJob[64];
@@ -120,7 +120,7 @@ public class AeadPathTests
     [MemberData(nameof(PathNames))]
     public void No_secret_stays_behind_in_the_scratch(string name)
     {
-        var path = Enum.Parse<AeadPath>(name);
+        var path = Enum.Parse<VectorPath>(name);
         using var key = new AeadKey([.. Enumerable.Repeat((byte)0xa5, 32)]);
         var buffer = new byte[40 * 116];
         var jobs = new AeadJob[40];
@@ -171,7 +171,7 @@ public class AeadPathTests
     [InlineData("DOTNET_EnableAVX2", "libsodium")]
     public void Falls_back_where_the_runtime_switches_vectors_off(string setting, string expected)
     {
-        Assert.SkipUnless(Paths.Contains(AeadPath.Avx2), "this processor has no AVX2");
+        Assert.SkipUnless(Paths.Contains(VectorPath.Avx2), "this processor has no AVX2");
         if (Environment.GetEnvironmentVariable(Expectation) is not null)
             return; // the child
         var start = new ProcessStartInfo(Environment.ProcessPath!, ["-noLogo", "-noColor", "-class", typeof(AeadPathTests).FullName!])
@@ -189,7 +189,7 @@ public class AeadPathTests
     }
 
     /// <summary>The vector's text in one lane of a batch whose other texts are of other lengths.</summary>
-    static bool SealsAndOpensAsSaid(AeadPath path, VectorLine vector, int lane, int texts, AeadKey otherKey)
+    static bool SealsAndOpensAsSaid(VectorPath path, VectorLine vector, int lane, int texts, AeadKey otherKey)
     {
         using var key = new AeadKey(vector.Bytes(1));
         byte[] plain = vector.Bytes(3), sealedText = [.. vector.Bytes(4), .. vector.Bytes(5)];

@@ -17,8 +17,8 @@ public class HandshakeVectorTests
         using var aliceKey = Key(1);
         using var bobKey = Key(2);
         using var alice = New(aliceKey, bobKey.PublicKey, psk, index: 0x11, ephemeral: 3);
-        using var bob = New(bobKey, aliceKey.PublicKey, psk, index: 0x22, ephemeral: 4);
-        using var gate = new HandshakeGate(bobKey, new Fixed(0, 0));
+        using var bob = New(bobKey, aliceKey.PublicKey, psk, index: 0x22, ephemeral: 0);
+        using var gate = new HandshakeGate(bobKey, new Fixed(0, ephemeral: 4));
         var buffer = new byte[200];
 
         var output = alice.Encapsulate("hello, responder"u8, buffer, s_now);

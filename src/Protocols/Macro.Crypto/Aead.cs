@@ -33,13 +33,13 @@ public static class Aead
     public const int TagSize = AeadKey.TagSize;
 
     /// <summary>How batches are computed on this processor: "AVX-512", "AVX2" or "libsodium".</summary>
-    public static string Implementation => AeadPaths.Name(AeadPaths.Chosen);
+    public static string Implementation => VectorPaths.Name(AeadPaths.Chosen);
 
     /// <summary>
     /// The name of the fastest implementation that this processor could run and that did not compute what the library
     /// does, or null. <see cref="Implementation"/> is a slower one then; the program should say so.
     /// </summary>
-    public static string? SelfTestFailed => AeadPaths.Failed is { } path ? AeadPaths.Name(path) : null;
+    public static string? SelfTestFailed => AeadPaths.Failed is { } path ? VectorPaths.Name(path) : null;
 
     /// <exception cref="ArgumentOutOfRangeException">A text or its tag is not within the buffer; nothing was written.</exception>
     public static void Seal(Span<byte> buffer, Span<AeadJob> jobs) => Seal(AeadPaths.Chosen, buffer, jobs);
@@ -47,35 +47,35 @@ public static class Aead
     /// <exception cref="ArgumentOutOfRangeException">A text or its tag is not within the buffer; nothing was written.</exception>
     public static void Open(Span<byte> buffer, Span<AeadJob> jobs) => Open(AeadPaths.Chosen, buffer, jobs);
 
-    internal static void Seal(AeadPath path, Span<byte> buffer, Span<AeadJob> jobs)
+    internal static void Seal(VectorPath path, Span<byte> buffer, Span<AeadJob> jobs)
     {
         Check(buffer, jobs);
         switch (path)
         {
-            case AeadPath.Avx512:
+            case VectorPath.Avx512:
                 BatchAead<ChaCha20x16, Poly1305x16>.Seal(buffer, jobs);
                 break;
-            case AeadPath.Avx2:
+            case VectorPath.Avx2:
                 BatchAead<ChaCha20x8, Poly1305x8>.Seal(buffer, jobs);
                 break;
-            case AeadPath.Library:
+            case VectorPath.Library:
                 LibraryAead.Seal(buffer, jobs);
                 break;
         }
     }
 
-    internal static void Open(AeadPath path, Span<byte> buffer, Span<AeadJob> jobs)
+    internal static void Open(VectorPath path, Span<byte> buffer, Span<AeadJob> jobs)
     {
         Check(buffer, jobs);
         switch (path)
         {
-            case AeadPath.Avx512:
+            case VectorPath.Avx512:
                 BatchAead<ChaCha20x16, Poly1305x16>.Open(buffer, jobs);
                 break;
-            case AeadPath.Avx2:
+            case VectorPath.Avx2:
                 BatchAead<ChaCha20x8, Poly1305x8>.Open(buffer, jobs);
                 break;
-            case AeadPath.Library:
+            case VectorPath.Library:
                 LibraryAead.Open(buffer, jobs);
                 break;
         }

@@ -17,6 +17,8 @@ public class ControlCodecTests
         new Probe { Token = ulong.MaxValue },
         new ProbeAnswer { Status = ControlStatus.Ok, Token = 7, Drops = 1 },
         new Close { Channel = 0 },
+        new PathChallenge { Token = ulong.MaxValue },
+        new PathResponse { Status = ControlStatus.Ok, Token = 1 },
         new StatusAnswer(ControlType.Extend) { Status = ControlStatus.RefusedLoad },
     ];
 

@@ -27,7 +27,7 @@ sealed class Adversary
         world.Listen(Endpoint, Receive);
     }
 
-    public Endpoint Endpoint { get; }
+    public Endpoint Endpoint { get; private set; }
     public SimNode Relay { get; }
     public Tunnel Tunnel { get; }
 
@@ -39,6 +39,17 @@ sealed class Adversary
 
     /// <summary>IP packets that came out of the session.</summary>
     public List<byte[]> Packets { get; } = [];
+
+    /// <summary>Tokens of the challenges that reached it.</summary>
+    public List<ulong> Challenges { get; } = [];
+
+    /// <summary>From now on it sends from there and receives there, and nowhere else.</summary>
+    public void MoveTo(string endpoint)
+    {
+        _world.Listen(Endpoint, (_, _) => { });
+        Endpoint = Endpoint.Parse(endpoint);
+        _world.Listen(Endpoint, Receive);
+    }
 
     /// <summary>A handshake and the keepalive that proves it.</summary>
     public Adversary Connect()
@@ -127,7 +138,11 @@ sealed class Adversary
         var body = output.Packet.Slice(Frame.HeaderSize, frame.Length);
         if (frame.Type == FrameType.Forward)
             Forwarded.Add((frame.Channel, body.ToArray()));
-        else if (ControlCodec.Decode(body, out var message, out _, out _) == ControlVerdict.Ok && message is ControlAnswer answer)
+        else if (ControlCodec.Decode(body, out var message, out _, out _) != ControlVerdict.Ok)
+            return;
+        else if (message is PathChallenge challenge)
+            Challenges.Add(challenge.Token);
+        else if (message is ControlAnswer answer)
             Answers.Add(answer);
     }
 }

@@ -39,7 +39,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     }
 
     public string Name { get; }
-    public Endpoint Endpoint { get; }
+    public Endpoint Endpoint { get; set; }
     public Node Node { get; }
     public Candidate Candidate { get; }
 

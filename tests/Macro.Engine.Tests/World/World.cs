@@ -52,6 +52,14 @@ sealed class World(ulong seed)
 
     public void Revive(SimNode node) => _nodes[node.Endpoint] = node;
 
+    /// <summary>The node's address changes, as by another network or a new mapping of its NAT.</summary>
+    public void Move(SimNode node, string endpoint)
+    {
+        _nodes.Remove(node.Endpoint);
+        node.Endpoint = Endpoint.Parse(endpoint);
+        _nodes[node.Endpoint] = node;
+    }
+
     public bool IsAlive(SimNode node) => _nodes.GetValueOrDefault(node.Endpoint) == node;
 
     public void Send(Endpoint from, Endpoint to, byte[] datagram)

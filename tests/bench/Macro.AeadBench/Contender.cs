@@ -19,9 +19,9 @@ abstract class Contender(string name)
     public static IReadOnlyList<Contender> All(AeadKey[] keys, byte[][] bytes)
     {
         var all = new List<Contender>();
-        foreach (var path in (AeadPath[])[AeadPath.Avx512, AeadPath.Avx2, AeadPath.Library])
+        foreach (var path in (VectorPath[])[VectorPath.Avx512, VectorPath.Avx2, VectorPath.Library])
         {
-            if (AeadPaths.IsSupported(path))
+            if (VectorPaths.IsSupported(path))
                 all.Add(new Ours(path));
         }
         all.Add(new WithOpenSsl(keys, bytes));
@@ -30,7 +30,7 @@ abstract class Contender(string name)
     }
 }
 
-sealed class Ours(AeadPath path) : Contender(AeadPaths.Name(path))
+sealed class Ours(VectorPath path) : Contender(VectorPaths.Name(path))
 {
     public override void Seal(byte[] buffer, AeadJob[] jobs) => Aead.Seal(path, buffer, jobs);
 

@@ -19,6 +19,9 @@ static class Doctor
             : Aead.Implementation == "libsodium"
                 ? Warn("aead", "libsodium, one packet at a time.", "A processor with AVX2 or AVX-512 encrypts several packets at once.")
                 : Good("aead", $"{Aead.Implementation}, many packets at once.");
+        yield return X25519.SelfTestFailed is { } broken
+            ? Warn("x25519", $"{broken} failed its self-test; {X25519.Implementation} is used.", "Report this with the model of the processor.")
+            : Good("x25519", $"{X25519.Implementation}.");
     }
 
     /// <param name="sockets">Of the node's port.</param>

@@ -20,7 +20,7 @@ sealed partial class EngineControl(
     NodeSettings settings, KeyRing keys, NetworkDirectory directory, ILogger<EngineControl> log) : INodeControl, IDisposable
 {
     /// <summary>Mark of the node's own datagrams, by which they pass beside the client's routes.</summary>
-    const uint Mark = 0x6d76;
+    const uint Mark = Linux.ClientRouteOptions.DefaultMark;
 
     static readonly TimeSpan s_publishEvery = TimeSpan.FromSeconds(1);
     const int TicksBetweenRefreshes = 60;

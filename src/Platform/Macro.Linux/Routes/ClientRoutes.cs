@@ -5,11 +5,14 @@ namespace Macro.Linux;
 /// <summary>Where the routes of a client's tunnel live.</summary>
 public sealed record ClientRouteOptions
 {
+    /// <summary>"mv": the mark of the node's own datagrams, and the number of the table that they pass beside.</summary>
+    public const uint DefaultMark = 0x6d76;
+
     /// <summary>Mark of the node's own socket, whose datagrams take the ordinary routes. Not 0.</summary>
-    public uint Mark { get; init; } = 0x6d76;
+    public uint Mark { get; init; } = DefaultMark;
 
     /// <summary>Routing table for the tunnel: 1..252 or 256 and above.</summary>
-    public uint Table { get; init; } = 0x6d76;
+    public uint Table { get; init; } = DefaultMark;
 
     /// <summary>Priority of the first of the two policy rules; the second has the next. 1..32764.</summary>
     public int Priority { get; init; } = 19000;

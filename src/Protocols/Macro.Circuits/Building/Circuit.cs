@@ -122,9 +122,13 @@ public sealed class Circuit
         if (State == CircuitState.Closed || !Frame.TryRead(payload, out var frame) || frame.Type != FrameType.Control)
             return;
         var body = payload.Slice(Frame.HeaderSize, frame.Length);
-        if (ControlCodec.Decode(body, out var message, out var type, out var isAnswer) != ControlVerdict.Ok || !isAnswer)
+        if (ControlCodec.Decode(body, out var message, out var type, out var isAnswer) != ControlVerdict.Ok)
             return;
-        if (message is ProbeAnswer probe)
+        if (message is PathChallenge challenge)
+            Send(hop, FrameType.Control, frame.Channel, ControlCodec.Encode(new PathResponse { Status = ControlStatus.Ok, Token = challenge.Token }), now);
+        else if (!isAnswer)
+            return;
+        else if (message is ProbeAnswer probe)
             hop.Health.Answered(probe.Token, now);
         else if (message is StatusAnswer { Asked: ControlType.Bind, Status: ControlStatus.Busy } && frame.Channel == hop.NextChannel)
             Reconnect(hop.Index + 1, now);

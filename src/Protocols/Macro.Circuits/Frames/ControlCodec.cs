@@ -82,6 +82,8 @@ public static class ControlCodec
         Probe m => [m.Token],
         ProbeAnswer m => [m.Token, m.Drops],
         Close m => [(ulong)m.Channel],
+        PathChallenge m => [m.Token],
+        PathResponse m => [m.Token],
         StatusAnswer => [],
         _ => throw new ArgumentException($"{message.GetType().Name} has no wire form.", nameof(message)),
     };
@@ -94,6 +96,7 @@ public static class ControlCodec
         ControlType.OpenExit => new OpenExit { V4 = map.Flag(2), V6 = map.Flag(3) },
         ControlType.Probe when map.Number(2) is { } token => new Probe { Token = token },
         ControlType.Close when map.UInt32(2) is { } channel => new Close { Channel = channel },
+        ControlType.PathChallenge when map.Number(2) is { } token => new PathChallenge { Token = token },
         _ => null,
     };
 
@@ -126,6 +129,7 @@ public static class ControlCodec
                 Token = map.Number(2) ?? 0,
                 Drops = map.Number(3) ?? 0,
             },
+            ControlType.PathChallenge when status == ControlStatus.Ok => new PathResponse { Status = status, Token = map.Number(2) ?? 0 },
             _ => new StatusAnswer(type) { Status = status },
         };
     }

@@ -11,6 +11,7 @@ public enum ControlType : byte
     OpenExit = 5,
     Probe = 6,
     Close = 9,
+    PathChallenge = 10,
 }
 
 /// <summary>How a request ended. The asker acts on the group: retry elsewhere, retry later, or give up.</summary>
@@ -154,6 +155,23 @@ public sealed record Close : ControlMessage
 {
     public required uint Channel { get; init; }
     public override ControlType Type => ControlType.Close;
+}
+
+/// <summary>
+/// From a hop to its client, at an address that the client was newly heard from: does it receive there? The one request
+/// that goes this way (compare RFC 9000 8.2).
+/// </summary>
+public sealed record PathChallenge : ControlMessage
+{
+    /// <summary>Drawn at random for this address.</summary>
+    public required ulong Token { get; init; }
+    public override ControlType Type => ControlType.PathChallenge;
+}
+
+public sealed record PathResponse : ControlAnswer
+{
+    public ulong Token { get; init; }
+    public override ControlType Type => ControlType.PathChallenge;
 }
 
 /// <summary>The answer to a request that returns nothing but its status, and to every message that is not understood.</summary>

@@ -133,7 +133,7 @@ public sealed class DatagramPlane
         var count = _count;
         Aead.Open(_received.Buffer, _jobs.AsSpan(0, count));
         for (var i = 0; i < count; i++)
-            Accept(ref _jobs[i], _arrivals[i]);
+            Accept(ref _jobs[i], _arrivals[i], now);
         // Before anything is passed on: the first message proves a session, and its answer needs that session.
         for (var i = 0; i < _held.Count; i++)
             Note(ref _held[i], now);
@@ -149,7 +149,7 @@ public sealed class DatagramPlane
         _jobs.AsSpan(_count, count - _count).Clear();
     }
 
-    void Accept(ref AeadJob job, in Arrival arrival)
+    void Accept(ref AeadJob job, in Arrival arrival, Instant now)
     {
         ref var held = ref _held[arrival.Held];
         job.Ok = job.Ok && held.Session.TryAccept(job.Counter);
@@ -162,8 +162,8 @@ public sealed class DatagramPlane
         held.Bytes += arrival.Length;
         if (job.Length > 0)
             held.DataPackets++;
-        if (held.Session.Tunnel.Context is Inbound inbound)
-            inbound.Roam(arrival.Source);
+        if (held.Session.Tunnel.Context is Inbound inbound && inbound.HeardFrom(arrival.Source, now))
+            _owner.PostActivity(inbound.Tunnel);
     }
 
     void Note(ref HeldSessions.Held held, Instant now)

@@ -15,9 +15,11 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
 
     const int MostInitiations = 5;
 
+    // A relay has many channels: they are kept small.
     Budget _initiations;
     Held _indices;
-    int _held;
+    uint _answered;
+    byte _held;
     volatile bool _isOpen;
 
     [InlineArray(MaxIndices)]
@@ -36,13 +38,10 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
     /// <summary>The next hop has answered a handshake: data may flow.</summary>
     public bool IsOpen => _isOpen;
 
-    /// <summary>The index that the next hop answered last: it never gives way to one that nobody has answered.</summary>
-    internal uint? Answered { get; private set; }
-
-    /// <summary>The next hop has answered the handshake of this index.</summary>
+    /// <summary>The next hop has answered the handshake of this index: it never gives way to one that nobody has answered.</summary>
     internal void Open(uint index)
     {
-        Answered = index;
+        _answered = index;
         _isOpen = true;
     }
 
@@ -57,7 +56,7 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
     internal bool TryGiveWay(out uint index)
     {
         index = 0;
-        return _held == MaxIndices && TryTakeIndex(_indices[0] == Answered ? 1 : 0, out index);
+        return _held == MaxIndices && TryTakeIndex(IsOpen && _indices[0] == _answered ? 1 : 0, out index);
     }
 
     /// <summary>Takes one index out, whichever; false when there is none.</summary>

@@ -5,7 +5,7 @@ namespace Macro.Circuits;
 
 /// <summary>
 /// The relay's or exit's side of one client session: the tunnel, where its datagrams come from, its channels, and its lease
-/// when it is an exit session. Changed by the owner thread; pump threads read it, and move <see cref="Remote"/>.
+/// when it is an exit session. Changed by the owner thread; pump threads read it and say from where the client was heard.
 /// </summary>
 public sealed class Inbound : IDeadline
 {
@@ -16,23 +16,29 @@ public sealed class Inbound : IDeadline
 
     // Honest clients ask a few things while they build and then probe once a second. The owner thread serves all sessions:
     // none may keep it busy, nor use a relay to knock at other doors without end.
-    const int MostRequests = 100, MostInitiations = 20;
-    Budget _requests, _initiations;
+    const int MostRequests = 100, MostInitiations = 20, MostChallenges = 20;
+    Budget _requests, _initiations, _challenges;
 
     volatile Location _remote;
+    volatile UnprovenPath? _unproven;
+    Location _responded;
     volatile Channel[] _channels = [];
     volatile ExitLease? _lease;
+    volatile bool _understandsControl;
 
     public Inbound(Tunnel tunnel, Endpoint remote)
     {
         Tunnel = tunnel;
-        _remote = new Location(remote);
+        _remote = _responded = new Location(remote);
         tunnel.Context = this;
     }
 
     public Tunnel Tunnel { get; }
 
-    /// <summary>Source of the last datagram that proved the client's key; answers go there.</summary>
+    /// <summary>
+    /// Where everything for the client goes: the newest address at which it has shown that it receives. The client's key
+    /// does not show that: with a forged source, a client would aim its download at somebody else.
+    /// </summary>
     public Endpoint Remote => _remote.Endpoint;
 
     /// <summary>Set while this is an exit session.</summary>
@@ -51,12 +57,41 @@ public sealed class Inbound : IDeadline
 
     int IDeadline.Place { get; set; }
 
-    /// <summary>Called by whoever authenticated a datagram of this session.</summary>
-    public void Roam(Endpoint source)
+    /// <summary>The client asks, so it also answers: a plain WireGuard client does neither and proves its address by handshakes alone.</summary>
+    internal bool UnderstandsControl { get => _understandsControl; set => _understandsControl = value; }
+
+    /// <summary>
+    /// Called by whoever authenticated a datagram of this session. True when its source must be challenged: the owner
+    /// thread must be told, which calls <see cref="TryTakeChallenge"/>.
+    /// </summary>
+    internal bool HeardFrom(Endpoint source, Instant now) => _remote.Endpoint != source && HeardFromUnproven(source, now);
+
+    /// <summary>A challenge is due, and where to.</summary>
+    internal bool TryTakeChallenge(IRandom random, out Endpoint to, out ulong token)
     {
-        if (_remote.Endpoint != source)
-            _remote = new Location(source);
+        (to, token) = (default, 0);
+        if (_unproven is not { } path || !path.TryTakeChallenge(random, out token))
+            return false;
+        to = path.Endpoint;
+        return true;
     }
+
+    /// <summary>The client sent this token back: it receives where it was sent to.</summary>
+    internal void HandleResponse(ulong token)
+    {
+        if (_unproven is { } path && path.IsAnsweredBy(token))
+            (_remote, _unproven) = (new Location(path.Endpoint), null);
+    }
+
+    /// <summary>The response of a handshake was sent there; <see cref="HandleConfirmed"/> follows if the client got it.</summary>
+    internal void RespondedTo(Endpoint source)
+    {
+        if (_responded.Endpoint != source)
+            _responded = new Location(source);
+    }
+
+    /// <summary>The newest session is proven: nobody can use it who did not receive the response.</summary>
+    internal void HandleConfirmed() => _remote = _responded;
 
     public Channel? FindChannel(uint number)
     {
@@ -77,4 +112,21 @@ public sealed class Inbound : IDeadline
     internal void Remove(Channel channel) => _channels = Array.FindAll(_channels, c => c != channel);
 
     internal void SetLease(ExitLease? lease) => _lease = lease;
+
+    bool HeardFromUnproven(Endpoint source, Instant now)
+    {
+        if (!UnderstandsControl)
+            return false;
+        var path = _unproven;
+        if (path is not null && path.Endpoint == source && !path.IsTimeToAsk(now))
+            return false;
+        // A client that changes its source with every datagram must not keep the owner thread busy.
+        if (!_challenges.TrySpend(now, MostChallenges))
+            return false;
+        if (path is null || path.Endpoint != source)
+            path = new UnprovenPath(source);
+        path.Ask(now);
+        _unproven = path;
+        return true;
+    }
 }

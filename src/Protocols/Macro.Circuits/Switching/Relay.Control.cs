@@ -13,8 +13,12 @@ public sealed partial class Relay
         switch (ControlCodec.Decode(body, out var message, out var type, out var isAnswer))
         {
             case ControlVerdict.Ok when !isAnswer:
+                inbound.UnderstandsControl = true;
                 if (Handle(inbound, message!, now) is { } answer)
                     Answer(inbound, request, answer, now);
+                break;
+            case ControlVerdict.Ok when message is PathResponse response:
+                inbound.HandleResponse(response.Token);
                 break;
             case ControlVerdict.Unknown when !isAnswer:
                 Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.Unsupported }, now);

@@ -125,6 +125,8 @@ public sealed partial class Relay
             return;
         inbound.Tunnel.HandleActivity(now);
         Drive(inbound, now);
+        if (inbound.TryTakeChallenge(_random, out var unproven, out var token))
+            SendFrame(inbound, FrameType.Control, 0, ControlCodec.Encode(new PathChallenge { Token = token }), unproven, now);
     }
 
     public void HandleTimeout(Instant now)
@@ -186,7 +188,8 @@ public sealed partial class Relay
         var output = inbound.Tunnel.AcceptInitiation(initiation, _buffer, now);
         if (output.Kind == TunnelOutputKind.ToNetwork)
         {
-            inbound.Roam(source);
+            TakeEvents(inbound);
+            inbound.RespondedTo(source);
             _outbox.Send(_buffer.AsSpan(0, output.Length), source);
             Counters.Handshakes++;
         }
@@ -211,7 +214,7 @@ public sealed partial class Relay
     void SwitchBack(Channel channel, uint index, ReadOnlySpan<byte> message, Instant now)
     {
         channel.Open(index);
-        SendFrame(channel.Owner, FrameType.Forward, channel.Number, message, now);
+        SendFrame(channel.Owner, FrameType.Forward, channel.Number, message, channel.Owner.Remote, now);
     }
 
     /// <summary>False when the index is one of our own sessions', or another channel has it.</summary>
@@ -228,28 +231,42 @@ public sealed partial class Relay
     }
 
     void Answer(Inbound inbound, uint request, ControlAnswer answer, Instant now) =>
-        SendFrame(inbound, FrameType.Control, request, ControlCodec.Encode(answer), now);
+        SendFrame(inbound, FrameType.Control, request, ControlCodec.Encode(answer), inbound.Remote, now);
 
-    void SendFrame(Inbound inbound, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now)
+    void SendFrame(Inbound inbound, FrameType type, uint channel, ReadOnlySpan<byte> body, Endpoint to, Instant now)
     {
         var output = inbound.Tunnel.Encapsulate(Frame.Wrap(_frame, type, channel, body), _buffer, now);
         if (output.Kind == TunnelOutputKind.ToNetwork)
-            _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
+            _outbox.Send(_buffer.AsSpan(0, output.Length), to);
         Schedule(inbound);
     }
 
     void Drive(Inbound inbound, Instant now)
     {
+        TakeEvents(inbound);
         while (inbound.Tunnel.HandleTimeout(_buffer, now) is { Kind: TunnelOutputKind.ToNetwork } output)
+        {
+            TakeEvents(inbound);
             _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
-        while (inbound.Tunnel.TryTakeEvent(out var happened))
-            inbound.IsProven |= happened.Kind == TunnelEventKind.SessionEstablished;
+        }
+        TakeEvents(inbound);
         if (inbound.IsProven)
             inbound.Expires = inbound.Tunnel.Activity.LastReceived + s_silent;
         if (now >= inbound.Expires)
             Remove(inbound, now);
         else
             Schedule(inbound);
+    }
+
+    static void TakeEvents(Inbound inbound)
+    {
+        while (inbound.Tunnel.TryTakeEvent(out var happened))
+        {
+            if (happened.Kind != TunnelEventKind.SessionEstablished)
+                continue;
+            inbound.IsProven = true;
+            inbound.HandleConfirmed();
+        }
     }
 
     void Schedule(Inbound inbound)

@@ -14,7 +14,7 @@ static class AeadSelfTest
     /// <summary>The lengths where blocks, chunks and slots begin and end, and what the tunnel mostly carries.</summary>
     static ReadOnlySpan<int> EdgeLengths => [0, 1, 15, 16, 17, 32, 63, 64, 65, 127, 128, 1023, 1024, 1280, 1420, 1500];
 
-    public static bool Passes(AeadPath path)
+    public static bool Passes(VectorPath path)
     {
         Span<byte> seed = stackalloc byte[AeadKey.Size];
         var keys = new AeadKey[Keys];
@@ -32,7 +32,7 @@ static class AeadSelfTest
     }
 
     /// <summary>One case computed elsewhere, so that a wrong library would be seen, too: the empty text under a zero key and counter.</summary>
-    static bool SealsFixedCase(AeadPath path)
+    static bool SealsFixedCase(VectorPath path)
     {
         using var key = new AeadKey(new byte[AeadKey.Size]);
         var buffer = new byte[Aead.TagSize];
@@ -43,7 +43,7 @@ static class AeadSelfTest
 
     static ReadOnlySpan<byte> EmptyTag => [0x4e, 0xb9, 0x72, 0xc9, 0xa8, 0xfb, 0x3a, 0x1b, 0x38, 0x2b, 0xb4, 0xd3, 0x6f, 0x5f, 0xfa, 0xd1];
 
-    static bool Agrees(AeadPath path, AeadKey[] keys, int texts)
+    static bool Agrees(VectorPath path, AeadKey[] keys, int texts)
     {
         var numbers = (ulong)texts;
         var jobs = new AeadJob[texts];
@@ -66,7 +66,7 @@ static class AeadSelfTest
 
         byte[] buffer = [.. plain], expected = [.. plain];
         Aead.Seal(path, buffer, jobs);
-        Aead.Seal(AeadPath.Library, expected, jobs);
+        Aead.Seal(VectorPath.Library, expected, jobs);
         if (!buffer.AsSpan().SequenceEqual(expected))
             return false;
 
@@ -89,7 +89,7 @@ static class AeadSelfTest
         : (int)((pick >> 8) % (LongestText + 1));
 
     /// <summary>SplitMix64: the cases are the same at every start.</summary>
-    static ulong Next(ref ulong state)
+    internal static ulong Next(ref ulong state)
     {
         state += 0x9e3779b97f4a7c15;
         var mixed = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9;

@@ -79,13 +79,13 @@ public sealed class HandshakeGate : IDisposable
     }
 
     /// <summary>
-    /// Reads an accepted initiation: two Diffie-Hellman operations that prove the initiator's static key. False when it does not hold; stay silent then.
+    /// Reads an accepted initiation: the Diffie-Hellman operations that prove the initiator's static key, and those of the answer. False when it does not hold; stay silent then.
     /// </summary>
     public bool TryReadInitiation(ReadOnlySpan<byte> datagram, Instant now, [NotNullWhen(true)] out ReceivedInitiation? initiation)
     {
         initiation = null;
         return Message.TryReadType(datagram, out var type) && type == MessageType.Initiation
-            && ReceivedInitiation.TryRead(datagram, _key, out initiation);
+            && ReceivedInitiation.TryRead(datagram, _key, _random, out initiation);
     }
 
     public void Dispose() => CryptographicOperations.ZeroMemory(_secret);

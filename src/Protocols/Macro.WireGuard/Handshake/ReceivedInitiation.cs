@@ -12,7 +12,10 @@ namespace Macro.WireGuard;
 /// </summary>
 public sealed class ReceivedInitiation : IDisposable
 {
-    readonly byte[] _state = GC.AllocateUninitializedArray<byte>(NoiseState.Size, pinned: true);
+    /// <summary>What <see cref="TryMultiply"/> yields, in the order of its jobs.</summary>
+    const int StaticStatic = 0, OwnEphemeral = 1, EphemeralEphemeral = 2, EphemeralStatic = 3, Products = 4;
+
+    readonly byte[] _memory = GC.AllocateUninitializedArray<byte>(NoiseState.Size + Products * X25519.Size, pinned: true);
 
     ReceivedInitiation(PrivateKey local) => Local = local;
 
@@ -29,22 +32,24 @@ public sealed class ReceivedInitiation : IDisposable
 
     PublicKey Ephemeral { get; set; }
 
-    internal static bool TryRead(ReadOnlySpan<byte> message, PrivateKey local, [NotNullWhen(true)] out ReceivedInitiation? initiation)
+    Span<byte> State => _memory.AsSpan(0, NoiseState.Size);
+
+    internal static bool TryRead(ReadOnlySpan<byte> message, PrivateKey local, IRandom random, [NotNullWhen(true)] out ReceivedInitiation? initiation)
     {
         initiation = new ReceivedInitiation(local);
-        if (initiation.TryRead(message))
+        if (initiation.TryRead(message, random))
             return true;
         initiation.Dispose();
         initiation = null;
         return false;
     }
 
-    bool TryRead(ReadOnlySpan<byte> message)
+    bool TryRead(ReadOnlySpan<byte> message, IRandom random)
     {
         Span<byte> secret = stackalloc byte[PrivateKey.Size];
         Span<byte> key = stackalloc byte[AeadKey.Size];
         Span<byte> field = stackalloc byte[PublicKey.Size];
-        var noise = new NoiseState(_state);
+        var noise = new NoiseState(State);
         noise.Begin(Local.PublicKey);
         var ephemeral = message.Slice(Message.InitiationEphemeral, PublicKey.Size);
         Ephemeral = new PublicKey(ephemeral);
@@ -56,9 +61,9 @@ public sealed class ReceivedInitiation : IDisposable
         if (!noise.TryOpen(key, message.Slice(Message.InitiationStatic, Message.SealedKeySize), field))
             return false;
         Remote = new PublicKey(field);
-        if (!Local.TryAgree(Remote, secret))
+        if (!TryMultiply(random))
             return false;
-        noise.MixKey(secret, key);
+        noise.MixKey(Product(StaticStatic), key);
         if (!noise.TryOpen(key, message.Slice(Message.InitiationTimestamp, Message.SealedTimestampSize), field[..Tai64N.Size]))
             return false;
         Timestamp = Tai64N.Read(field);
@@ -68,37 +73,51 @@ public sealed class ReceivedInitiation : IDisposable
         return true;
     }
 
-    /// <summary>Writes everything of a response (92 bytes) but its MACs, and derives the keys. Uses the state up.</summary>
-    internal bool TryRespond(Span<byte> message, uint index, SecretBytes? psk, IRandom random, out AeadKey send, out AeadKey receive)
+    /// <summary>
+    /// The responder's multiplications that are left once the initiator's static key is known. The answer's three belong to
+    /// a later step, but side by side all four cost little more than this step's one.
+    /// </summary>
+    bool TryMultiply(IRandom random)
     {
-        (send, receive) = (null!, null!);
-        Span<byte> secret = stackalloc byte[PrivateKey.Size];
+        using var ephemeral = SecretBytes.Random(PrivateKey.Size, random);
+        Span<X25519Job> jobs =
+        [
+            new() { Scalar = Local, Point = Remote },
+            new() { Scalar = ephemeral, Point = X25519.BasePoint },
+            new() { Scalar = ephemeral, Point = Ephemeral },
+            new() { Scalar = ephemeral, Point = Remote },
+        ];
+        X25519.Multiply(_memory.AsSpan(NoiseState.Size), jobs);
+        var ok = true;
+        foreach (ref readonly var job in jobs)
+            ok &= job.Ok;
+        return ok;
+    }
+
+    /// <summary>Writes everything of a response (92 bytes) but its MACs, and derives the keys. Uses the state up.</summary>
+    internal void Respond(Span<byte> message, uint index, SecretBytes? psk, out AeadKey send, out AeadKey receive)
+    {
         Span<byte> key = stackalloc byte[AeadKey.Size];
         message[..Message.ResponseSize].Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(message, (uint)MessageType.Response);
         BinaryPrimitives.WriteUInt32LittleEndian(message[Message.SenderOffset..], index);
         BinaryPrimitives.WriteUInt32LittleEndian(message[Message.ResponseReceiver..], SenderIndex);
 
-        var noise = new NoiseState(_state);
-        using var mine = PrivateKey.Generate(random);
+        var noise = new NoiseState(State);
         var ephemeral = message.Slice(Message.ResponseEphemeral, PublicKey.Size);
-        mine.PublicKey.Write(ephemeral);
+        Product(OwnEphemeral).CopyTo(ephemeral);
         noise.MixKey(ephemeral);
         noise.MixHash(ephemeral);
-        if (!mine.TryAgree(Ephemeral, secret))
-            return false;
-        noise.MixKey(secret);
-        if (!mine.TryAgree(Remote, secret))
-            return false;
-        noise.MixKey(secret);
+        noise.MixKey(Product(EphemeralEphemeral));
+        noise.MixKey(Product(EphemeralStatic));
         noise.MixPresharedKey(psk, key);
         noise.Seal(key, default, message.Slice(Message.ResponseEmpty, Message.TagSize));
         (receive, send) = noise.Split();
-        CryptographicOperations.ZeroMemory(secret);
         CryptographicOperations.ZeroMemory(key);
         Dispose();
-        return true;
     }
 
-    public void Dispose() => CryptographicOperations.ZeroMemory(_state);
+    ReadOnlySpan<byte> Product(int which) => _memory.AsSpan(NoiseState.Size + X25519.Size * which, X25519.Size);
+
+    public void Dispose() => CryptographicOperations.ZeroMemory(_memory);
 }

@@ -37,11 +37,7 @@ public sealed partial class Tunnel
             return TunnelOutput.Dropped(DropReason.Flood);
         var response = buffer[..Message.ResponseSize];
         var index = _indices.Reserve(this, _random);
-        if (!initiation.TryRespond(response, index, _psk, _random, out var send, out var receive))
-        {
-            _indices.Release(index);
-            return TunnelOutput.Dropped(DropReason.NotAuthentic);
-        }
+        initiation.Respond(response, index, _psk, out var send, out var receive);
         _newestTimestamp = initiation.Timestamp;
         _lastAccepted = now;
 
