@@ -36,7 +36,7 @@ public sealed class Stack
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Mtu, 1280, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Mtu, ushort.MaxValue, nameof(options));
         Options = options;
-        _addresses = new AddressRules(options.Addresses);
+        _addresses = new AddressRules(options.Addresses, options.FarLoopback);
         _paths = new PathMtus(options.Mtu, options.MaxPathMtus);
         _reassembly = new Reassembly(options, Counters);
         _control = new PacketSender(MostControlBytes, _paths, random);

@@ -8,6 +8,12 @@ public sealed record StackOptions
     /// <summary>The stack's own addresses. Empty: it answers for any destination (the user-mode exit).</summary>
     public IReadOnlyList<IpAddress> Addresses { get; init; } = [];
 
+    /// <summary>
+    /// Addresses of 127.0.0.0/8 may be far ends, as in a network that is all on one machine. Whether one may be reached is
+    /// for the exit's policy to say. Default false: such a packet is dropped (RFC 1122 3.2.1.3 g).
+    /// </summary>
+    public bool FarLoopback { get; init; }
+
     /// <summary>Largest IP packet in bytes, both ways. Default 1328, what fits into every circuit; 1280..65535.</summary>
     public int Mtu { get; init; } = 1328;
 

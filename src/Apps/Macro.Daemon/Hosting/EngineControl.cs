@@ -54,7 +54,7 @@ sealed partial class EngineControl(
         var sockets = Bind(settings.Node);
         var verifier = new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(sockets[0].Port), sockets[0].HasV6);
         _threads = new NodeThreads(sockets, verifier, Stepped);
-        _ends = new CircuitEnds(Threads);
+        _ends = new CircuitEnds(Threads, settings.Network.Static);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
         LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));

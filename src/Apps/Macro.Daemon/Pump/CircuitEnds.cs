@@ -18,14 +18,15 @@ sealed class CircuitEnds : ICircuitEnds, IDisposable
     /// <summary>Bytes of TCP buffers for all connections of all proxies.</summary>
     const long Memory = 256 << 20;
 
-    static readonly StackOptions s_options = new() { Addresses = [AddressPair.Inner.V4, AddressPair.Inner.V6], Mtu = CircuitMtu.Inner };
-
     readonly NodeThreads _threads;
+    readonly StackOptions _options;
     readonly Dictionary<string, StackEnd> _ends = new(StringComparer.Ordinal);
 
-    public CircuitEnds(NodeThreads threads)
+    /// <param name="farLoopback">In a network on one machine, loopback addresses are far ends.</param>
+    public CircuitEnds(NodeThreads threads, bool farLoopback)
     {
         _threads = threads;
+        _options = new StackOptions { Addresses = [AddressPair.Inner.V4, AddressPair.Inner.V6], Mtu = CircuitMtu.Inner, FarLoopback = farLoopback };
         Loop = new StackLoop("client stacks", threads.Clock, new TcpMemory(Memory));
         Shared = new StackEnd(this, "");
         _ends[""] = Shared;
@@ -70,7 +71,7 @@ sealed class CircuitEnds : ICircuitEnds, IDisposable
     internal HostedStack Host(Circuit circuit)
     {
         ClientPlane? plane = null;
-        return Loop.Add(new Stack(s_options, Loop.Memory, SystemRandom.Shared), Transmit, ClientPlane.Headroom, ClientPlane.Tailroom);
+        return Loop.Add(new Stack(_options, Loop.Memory, SystemRandom.Shared), Transmit, ClientPlane.Headroom, ClientPlane.Tailroom);
 
         void Transmit(PacketBatch packets)
         {

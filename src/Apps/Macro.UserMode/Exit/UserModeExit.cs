@@ -31,7 +31,7 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
         ArgumentNullException.ThrowIfNull(loop);
         ArgumentNullException.ThrowIfNull(options);
         // Room for connections that are open outside and those that wait for their end inside.
-        var stack = new Stack(new StackOptions { Mtu = options.Mtu, MaxConnections = 2 * options.MaxConnections }, loop.Memory, random);
+        var stack = new Stack(new StackOptions { Mtu = options.Mtu, FarLoopback = options.FarLoopback, MaxConnections = 2 * options.MaxConnections }, loop.Memory, random);
         var hosted = loop.Add(stack, transmit, headroom, tailroom);
         var exit = new UserModeExit(hosted, policy, sessionOf, options);
         loop.Enter(() =>

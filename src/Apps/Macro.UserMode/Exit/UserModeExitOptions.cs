@@ -16,6 +16,9 @@ public sealed record UserModeExitOptions
     /// <summary>Inner MTU in bytes. Default 1328, that of every circuit.</summary>
     public int Mtu { get; init; } = 1328;
 
+    /// <summary>Loopback addresses may be targets, as far as the policy lets them: <see cref="NetStack.StackOptions.FarLoopback"/>. Default false.</summary>
+    public bool FarLoopback { get; init; }
+
     /// <summary>Most TCP connections of one session, attempts included, 1..65535. Default 1024.</summary>
     public int MaxConnectionsPerSession { get; init; } = 1024;
 
