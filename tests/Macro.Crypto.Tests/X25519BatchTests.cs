@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Macro.Core;
 using Macro.Crypto.Batch;
 using Macro.Simulation;
@@ -9,6 +10,9 @@ namespace Macro.Crypto.Tests;
 public class X25519BatchTests
 {
     const int Cases = 100_000;
+
+    /// <summary>Set for a child of these tests: the implementation that must be chosen there.</summary>
+    const string Expectation = "MACRO_EXPECT_X25519";
 
     public static TheoryData<string> PathNames =>
         [.. Enum.GetValues<VectorPath>().Where(VectorPaths.IsSupported).Select(path => path.ToString())];
@@ -37,6 +41,8 @@ public class X25519BatchTests
     {
         Assert.Null(X25519.SelfTestFailed);
         Assert.Equal(VectorPaths.Name(Enum.GetValues<VectorPath>().Where(VectorPaths.IsSupported).Max()), X25519.Implementation);
+        if (Environment.GetEnvironmentVariable(Expectation) is { } expected)
+            Assert.Equal(expected, X25519.Implementation);
     }
 
     [Theory]
@@ -119,6 +125,27 @@ public class X25519BatchTests
         X25519.Multiply(path, results, jobs);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         Assert.True(X25519Scratch.OfThisThread.IsWiped);
+    }
+
+    [Theory]
+    [InlineData("DOTNET_EnableAVX512", "AVX2")]
+    [InlineData("DOTNET_EnableAVX2", "libsodium")]
+    public void Every_vector_holds_where_the_runtime_switches_vectors_off(string setting, string expected)
+    {
+        Assert.SkipUnless(VectorPaths.IsSupported(VectorPath.Avx2), "this processor has no AVX2");
+        string[] tests = [nameof(The_fastest_path_of_the_processor_is_chosen_and_passes_its_self_test), nameof(Every_vector_holds_in_every_place_of_a_batch)];
+        var start = new ProcessStartInfo(Environment.ProcessPath!, ["-noLogo", "-noColor", .. tests.SelectMany(test => (string[])["-method", $"{typeof(X25519BatchTests).FullName}.{test}"])])
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+            Environment = { [setting] = "0", [Expectation] = expected },
+        };
+
+        using var child = Process.Start(start)!;
+        var output = child.StandardOutput.ReadToEnd();
+        child.WaitForExit();
+
+        Assert.True(child.ExitCode == 0, output);
     }
 
     [Fact]

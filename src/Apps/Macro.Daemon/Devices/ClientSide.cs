@@ -76,7 +76,7 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
     /// <summary>The proxy and the resolver. The proxy resolves too, whether the resolver has a port of its own or not.</summary>
     void OpenDoors()
     {
-        _resolver ??= ClientResolver.Start(ends.Loop, ends, new ClientResolverOptions { Listen = [.. ResolverEndpoints()] }, SystemRandom.Shared);
+        _resolver ??= ClientResolver.Start(ends.Loop, ends, new ClientResolverOptions { Listen = [.. ResolverEndpoints()], Upstream = settings.Client.DnsUpstream }, SystemRandom.Shared);
         if (settings.Client.Proxy is { } endpoint)
             _proxy ??= ProxyServer.Start(ends.Loop, ends, _resolver, new ProxyOptions
             {

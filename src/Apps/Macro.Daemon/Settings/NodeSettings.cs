@@ -2,6 +2,7 @@ using Macro.Api;
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Daemon.Hosting;
+using Macro.UserMode;
 
 namespace Macro.Daemon.Settings;
 
@@ -79,6 +80,9 @@ public sealed record ClientSection
 
     /// <summary>Where the resolver listens, UDP and TCP; null: no resolver. Default 127.0.0.1:1053.</summary>
     public Endpoint? Dns { get; init; } = Endpoint.Parse("127.0.0.1:1053");
+
+    /// <summary>Whom the resolver asks, through the circuit; default the exit.</summary>
+    public DnsUpstream DnsUpstream { get; init; } = DnsUpstream.Exit;
 
     /// <summary>Name of the TUN device, 1..15 characters, default "macro0".</summary>
     public string Device { get; init; } = "macro0";

@@ -1,6 +1,7 @@
 using Macro.Api;
 using Macro.Circuits;
 using Macro.Core;
+using Macro.UserMode;
 
 namespace Macro.Daemon.Settings;
 
@@ -66,6 +67,8 @@ public static class SettingsReader
         Proxy = document.Parsed("client.proxy", defaults.Proxy, ParseListener, "an endpoint to listen at; use \"127.0.0.1:1080\" or \"off\""),
         ProxyClients = document.List("client.proxy_clients", defaults.ProxyClients, ParsePrefix, APrefix),
         Dns = document.Parsed("client.dns", defaults.Dns, ParseListener, "an endpoint to listen at; use \"127.0.0.1:1053\" or \"off\""),
+        DnsUpstream = document.Parsed("client.dns_upstream", defaults.DnsUpstream, ParseUpstream,
+            "a resolver; use \"exit\", \"tls://9.9.9.9#dns.quad9.net\" or \"https://dns.quad9.net/dns-query#9.9.9.9\""),
         Device = document.Text("client.device", defaults.Device, DeviceName)!,
         Routes = document.IsList("client.routes")
             ? new ClientRoutes(false, document.List<Prefix>("client.routes", [], ParsePrefix, APrefix))
@@ -148,6 +151,13 @@ public static class SettingsReader
         var parsed = IpAddress.TryParse(text, out var one);
         address = parsed ? one : null;
         return parsed || text == "any";
+    }
+
+    static bool ParseUpstream(string text, out DnsUpstream upstream)
+    {
+        var read = DnsUpstream.TryParse(text, out var parsed);
+        upstream = parsed ?? DnsUpstream.Exit;
+        return read;
     }
 
     static bool ParseListener(string text, out Endpoint? endpoint)

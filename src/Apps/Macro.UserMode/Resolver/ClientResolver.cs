@@ -43,7 +43,7 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     readonly Dictionary<string, LinkedListNode<Key>> _keys = new(StringComparer.Ordinal);
     readonly LinkedList<Key> _byUse = new();
 
-    sealed record Key(string Name, LoopResolver Resolver, StackLink Link);
+    sealed record Key(string Name, LoopResolver Resolver);
 
     ClientResolver(StackLoop loop, ICircuitEnds circuits, ClientResolverOptions options, IRandom random) =>
         (_loop, _circuits, _options, _random) = (loop, circuits, options, random);
@@ -66,7 +66,7 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     public void Resolve(HostedStack stack, string isolationKey, string name, INameWaiter waiter)
     {
         var key = Find(isolationKey);
-        key.Link.Use(stack);
+        key.Resolver.Use(stack);
         NameLookup.Start(key.Resolver, name, _random, waiter);
     }
 
@@ -110,14 +110,14 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
         }
         if (_keys.Count == _options.MaxKeys)
             Forget();
-        var link = _options.Upstream.MakeLink(_circuits, name, _random);
+        var link = _options.Upstream.MakeLink(_loop, _circuits, name, _random);
         var resolver = new LoopResolver(_loop, _options.Upstream.Configure(new ResolverOptions
         {
             Upstreams = [ExitEndpoint],
             Rule = _options.Rule,
             Limits = new AnswerLimits { Bytes = _options.BytesPerKey },
         }), link, _random);
-        _keys[name] = _byUse.AddLast(new Key(name, resolver, link));
+        _keys[name] = _byUse.AddLast(new Key(name, resolver));
         return _byUse.Last!.Value;
     }
 

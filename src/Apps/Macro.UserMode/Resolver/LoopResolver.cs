@@ -31,6 +31,9 @@ sealed class LoopResolver : ILoopTimer
     /// <summary>Questions that wait for an upstream.</summary>
     public int Pending => _resolver.Pending;
 
+    /// <summary>Takes a circuit that somebody else was given for the same isolation key.</summary>
+    public void Use(HostedStack stack) => (_link as StackLink)?.Use(stack);
+
     public AskVerdict Ask(ReadOnlySpan<byte> query, Carrier carrier, IAnswerTaker taker, Span<byte> room, out int length)
     {
         var verdict = _resolver.Ask(query, carrier, taker, room, _loop.Now, out length);

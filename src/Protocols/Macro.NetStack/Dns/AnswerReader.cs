@@ -22,15 +22,19 @@ public sealed class AnswerReader(AnswerLimits limits, Func<IpAddress, bool>? isD
 
     readonly List<ushort> _ttlPlaces = [];
 
+    /// <summary>An answer to a question that was sent as it was meant.</summary>
+    public CachedAnswer? Read(in MessageView answer, Instant now, out bool mayKeep) => Read(answer, answer.Question, now, out mayKeep);
+
     /// <summary>Null when the message cannot be written anew within 64 KiB.</summary>
     /// <param name="answer">A response with a question.</param>
+    /// <param name="question">That question in the case that was meant, before it was sent in a random one.</param>
     /// <param name="mayKeep">False: the answer is good for those who wait for it, but says nothing about how long.</param>
-    public CachedAnswer? Read(in MessageView answer, Instant now, out bool mayKeep)
+    public CachedAnswer? Read(in MessageView answer, ReadOnlySpan<byte> question, Instant now, out bool mayKeep)
     {
         var scratch = ArrayPool<byte>.Shared.Rent(ushort.MaxValue);
         try
         {
-            return Read(answer, scratch.AsSpan(0, ushort.MaxValue), now, out mayKeep);
+            return Read(answer, question, scratch.AsSpan(0, ushort.MaxValue), now, out mayKeep);
         }
         finally
         {
@@ -46,13 +50,14 @@ public sealed class AnswerReader(AnswerLimits limits, Func<IpAddress, bool>? isD
         return new CachedAnswer(message, [], question.Length, message.Length, code, authentic: false, limits.Failure, now);
     }
 
-    CachedAnswer? Read(in MessageView answer, Span<byte> scratch, Instant now, out bool mayKeep)
+    CachedAnswer? Read(in MessageView answer, ReadOnlySpan<byte> question, Span<byte> scratch, Instant now, out bool mayKeep)
     {
         mayKeep = false;
         var code = answer.ResponseCode;
         var writer = new MessageWriter(scratch);
-        if (!writer.TryAddQuestion(answer.Question))
+        if (!writer.TryAddQuestion(question))
             return null;
+        writer.Recase(answer.QuestionName, question[..^4]);
         _ttlPlaces.Clear();
         var (additional, answersType, removed) = (0, false, 0);
         var lowest = uint.MaxValue;
@@ -96,7 +101,7 @@ public sealed class AnswerReader(AnswerLimits limits, Func<IpAddress, bool>? isD
         }
         lifetime = lifetime > limits.Shortest ? lifetime : limits.Shortest;
         return new CachedAnswer(
-            scratch[..writer.Length].ToArray(), [.. _ttlPlaces], answer.Question.Length, additional, code,
+            scratch[..writer.Length].ToArray(), [.. _ttlPlaces], question.Length, additional, code,
             (answer.Flags & HeaderFlags.AuthenticData) != 0 && removed == 0, lifetime, now);
     }
 

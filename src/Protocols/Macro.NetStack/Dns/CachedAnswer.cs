@@ -59,7 +59,7 @@ public sealed class CachedAnswer
         if (length + edns > query.Limit)
             length = _additionalOffset;
         if (length + edns > query.Limit)
-            return query.WriteEmpty(question, _code, error, room, HeaderFlags.Truncated);
+            return query.WriteEmpty(question, _code, error, room, HeaderFlags.Truncated | (query.AnswerFlags(_authentic) & HeaderFlags.AuthenticData));
 
         _message.AsSpan(0, length).CopyTo(room);
         BinaryPrimitives.WriteUInt16BigEndian(room, query.Id);
@@ -67,7 +67,8 @@ public sealed class CachedAnswer
         if (length < _message.Length)
             room[10..12].Clear();
         question.CopyTo(room[MessageView.HeaderLength..]);
-        var age = (uint)Math.Clamp((now - Stored).Ticks / TimeSpan.TicksPerSecond, 0, int.MaxValue);
+        // A part of a second counts as one: what is told may end early, never late.
+        var age = (uint)Math.Clamp(Math.Ceiling((now - Stored).TotalSeconds), 0, int.MaxValue);
         foreach (var place in _ttlPlaces)
         {
             if (place >= length)

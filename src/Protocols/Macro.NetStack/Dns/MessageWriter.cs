@@ -18,6 +18,8 @@ public ref struct MessageWriter
     }
 
     readonly Span<byte> _buffer;
+    ReadOnlySpan<byte> _asSent;
+    ReadOnlySpan<byte> _asMeant;
     Places _places;
     int _known;
 
@@ -30,6 +32,18 @@ public ref struct MessageWriter
     }
 
     public int Length { get; private set; }
+
+    /// <summary>
+    /// From now on, copied names that repeat one name's beginning or end letter by letter get it in another case: an
+    /// answer that was made from a question in random case is to be told in the case that was meant.
+    /// </summary>
+    /// <param name="sent">The name as it was sent.</param>
+    /// <param name="meant">The same name in the case to write.</param>
+    public void Recase(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> meant)
+    {
+        _asSent = sent;
+        _asMeant = meant;
+    }
 
     public readonly void SetHeader(ushort id, HeaderFlags flags, ResponseCode code)
     {
@@ -61,7 +75,7 @@ public ref struct MessageWriter
     {
         Span<byte> name = stackalloc byte[DomainName.MaxLength];
         var before = (Length, _known);
-        if (TryBeginRecord(name[..record.CopyName(name)], record.Type, record.Class, ttl, out ttlOffset)
+        if (TryBeginRecord(Recased(name[..record.CopyName(name)]), record.Type, record.Class, ttl, out ttlOffset)
             && TryAddData(from, record, name) && TryEndRecord(record.Section, ttlOffset))
             return true;
         (Length, _known) = before;
@@ -76,6 +90,27 @@ public ref struct MessageWriter
             return true;
         (Length, _known) = before;
         return false;
+    }
+
+    readonly Span<byte> Recased(Span<byte> name)
+    {
+        if (_asSent.IsEmpty)
+            return name;
+        // Only letters' case differs between the two, so replacing equal bytes changes nothing else.
+        for (var rest = name; rest.Length > 1; rest = rest[(1 + rest[0])..])
+            if (_asSent.EndsWith(rest))
+            {
+                _asMeant[^rest.Length..].CopyTo(rest);
+                break;
+            }
+        for (var at = 0; at < name.Length && at < _asSent.Length && name[at] != 0; at += 1 + name[at])
+        {
+            var end = at + 1 + name[at];
+            if (end > _asSent.Length || !name[at..end].SequenceEqual(_asSent[at..end]))
+                break;
+            _asMeant[at..end].CopyTo(name[at..]);
+        }
+        return name;
     }
 
     bool TryBeginRecord(scoped ReadOnlySpan<byte> name, RecordType type, RecordClass @class, uint ttl, out int ttlOffset)
@@ -99,7 +134,7 @@ public ref struct MessageWriter
             return false;
         var at = record.DataOffset + layout.Prefix;
         for (var i = 0; i < layout.Names; i++)
-            if (!DomainName.TryRead(from, at, name, out var length, out at) || !TryAddName(name[..length], layout.WritesPointers))
+            if (!DomainName.TryRead(from, at, name, out var length, out at) || !TryAddName(Recased(name[..length]), layout.WritesPointers))
                 return false;
         return TryAddBytes(from[at..(record.DataOffset + record.DataLength)]);
     }

@@ -9,6 +9,10 @@ sealed class PendingQuestion(byte[] key, byte[] question, bool dnssecOk, bool ch
 
     public int Place { get; set; }
     public byte[] Key { get; } = key;
+
+    /// <summary>As the first client wrote it.</summary>
+    public byte[] Question { get; } = question;
+
     public List<Client> Waiting { get; } = [];
 
     public Instant Deadline { get; set; }
@@ -39,15 +43,15 @@ sealed class PendingQuestion(byte[] key, byte[] question, bool dnssecOk, bool ch
 
     public Instant NextTimeout => Instant.Min(Instant.Min(RetryAt, StaleAt), Deadline);
 
-    public ReadOnlySpan<byte> SentQuestion => Sent.AsSpan(MessageView.HeaderLength, question.Length);
+    public ReadOnlySpan<byte> SentQuestion => Sent.AsSpan(MessageView.HeaderLength, Question.Length);
 
     /// <summary>Writes the query of a new exchange: a fresh id, and a fresh throw of the letters' case ("0x20").</summary>
     public void Prepare(bool edns, int paddingBlock, IRandom random)
     {
         const int largestOpt = 512;
         Span<byte> query = stackalloc byte[MessageView.HeaderLength + DomainName.MaxLength + 4 + largestOpt];
-        Span<byte> asked = stackalloc byte[question.Length];
-        question.CopyTo(asked);
+        Span<byte> asked = stackalloc byte[Question.Length];
+        Question.CopyTo(asked);
         RandomizeCase(asked[..^4], random);
         var writer = new MessageWriter(query);
         writer.SetHeader(

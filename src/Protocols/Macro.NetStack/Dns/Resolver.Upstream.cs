@@ -97,7 +97,7 @@ public sealed partial class Resolver
         var isUseful = code is ResponseCode.NoError or ResponseCode.NoSuchName or ResponseCode.NameExistsThatShouldNot
             && answer.HasQuestion && (answer.Flags & HeaderFlags.Truncated) == 0;
         var mayKeep = false;
-        var kept = isUseful ? _reader.Read(answer, now, out mayKeep) : null;
+        var kept = isUseful ? _reader.Read(answer, question.Question, now, out mayKeep) : null;
         if (kept is null)
         {
             question.Excluded |= 1 << question.Upstream;
