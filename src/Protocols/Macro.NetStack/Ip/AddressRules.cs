@@ -8,10 +8,7 @@ sealed class AddressRules
 {
     readonly IpAddress[] _own;
 
-    readonly bool _farLoopback;
-
-    /// <param name="farLoopback">See <see cref="StackOptions.FarLoopback"/>.</param>
-    public AddressRules(IReadOnlyList<IpAddress> own, bool farLoopback) => (_own, _farLoopback) = ([.. own], farLoopback);
+    public AddressRules(IReadOnlyList<IpAddress> own) => _own = [.. own];
 
     /// <summary>Answers for every destination.</summary>
     public bool IsAny => _own.Length == 0;
@@ -41,8 +38,11 @@ sealed class AddressRules
             && (IsAny ? IsUnicast(packet.Destination) : IsOwn(packet.Destination) && !IsOwn(packet.Source));
     }
 
-    /// <summary>An address that one host on a network can have: not this network, loopback (unless that is far), multicast, reserved or broadcast.</summary>
-    bool IsUnicast(IpAddress address) => address.IsV4
-        ? (address.V4Bits >> 24) is not (0 or >= 224) and var network && (network != 127 || _farLoopback)
+    /// <summary>
+    /// An address that one host can have: not this network, multicast, reserved or broadcast, nor the loopback addresses that
+    /// every machine uses for itself; networks on a single machine have others of 127.0.0.0/8.
+    /// </summary>
+    static bool IsUnicast(IpAddress address) => address.IsV4
+        ? (address.V4Bits >> 24) is not (0 or >= 224) && address.V4Bits >> 16 != 0x7f00
         : address.Bits > 1 && address.Bits >> 120 != 0xff;
 }
