@@ -7,8 +7,10 @@ namespace Macro.NetStack;
 sealed class AddressRules
 {
     readonly IpAddress[] _own;
+    readonly bool _farLoopback;
 
-    public AddressRules(IReadOnlyList<IpAddress> own) => _own = [.. own];
+    /// <param name="farLoopback">See <see cref="StackOptions.FarLoopback"/>.</param>
+    public AddressRules(IReadOnlyList<IpAddress> own, bool farLoopback) => (_own, _farLoopback) = ([.. own], farLoopback);
 
     /// <summary>Answers for every destination.</summary>
     public bool IsAny => _own.Length == 0;
@@ -39,10 +41,15 @@ sealed class AddressRules
     }
 
     /// <summary>
-    /// An address that one host can have: not this network, multicast, reserved or broadcast, nor the loopback addresses that
-    /// every machine uses for itself; networks on a single machine have others of 127.0.0.0/8.
+    /// An address that one host can have: not this network, loopback, multicast, reserved or broadcast. Where loopback is far,
+    /// that does not hold for 127.0.0.0/16, which every machine uses for itself.
     /// </summary>
-    static bool IsUnicast(IpAddress address) => address.IsV4
-        ? (address.V4Bits >> 24) is not (0 or >= 224) && address.V4Bits >> 16 != 0x7f00
-        : address.Bits > 1 && address.Bits >> 120 != 0xff;
+    bool IsUnicast(IpAddress address) => !address.IsV4
+        ? address.Bits > 1 && address.Bits >> 120 != 0xff
+        : (address.V4Bits >> 24) switch
+        {
+            0 or >= 224 => false,
+            127 => _farLoopback && address.V4Bits >> 16 != 0x7f00,
+            _ => true,
+        };
 }
