@@ -8,6 +8,12 @@ public sealed class CurlTests : IDisposable
     readonly TestWorld _world = new();
     readonly WebServer _web = new((head, body) => WebServer.Ok(head.StartsWith("POST", StringComparison.Ordinal) ? $"{body.Length} bytes" : "a page"));
 
+    public CurlTests()
+    {
+        if (!Linux.Machine.HasProgram("curl"))
+            Assert.Skip("There is no curl on this machine.");
+    }
+
     public void Dispose()
     {
         _world.Dispose();

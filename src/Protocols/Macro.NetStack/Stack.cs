@@ -128,6 +128,9 @@ public sealed class Stack
     /// </summary>
     public TcpConnection? Connect(Endpoint remote, object? context, Instant now) => _tcp.Connect(remote, context, now);
 
+    /// <summary>Gives every connection up, also those whose owners have let go of them: all buffers are free after it.</summary>
+    public void AbortAll() => _tcp.AbortAll();
+
     /// <summary>
     /// Takes connections to one endpoint. They turn up in <see cref="TryTakeReady"/> with <paramref name="context"/> and wait
     /// for <see cref="TcpConnection.AcceptIncoming"/> or <see cref="TcpConnection.RejectIncoming"/>.

@@ -212,6 +212,19 @@ public sealed class ResolverUpstreamTests : ResolverDriver
     }
 
     [Fact]
+    public void A_server_that_only_refers_to_others_is_of_no_use()
+    {
+        Ask("www.example.com");
+        Reply(query =>
+        {
+            var answer = Zone.Answer(query, authority: [Zone.Record("example.com", RecordType.Ns, 9, Zone.Name("ns.example.com"))]);
+            answer[3] = 0;
+            return answer;
+        });
+        AssertCode(ResponseCode.ServerFailure, TakeAnswer());
+    }
+
+    [Fact]
     public void A_server_without_edns_is_asked_without()
     {
         Ask("www.example.com");

@@ -93,6 +93,8 @@ public sealed class HostedStack
         foreach (var member in _members.ToArray())
             member.HandleStackClosed();
         _members.Clear();
+        // Those whose owners have let go may still hold what their peers have not acknowledged.
+        Stack.AbortAll();
     }
 
     void Gather(PacketBatch batch, Instant now)

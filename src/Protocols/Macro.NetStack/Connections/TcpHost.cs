@@ -315,6 +315,13 @@ sealed class TcpHost
         _icmp.TrySendError(new IcmpError(reason, flow.Local.Address), flow.Remote.Address, packet);
     }
 
+    public void AbortAll()
+    {
+        // What is touched may leave the table.
+        foreach (var held in _table.Values.ToArray())
+            held.Connection.Abort();
+    }
+
     /// <summary>Forgets a half-open connection without a word; the shell sees that it is closed.</summary>
     void Drop(HeldConnection held)
     {

@@ -25,6 +25,12 @@ public readonly ref struct HttpFields
     static readonly SearchValues<byte> s_token =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
 
+    /// <summary>Fields of one head; browsers and servers send some tens.</summary>
+    const int MostFields = 256;
+
+    /// <summary>Bytes in Connection fields. Each name there is looked for among all fields: the product must stay small.</summary>
+    const int MostConnectionBytes = 1024;
+
     readonly ReadOnlySpan<byte> _lines;
 
     HttpFields(ReadOnlySpan<byte> lines) => _lines = lines;
@@ -33,15 +39,18 @@ public readonly ref struct HttpFields
     internal static bool TryParse(ReadOnlySpan<byte> lines, out HttpFields fields)
     {
         fields = new HttpFields(lines);
-        for (var rest = lines; !rest.IsEmpty;)
+        int count = 0, connectionBytes = 0;
+        for (var rest = lines; !rest.IsEmpty; count++)
         {
             var line = CutLine(ref rest);
             var colon = line.IndexOf((byte)':');
             // No name, a blank before the colon, a folded line: what one reader takes for two fields another takes for one.
             if (colon <= 0 || !IsToken(line[..colon]) || line[(colon + 1)..].ContainsAny((byte)0, (byte)'\r', (byte)'\n'))
                 return false;
+            if (Ascii.EqualsIgnoreCase(line[..colon], "Connection"u8))
+                connectionBytes += line.Length;
         }
-        return true;
+        return count <= MostFields && connectionBytes <= MostConnectionBytes;
     }
 
     internal static bool IsToken(ReadOnlySpan<byte> bytes) => !bytes.IsEmpty && !bytes.ContainsAnyExcept(s_token);
