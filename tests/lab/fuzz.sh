@@ -14,7 +14,7 @@ need_commands jq
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 
-inputs=10000000 seed=$(date +%Y%m%d) targets=(ip tcp udp icmp dns socks http)
+inputs=10000000 seed=$(date +%Y%m%d) targets=(ip tcp udp icmp dns dns-resolver socks http)
 while [ $# -gt 0 ]; do
   case $1 in
     --json) lab_json=true ;;

@@ -41,7 +41,7 @@ public class AllocationTests
             var options = TcpOptions.Default with { MaxReceiveBuffer = 256 << 10, MaxSendBuffer = 256 << 10 };
             _client = TcpConnection.Connect(Pair.Flow, options, _memory, 1, 2, _now);
             _client.TryTransmit(_rooms[0], _now, out var length, out _);
-            TcpSegment.TryParse(_rooms[0].AsSpan(0, length), out var syn);
+            Assert.True(TcpSegment.TryParse(_rooms[0].AsSpan(0, length), out var syn));
             _server = TcpConnection.Accept(new FlowKey(Pair.Flow.Remote, Pair.Flow.Local), syn, options, _memory, 3, 4, _now);
             _server.AcceptIncoming();
         }
@@ -73,7 +73,7 @@ public class AllocationTests
                 Segments++;
                 if (losesEvery != 0 && ++_sent % losesEvery == 0)
                     continue;
-                TcpSegment.TryParse(_rooms[i].AsSpan(0, _lengths[i]), out var segment);
+                Assert.True(TcpSegment.TryParse(_rooms[i].AsSpan(0, _lengths[i]), out var segment));
                 to.Receive(segment, Ecn.NotCapable, _now);
             }
         }

@@ -31,9 +31,10 @@ sealed class Peer
     /// <summary>The first sequence number of the connection's data.</summary>
     public static uint Theirs => 1_000_001;
 
-    public Peer Establish(bool options = true, ushort window = ushort.MaxValue, byte scale = 7, TcpFlags flags = TcpFlags.None)
+    public Peer Establish(bool options = true, ushort window = ushort.MaxValue, byte scale = 7, TcpFlags flags = TcpFlags.None, TimeSpan rtt = default)
     {
         Take();
+        Wait(rtt);
         var answer = new TcpSegment { Sequence = First - 1, Acknowledgment = Theirs, Flags = TcpFlags.Syn | TcpFlags.Ack | flags, Window = window };
         if (options)
         {

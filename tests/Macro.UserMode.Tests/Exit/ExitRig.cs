@@ -25,8 +25,8 @@ sealed class ExitRig : IDisposable
             Loop,
             policy ?? new ExitPolicy([ExitPolicy.AcceptAll], HostileTargets.Own, [Prefix.Parse("127.1.0.0/16")]),
             address => address == ClientV4 || address == ClientV6 ? Session : null,
-            options ?? new UserModeExitOptions(), SystemRandom.Shared, packets => Deliver(packets, toExit: false), 0, 0);
-        Client = Loop.Add(new Stack(new StackOptions { Addresses = [ClientV4, ClientV6] }, Loop.Memory, SystemRandom.Shared), packets => Deliver(packets, toExit: true), 0, 0);
+            (options ?? new UserModeExitOptions()) with { FarLoopback = true }, SystemRandom.Shared, packets => Deliver(packets, toExit: false), 0, 0);
+        Client = Loop.Add(new Stack(new StackOptions { Addresses = [ClientV4, ClientV6], FarLoopback = true }, Loop.Memory, SystemRandom.Shared), packets => Deliver(packets, toExit: true), 0, 0);
         Loop.Start();
     }
 

@@ -80,7 +80,7 @@ static class Check
         // The one address is the last record; an OPT record may follow it.
         var answer = buffer.AsSpan(0, length);
         if (length < query.Length + 16 || (answer[3] & 15) != 0 || BinaryPrimitives.ReadUInt16BigEndian(answer[6..]) == 0)
-            throw new IOException($"The resolver has no address for {name}.");
+            throw new IOException($"The resolver has no address for {name} (code {answer[3] & 15}, {length} bytes).");
         var record = answer[query.Length..];
         // A compressed name has two bytes, the whole one as many as in the question.
         var nameLength = record[0] >= 0xc0 ? 2 : name.Length + 2;

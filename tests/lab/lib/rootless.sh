@@ -31,10 +31,12 @@ trap 'exit 143' TERM HUP
 
 address() { echo "127.${net[$1]}.0.1"; }
 
+port_is_free() { ! (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+
 # free_port ADDRESS PORT: that TCP port if nobody listens there, else one that is free.
 free_port() {
   local port=$2
-  while (exec 3<>"/dev/tcp/$1/$port") 2>/dev/null; do port=$((10000 + RANDOM % 20000)); done
+  until port_is_free "$1" "$port"; do port=$((10000 + RANDOM % 20000)); done
   echo "$port"
 }
 
@@ -96,6 +98,7 @@ private_network() {
   for name in client "${nodes[@]}"; do
     eventually 30 vpn "$name" status || { tail -20 "$demo_home/$name.log" >&2; die "The node $name did not start."; }
   done
+  eventually 30 "$lab_peer" resolve "$web:$web_dns_port" $web_name && ! port_is_free $web "$web_port" || die "The web server did not start."
   for name in "${nodes[@]}"; do
     vpn "$name" network export "$demo_home/$name.directory" >/dev/null
     vpn client network import "$demo_home/$name.directory" >/dev/null

@@ -22,6 +22,9 @@ public sealed class AnswerReader(AnswerLimits limits, Func<IpAddress, bool>? isD
 
     readonly List<ushort> _ttlPlaces = [];
 
+    /// <summary>An answer to a question that was sent as it was meant.</summary>
+    public CachedAnswer? Read(in MessageView answer, Instant now, out bool mayKeep) => Read(answer, answer.Question, now, out mayKeep);
+
     /// <summary>Null when the message cannot be written anew within 64 KiB.</summary>
     /// <param name="answer">A response with a question.</param>
     /// <param name="question">That question in the case that was meant, before it was sent in a random one.</param>

@@ -94,14 +94,14 @@ public sealed partial class Resolver
             Open(question, question.Upstream, question.Carrier, now);
             return;
         }
-        var isUseful = code is ResponseCode.NoError or ResponseCode.NoSuchName or ResponseCode.NameExistsThatShouldNot
-            && answer.HasQuestion && (answer.Flags & HeaderFlags.Truncated) == 0;
+        var isVerdict = code is ResponseCode.NoError or ResponseCode.NoSuchName or ResponseCode.NameExistsThatShouldNot;
+        var isUseful = isVerdict && answer.HasQuestion && (answer.Flags & HeaderFlags.Truncated) == 0 && !IsReferral(answer);
         var mayKeep = false;
         var kept = isUseful ? _reader.Read(answer, question.Question, now, out mayKeep) : null;
         if (kept is null)
         {
             question.Excluded |= 1 << question.Upstream;
-            question.LastFailure = isUseful ? ResponseCode.ServerFailure : code;
+            question.LastFailure = isVerdict ? ResponseCode.ServerFailure : code;
             Close(question);
             Advance(question, now);
             return;
@@ -112,6 +112,10 @@ public sealed partial class Resolver
         foreach (var client in question.Waiting)
             Tell(client, kept, 0, now);
     }
+
+    /// <summary>Nothing but the names of others to ask: from a server that does not do so itself.</summary>
+    static bool IsReferral(in MessageView answer) =>
+        (answer.Flags & (HeaderFlags.RecursionAvailable | HeaderFlags.Authoritative)) == 0 && answer.Count(Section.Answer) == 0;
 
     /// <summary>The next attempt, or the end when there have been enough.</summary>
     void Advance(PendingQuestion question, Instant now)

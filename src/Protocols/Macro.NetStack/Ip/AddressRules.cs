@@ -7,7 +7,6 @@ namespace Macro.NetStack;
 sealed class AddressRules
 {
     readonly IpAddress[] _own;
-
     readonly bool _farLoopback;
 
     /// <param name="farLoopback">See <see cref="StackOptions.FarLoopback"/>.</param>
@@ -41,8 +40,16 @@ sealed class AddressRules
             && (IsAny ? IsUnicast(packet.Destination) : IsOwn(packet.Destination) && !IsOwn(packet.Source));
     }
 
-    /// <summary>An address that one host on a network can have: not this network, loopback (unless that is far), multicast, reserved or broadcast.</summary>
-    bool IsUnicast(IpAddress address) => address.IsV4
-        ? (address.V4Bits >> 24) is not (0 or >= 224) and var network && (network != 127 || _farLoopback)
-        : address.Bits > 1 && address.Bits >> 120 != 0xff;
+    /// <summary>
+    /// An address that one host can have: not this network, loopback, multicast, reserved or broadcast. Where loopback is far,
+    /// that does not hold for 127.0.0.0/16, which every machine uses for itself.
+    /// </summary>
+    bool IsUnicast(IpAddress address) => !address.IsV4
+        ? address.Bits > 1 && address.Bits >> 120 != 0xff
+        : (address.V4Bits >> 24) switch
+        {
+            0 or >= 224 => false,
+            127 => _farLoopback && address.V4Bits >> 16 != 0x7f00,
+            _ => true,
+        };
 }
