@@ -202,8 +202,8 @@ public class StackTests
         for (var i = 0; i < 3; i++)
         {
             // The third has little to say.
-            var count = i == 2 ? 100 : connections[i].Writable.Length;
-            connections[i].Commit(count);
+            var room = connections[i].Writable.Length;
+            connections[i].Commit(i == 2 ? 100 : room);
         }
         var ports = Wire.Drain(stack, s_now).ConvertAll(packet => BinaryPrimitives.ReadUInt16BigEndian(packet.AsSpan(20)));
 
