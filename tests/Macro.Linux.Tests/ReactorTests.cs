@@ -159,6 +159,35 @@ public sealed class ReactorTests : IDisposable
     }
 
     [Fact]
+    public async Task No_wake_is_lost_however_often_it_comes()
+    {
+        const int wakes = 200_000;
+        var made = 0;
+        var waker = Task.Run(() =>
+        {
+            while (Volatile.Read(ref made) < wakes)
+            {
+                Interlocked.Increment(ref made);
+                _reactor.Wake();
+            }
+        });
+        var seen = 0;
+
+        while (seen < wakes)
+        {
+            var began = Environment.TickCount64;
+            _reactor.Wait(TimeSpan.FromSeconds(20));
+            Assert.True(Environment.TickCount64 - began < 15_000, $"a wake was lost after {seen}");
+            _reactor.Dispatch();
+            seen = Volatile.Read(ref made);
+        }
+        await waker;
+        _reactor.Wake();
+        _reactor.Wait(TimeSpan.FromSeconds(20));
+        _reactor.Dispatch();
+    }
+
+    [Fact]
     public void Moving_bytes_and_dispatching_allocate_nothing()
     {
         using var listener = StreamListener.Listen(Anywhere);

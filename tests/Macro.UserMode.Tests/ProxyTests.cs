@@ -188,6 +188,20 @@ public sealed class ProxyTests
     }
 
     [Fact]
+    public void A_proxy_may_end_after_its_loop_and_work_that_comes_too_late_is_dropped()
+    {
+        using var world = new TestWorld();
+        using var client = world.Connect();
+        client.Greet();
+
+        world.Client.Dispose();
+        world.Client.Post(() => { });
+        world.Proxy.Dispose();
+
+        Assert.Throws<IOException>(() => client.GetStream().ReadByte());
+    }
+
+    [Fact]
     public void Only_the_body_of_its_own_request_reaches_the_server()
     {
         using var world = new TestWorld();
@@ -200,6 +214,20 @@ public sealed class ProxyTests
 
         Assert.EndsWith("\r\nConnection: close\r\n\r\nfirst", answer);
         Assert.DoesNotContain("Proxy-Authorization", string.Concat(web.Heads));
+    }
+
+    [Fact]
+    public void Any_number_of_interim_answers_pass_before_the_last()
+    {
+        var interim = string.Concat(Enumerable.Repeat("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 20_000));
+        using var world = new TestWorld();
+        using var web = new WebServer((_, _) => [.. Encoding.ASCII.GetBytes(interim), .. WebServer.Ok("a page")]);
+        using var client = world.Connect();
+
+        client.GetStream().Write(Encoding.ASCII.GetBytes($"GET http://{Target}:{web.Port}/ HTTP/1.1\r\n\r\n"));
+        var answer = new StreamReader(client.GetStream()).ReadToEnd();
+
+        Assert.Equal(interim + "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\na page", answer);
     }
 
     [Theory]

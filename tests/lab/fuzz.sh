@@ -39,7 +39,7 @@ throw_at() {
   local output status=0
   output=$(cd "$root/artifacts" && timeout 3600 "$fuzz" --target "$1" --inputs "$inputs" --seed "$seed" 2>&1) || status=$?
   [ $status = 0 ] || printf '%s\n' "$output" >&2
-  tail -n 1 <<<"$output" | cut -c13-
+  tail -n 1 <<<"$output" | sed "s,^ok  *[a-z-]* *,,"
   return $status
 }
 

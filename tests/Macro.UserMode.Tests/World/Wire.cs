@@ -5,14 +5,18 @@ namespace Macro.UserMode.Tests;
 /// <summary>One direction of a circuit: packets that one stack sends are written to the other by a pump thread of their own.</summary>
 sealed class Wire : IDisposable
 {
-    /// <summary>As a socket's buffer: what does not fit is lost.</summary>
-    const int MostBytes = 4 << 20;
+    /// <summary>As a socket's buffer: what does not fit is lost. Made once, so that tests can count what is allocated.</summary>
+    const int MostPackets = 4096;
+    const int MostBytes = 1500;
 
-    readonly Queue<byte[]> _packets = new();
+    readonly object _gate = new();
+    readonly byte[] _packets = new byte[MostPackets * MostBytes];
+    readonly int[] _lengths = new int[MostPackets];
     readonly PacketBatch _batch = new(512 * 1024, 256);
     readonly Thread _thread;
     HostedStack? _to;
-    int _bytes;
+    int _first;
+    int _count;
     bool _cut;
     bool _stopping;
 
@@ -26,7 +30,7 @@ sealed class Wire : IDisposable
     /// <summary>Nothing passes any more.</summary>
     internal void Cut()
     {
-        lock (_packets)
+        lock (_gate)
             _cut = true;
     }
 
@@ -38,28 +42,29 @@ sealed class Wire : IDisposable
 
     internal void Send(PacketBatch batch)
     {
-        lock (_packets)
+        lock (_gate)
         {
             for (var i = 0; i < batch.Count; i++)
             {
-                if (_cut || _bytes + batch[i].Length > MostBytes)
+                if (_cut || _count == MostPackets)
                 {
                     Lost++;
                     continue;
                 }
-                _packets.Enqueue(batch.Bytes(i).ToArray());
-                _bytes += batch[i].Length;
+                var slot = (_first + _count++) % MostPackets;
+                _lengths[slot] = batch[i].Length;
+                batch.Bytes(i).CopyTo(_packets.AsSpan(slot * MostBytes, MostBytes));
             }
-            Monitor.Pulse(_packets);
+            Monitor.Pulse(_gate);
         }
     }
 
     public void Dispose()
     {
-        lock (_packets)
+        lock (_gate)
         {
             _stopping = true;
-            Monitor.Pulse(_packets);
+            Monitor.Pulse(_gate);
         }
         _thread.Join();
     }
@@ -73,12 +78,12 @@ sealed class Wire : IDisposable
     bool Gather()
     {
         _batch.Clear();
-        lock (_packets)
+        lock (_gate)
         {
-            while (_packets.Count == 0 && !_stopping)
-                Monitor.Wait(_packets);
-            while (_packets.TryPeek(out var packet) && _batch.TryCopy(packet, default))
-                _bytes -= _packets.Dequeue().Length;
+            while (_count == 0 && !_stopping)
+                Monitor.Wait(_gate);
+            while (_count > 0 && _batch.TryCopy(_packets.AsSpan(_first * MostBytes, _lengths[_first]), default))
+                (_first, _count) = ((_first + 1) % MostPackets, _count - 1);
             return !_stopping;
         }
     }

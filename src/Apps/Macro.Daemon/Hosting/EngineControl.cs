@@ -202,7 +202,7 @@ sealed partial class EngineControl(
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            LogDeviceFault(e);
+            LogDeviceFault(e.GetType().Name);
             return new Problem
             {
                 Code = ProblemCodes.Internal,
@@ -396,8 +396,8 @@ sealed partial class EngineControl(
     [LoggerMessage(Level = LogLevel.Warning, Message = "could not look for what an earlier run left: {why}")]
     partial void LogSweepFailed(string why);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "the device could not be set up")]
-    partial void LogDeviceFault(Exception fault);
+    [LoggerMessage(Level = LogLevel.Error, Message = "the device could not be set up: {kind}")]
+    partial void LogDeviceFault(string kind);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "could not go back to the wanted state: {why}")]
     partial void LogNotRestored(string why);

@@ -99,35 +99,39 @@ sealed class HttpExchange : SpliceFilter
     /// <summary>Passes on every whole head that is there: interim ones, and the one whose body follows.</summary>
     void TakeHeads()
     {
-        while (!_headDone)
+        var start = 0;
+        while (true)
         {
-            var verdict = HttpResponseHead.TryParse(_answer.AsSpan(0, _answerLength), out var head, out var length);
+            var bytes = _answer.AsSpan(start, _answerLength - start);
+            var verdict = HttpResponseHead.TryParse(bytes, out var head, out var length);
             if (verdict == InputVerdict.Incomplete)
-                return;
-            if (verdict != InputVerdict.Complete)
+                break;
+            if (verdict != InputVerdict.Complete || !TryWrite(head, bytes.Length))
             {
                 Refuse();
                 return;
             }
-            Grow(ref _pending, _pendingEnd, _answerLength + 64);
-            if (!head.TryWriteForClient(_pending.AsSpan(_pendingEnd), out var written))
-            {
-                Refuse();
-                return;
-            }
-            _pendingEnd += written;
-            var rest = _answer.AsSpan(length, _answerLength - length);
+            start += length;
             if (head.IsInterim)
-            {
-                rest.CopyTo(_answer);
-                _answerLength = rest.Length;
                 continue;
-            }
+            var rest = bytes[length..];
             rest.CopyTo(_pending.AsSpan(_pendingEnd));
             _pendingEnd += rest.Length;
             _headDone = true;
             Return(ref _answer);
+            return;
         }
+        _answer.AsSpan(start, _answerLength - start).CopyTo(_answer);
+        _answerLength -= start;
+    }
+
+    /// <summary>Writes a head behind what is pending, with room for everything that may follow it.</summary>
+    bool TryWrite(in HttpResponseHead head, int following)
+    {
+        Grow(ref _pending, _pendingEnd, following + 64);
+        var fits = head.TryWriteForClient(_pending.AsSpan(_pendingEnd), out var written);
+        _pendingEnd += written;
+        return fits;
     }
 
     /// <summary>Says so, unless the client has heard something of the answer already: then the end of the stream must do.</summary>

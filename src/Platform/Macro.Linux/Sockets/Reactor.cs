@@ -80,9 +80,10 @@ public sealed unsafe class Reactor : IDisposable
             var token = MemoryMarshal.Read<ulong>(entry[Interop.EpollDataOffset..]);
             if (token == WakeToken)
             {
+                // In this order: cleared first, a wake in between would be read away and the flag stay up for ever.
                 ulong count;
-                Volatile.Write(ref _woken, 0);
                 _ = Interop.Read(_wake, &count, sizeof(ulong));
+                Interlocked.Exchange(ref _woken, 0);
                 continue;
             }
             ref var slot = ref _slots[(int)(uint)token];
@@ -92,13 +93,23 @@ public sealed unsafe class Reactor : IDisposable
         _waiting = 0;
     }
 
-    /// <summary>Ends the current or the next wait. Any thread.</summary>
+    /// <summary>
+    /// Ends the current or the next wait. Any thread; nothing after the end. What the waiter is to see must be there before:
+    /// it looks after it has dispatched.
+    /// </summary>
     public void Wake()
     {
         if (Interlocked.Exchange(ref _woken, 1) != 0)
             return;
-        ulong one = 1;
-        _ = Interop.Write(_wake, &one, sizeof(ulong));
+        try
+        {
+            ulong one = 1;
+            _ = Interop.Write(_wake, &one, sizeof(ulong));
+        }
+        catch (ObjectDisposedException)
+        {
+            // Nobody waits any more.
+        }
     }
 
     /// <summary>After the last wait. The sockets stay open: they are their owners'.</summary>

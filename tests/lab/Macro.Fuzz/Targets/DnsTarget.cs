@@ -43,7 +43,7 @@ sealed class DnsTarget : IFuzzTarget
     {
         if (!message.IsResponse || !message.HasQuestion)
             return;
-        var answer = _reader.Read(message, s_now, out var mayKeep);
+        var answer = _reader.Read(message, message.Question, s_now, out var mayKeep);
         seen.Add(mayKeep ? 1 : 0);
         if (answer is null)
             return;

@@ -1,9 +1,7 @@
-using Macro.Core;
+namespace Macro.Core;
 
-namespace Macro.Peers;
-
-/// <summary>Which addresses can belong to a relay of the public network (IANA special-purpose registries, RFC 6890).</summary>
-static class AddressScope
+/// <summary>Which addresses can belong to a node of the public network (IANA special-purpose registries, RFC 6890).</summary>
+public static class AddressScope
 {
     static readonly Prefix[] NotPublic =
     [
@@ -19,6 +17,14 @@ static class AddressScope
     static readonly Prefix[] NotPublicV6 = [.. new[] { "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20" }.Select(Prefix.Parse)];
 
     public static bool IsPublic(IpAddress address) => address.IsV4
-        ? !NotPublic.Any(prefix => prefix.Contains(address))
-        : GlobalUnicast.Contains(address) && !NotPublicV6.Any(prefix => prefix.Contains(address));
+        ? !Contains(NotPublic, address)
+        : GlobalUnicast.Contains(address) && !Contains(NotPublicV6, address);
+
+    static bool Contains(Prefix[] prefixes, IpAddress address)
+    {
+        foreach (var prefix in prefixes)
+            if (prefix.Contains(address))
+                return true;
+        return false;
+    }
 }
