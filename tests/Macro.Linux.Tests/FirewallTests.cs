@@ -61,6 +61,25 @@ public sealed class FirewallTests
         Assert.Equal(1, EchoRequests() - _echoRequestsBefore);
     }
 
+    [Fact]
+    public void An_exits_clients_reach_no_address_of_the_machine_however_young()
+    {
+        using var tun = TunDevice.Create("exit8");
+        new NetworkConfig("exit8").AddAddress(IpAddress.Parse("10.78.0.1"), 24);
+        new NetworkConfig("exit8").Up();
+        var request = Convert.FromHexString("4500001c000000004001663b0a4e00090a4e00020800f7ff00000000");
+
+        using (ExitGateway.Install("exit8", [Prefix.Parse("10.78.0.0/24")]))
+        {
+            Shell("ip addr add 10.78.0.2/32 dev lo");
+            Inject(tun, request);
+        }
+        Assert.Equal(_echoRequestsBefore, EchoRequests());
+        Inject(tun, request);
+        Shell("ip addr del 10.78.0.2/32 dev lo");
+        Assert.Equal(_echoRequestsBefore + 1, EchoRequests());
+    }
+
     readonly long _echoRequestsBefore = EchoRequests();
 
     static void Inject(TunDevice tun, byte[] packet)

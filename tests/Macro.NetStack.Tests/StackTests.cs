@@ -207,7 +207,7 @@ public class StackTests
         }
         var ports = Wire.Drain(stack, s_now).ConvertAll(packet => BinaryPrimitives.ReadUInt16BigEndian(packet.AsSpan(20)));
 
-        // Initial windows of ten: each in a row, so every one within a turn of sixteen.
+        // Initial windows of ten: each in a row, as it is less than a turn.
         Assert.Equal(connections.Select(connection => connection.Flow.Local.Port), ports.Distinct());
         Assert.Equal([10, 10, 1], ports.GroupBy(port => port).Select(group => group.Count()));
 
