@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Macro.Core;
 using static Macro.Linux.Tests.PrivateNetwork;
 
@@ -59,6 +61,25 @@ public sealed class FirewallTests
         Assert.Equal(1, EchoRequests() - _echoRequestsBefore);
     }
 
+    [Fact]
+    public void An_exits_clients_reach_no_address_of_the_machine_however_young()
+    {
+        using var tun = TunDevice.Create("exit8");
+        new NetworkConfig("exit8").AddAddress(IpAddress.Parse("10.78.0.1"), 24);
+        new NetworkConfig("exit8").Up();
+        var request = Convert.FromHexString("4500001c000000004001663b0a4e00090a4e00020800f7ff00000000");
+
+        using (ExitGateway.Install("exit8", [Prefix.Parse("10.78.0.0/24")]))
+        {
+            Shell("ip addr add 10.78.0.2/32 dev lo");
+            Inject(tun, request);
+        }
+        Assert.Equal(_echoRequestsBefore, EchoRequests());
+        Inject(tun, request);
+        Shell("ip addr del 10.78.0.2/32 dev lo");
+        Assert.Equal(_echoRequestsBefore + 1, EchoRequests());
+    }
+
     readonly long _echoRequestsBefore = EchoRequests();
 
     static void Inject(TunDevice tun, byte[] packet)
@@ -101,6 +122,37 @@ public sealed class FirewallTests
             TryShell(command);
             var listing = Shell("nft list table netdev count; nft delete table netdev count");
             return long.Parse(System.Text.RegularExpressions.Regex.Match(listing, "counter packets (\\d+)").Groups[1].Value);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_question_to_the_local_networks_resolver_is_answered_by_ours(bool killSwitch)
+    {
+        Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip link set outer up && ip link set outer2 up && ip neigh add 10.79.0.2 lladdr 02:00:00:00:00:01 dev outer");
+        using var tun = Open("tun9");
+        Shell("ip addr add 10.78.0.2/32 dev tun9 && ip link set tun9 up");
+        try
+        {
+            using var resolver = new UdpClient(new IPEndPoint(IPAddress.Parse("10.78.0.2"), 53));
+            using var program = new UdpClient(AddressFamily.InterNetwork);
+            resolver.Client.ReceiveTimeout = program.Client.ReceiveTimeout = 2000;
+            using var closed = killSwitch ? KillSwitch.Install("tun9", mark: 7) : null;
+            using var redirect = DnsRedirect.Install("tun9", [Endpoint.Parse("10.78.0.2:53")], mark: 7);
+
+            program.Send([1, 2, 3], new IPEndPoint(IPAddress.Parse("10.79.0.2"), 53));
+            IPEndPoint? asker = null;
+            Assert.Equal([1, 2, 3], resolver.Receive(ref asker));
+            resolver.Send([4, 5], asker!);
+            IPEndPoint? answerer = null;
+            Assert.Equal([4, 5], program.Receive(ref answerer));
+
+            Assert.Equal("10.79.0.2:53", answerer!.ToString());
+        }
+        finally
+        {
+            Shell("ip link del outer");
         }
     }
 

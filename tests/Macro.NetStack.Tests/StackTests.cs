@@ -202,12 +202,12 @@ public class StackTests
         for (var i = 0; i < 3; i++)
         {
             // The third has little to say.
-            var count = i == 2 ? 100 : connections[i].Writable.Length;
-            connections[i].Commit(count);
+            var room = connections[i].Writable.Length;
+            connections[i].Commit(i == 2 ? 100 : room);
         }
         var ports = Wire.Drain(stack, s_now).ConvertAll(packet => BinaryPrimitives.ReadUInt16BigEndian(packet.AsSpan(20)));
 
-        // Initial windows of ten: each in a row, so every one within a turn of sixteen.
+        // Initial windows of ten: each in a row, as it is less than a turn.
         Assert.Equal(connections.Select(connection => connection.Flow.Local.Port), ports.Distinct());
         Assert.Equal([10, 10, 1], ports.GroupBy(port => port).Select(group => group.Count()));
 

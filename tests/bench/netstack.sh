@@ -83,7 +83,8 @@ tcp() { # SIDE MEASURE [OPTION...]
   local before after answer
   quiet
   before=$(cpu "$1")
-  answer=$(in_ns "guest-$1" iperf3 -c "$(web_for "$1")" -J -t "$seconds" "${@:3}") || { say "$1: iperf3 failed"; return 0; }
+  answer=$(in_ns "guest-$1" iperf3 -c "$(web_for "$1")" -J -t "$seconds" "${@:3}") ||
+    { say "$1, $2: $(jq -r .error <<<"$answer")"; return 0; }
   after=$(cpu "$1")
   value "$2 (Mbit/s)" "$1" "$(jq '.end.sum_received.bits_per_second / 1e6' <<<"$answer")"
   value "$2: CPU (s/GB)" "$1" "$(per "$(jq '.end.sum_received.bytes / 1e9' <<<"$answer")" "$before" "$after")"

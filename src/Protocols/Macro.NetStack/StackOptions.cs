@@ -47,8 +47,8 @@ public sealed record StackOptions
     /// <summary>Most ICMP messages and resets in a second, in all, of our own accord. Default 1000 (RFC 1812 4.3.2.8, RFC 4443 2.4 f).</summary>
     public int MaxErrorsPerSecond { get; init; } = 1000;
 
-    /// <summary>Segments that one connection sends before another has its turn. Default 16.</summary>
-    public int SegmentsPerTurn { get; init; } = 16;
+    /// <summary>Segments that one connection sends before another has its turn. Default 44: about what the kernel takes in one piece, 64 KiB.</summary>
+    public int SegmentsPerTurn { get; init; } = 44;
 
     /// <summary>First port that <see cref="Stack.Connect"/> and <see cref="Stack.TryBind(bool, IUdpHandler, out Endpoint)"/> choose from, up to 65535. Default 16384.</summary>
     public ushort FirstEphemeralPort { get; init; } = 16384;

@@ -58,6 +58,27 @@ public sealed class TcpExitTests : IDisposable
     }
 
     [Fact]
+    public void An_address_of_the_machine_that_the_policy_does_not_know_is_prohibited()
+    {
+        // 127.0.0.1 is the only loopback address that is its own source; as good as an address that came with a new network.
+        using var probe = new Macro.Linux.RouteProbe(Macro.Linux.SocketOptions.Default);
+        Assert.True(probe.LeadsHere(IpAddress.V4Loopback));
+        Assert.False(probe.LeadsHere(ExitRig.Server));
+        Assert.False(probe.LeadsHere(IpAddress.Parse("255.255.255.255")));
+
+        foreach (var network in System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces())
+            foreach (var unicast in network.GetIPProperties().UnicastAddresses)
+            {
+                var own = IpAddress.FromSystem(unicast.Address);
+                if (!own.IsV4 || unicast.Address.Equals(IPAddress.Loopback))
+                    continue;
+                using var rig = new ExitRig(policy: new Circuits.ExitPolicy([Circuits.ExitPolicy.AcceptAll], [], [Prefix.Host(own)]));
+                Assert.Equal(TcpFailure.Prohibited, rig.Connect(new Endpoint(own, 22)).Failure);
+                Assert.Equal((1, 0), rig.Get(() => ((int)rig.Exit.Counters.OwnAddress, rig.Loop.Reactor.Count)));
+            }
+    }
+
+    [Fact]
     public void A_reset_passes_on_as_a_reset_each_way()
     {
         var stream = _rig.Connect(Target);

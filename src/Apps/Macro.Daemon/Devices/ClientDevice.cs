@@ -1,4 +1,5 @@
 using Macro.Circuits;
+using Macro.Core;
 using Macro.Daemon.Settings;
 using Macro.Linux;
 
@@ -10,6 +11,8 @@ namespace Macro.Daemon.Devices;
 /// </summary>
 sealed class ClientDevice : IDisposable
 {
+    const ushort DnsPort = 53;
+
     readonly List<IDisposable> _undo = [];
 
     ClientDevice(TunDevice tun)
@@ -19,6 +22,14 @@ sealed class ClientDevice : IDisposable
     }
 
     public TunDevice Tun { get; }
+
+    /// <summary>Where the client's resolver answers on the device's own addresses.</summary>
+    public static IEnumerable<Endpoint> Resolvers()
+    {
+        yield return new Endpoint(AddressPair.Inner.V4, DnsPort);
+        if (Machine.HasV6)
+            yield return new Endpoint(AddressPair.Inner.V6, DnsPort);
+    }
 
     /// <param name="mark">Firewall mark of the node's own socket, whose datagrams go outside.</param>
     /// <param name="exitDevice">Name of this node's exit device, which the kill switch leaves alone; null when it is none.</param>
@@ -57,6 +68,8 @@ sealed class ClientDevice : IDisposable
         // First the guard, then the routes: at no moment does a packet that should be inside go outside.
         if (settings.KillSwitch)
             _undo.Add(KillSwitch.Install(Tun.Name, mark, exitDevice is null ? [] : [exitDevice]));
+        if (settings.Routes.Everything && settings.Dns is not null)
+            _undo.Add(DnsRedirect.Install(Tun.Name, [.. Resolvers()], mark, ExitResolver.Address.V4, ExitResolver.Address.V6));
         if (settings.Routes.Everything)
             _undo.Add(Linux.ClientRoutes.Install(Tun.Name, new ClientRouteOptions { Mark = mark }));
         else if (settings.Routes.Prefixes.Count > 0)

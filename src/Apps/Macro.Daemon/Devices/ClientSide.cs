@@ -16,8 +16,6 @@ namespace Macro.Daemon.Devices;
 /// </summary>
 sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds ends, uint mark) : IDisposable
 {
-    const ushort DnsPort = 53;
-
     ClientDevice? _device;
     PumpThread? _pump;
     ClientResolver? _resolver;
@@ -90,7 +88,9 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
         if (settings.Client.Dns is not { } endpoint)
             yield break;
         yield return endpoint;
-        if (_device is not null)
-            yield return new Endpoint(AddressPair.Inner.V4, DnsPort);
+        if (_device is null)
+            yield break;
+        foreach (var inside in ClientDevice.Resolvers())
+            yield return inside;
     }
 }

@@ -33,14 +33,6 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
             connection.RejectIncoming(FailureOf(status));
             return;
         }
-        // An address of this machine that the policy does not know, because it is younger.
-        if (socket.Local.Address == remote.Address)
-        {
-            socket.Abort();
-            exit.Counters.OwnAddress++;
-            connection.RejectIncoming(TcpFailure.Prohibited);
-            return;
-        }
         var started = new ExitConnection(exit, session, connection, socket);
         connection.Context = started;
         exit.Enter(session, started);

@@ -1,6 +1,7 @@
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Core.Packets;
+using Macro.Linux;
 using Macro.NetStack;
 
 namespace Macro.UserMode;
@@ -16,10 +17,11 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
     readonly Dictionary<object, ExitSession> _sessions = new(ReferenceEqualityComparer.Instance);
     readonly Dictionary<Endpoint, UdpMapping> _mappings = [];
     readonly Dictionary<(IpAddress Source, ushort Identifier), EchoMapping> _echoes = [];
+    readonly RouteProbe _routes;
     int _connections;
 
     UserModeExit(HostedStack stack, ExitPolicy policy, Func<IpAddress, object?> sessionOf, UserModeExitOptions options) =>
-        (Stack, Policy, _sessionOf, Options) = (stack, policy, sessionOf, options);
+        (Stack, Policy, _sessionOf, Options, _routes) = (stack, policy, sessionOf, options, new RouteProbe(new SocketOptions { Mark = options.Mark }));
 
     /// <summary>Puts an exit into a loop. Any thread.</summary>
     /// <param name="sessionOf">The session that has a lease address, any object; null: nobody has it now. Under the loop's lock.</param>
@@ -138,14 +140,21 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
         foreach (var session in _sessions.Values)
             session.Abort();
         _sessions.Clear();
+        _routes.Dispose();
     }
 
-    /// <summary>The policy's word on a target, and a count where it says no.</summary>
+    /// <summary>
+    /// The policy's word on a target, and the kernel's: the machine may have got an address that the policy does not know.
+    /// Counts where one says no.
+    /// </summary>
     internal bool MayReach(IpProtocol protocol, Endpoint target)
     {
-        if (Policy.Decide(protocol, target.Address, target.Port) == ExitVerdict.Accept)
+        if (Policy.Decide(protocol, target.Address, target.Port) != ExitVerdict.Accept)
+            Counters.Denied++;
+        else if (_routes.LeadsHere(target.Address))
+            Counters.OwnAddress++;
+        else
             return true;
-        Counters.Denied++;
         return false;
     }
 

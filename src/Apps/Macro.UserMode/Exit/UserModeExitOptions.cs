@@ -88,6 +88,6 @@ public sealed class UserModeExitCounters
     /// <summary>Echo requests that this system allows nobody to send.</summary>
     public long EchoesRefused { get; internal set; }
 
-    /// <summary>Connections that turned out to end at this machine, and were closed at once.</summary>
+    /// <summary>As <see cref="Denied"/>, because the target is an address of this machine that the policy does not know.</summary>
     public long OwnAddress { get; internal set; }
 }

@@ -4,7 +4,8 @@ namespace Macro.Linux;
 
 /// <summary>
 /// Kernel NAT for an exit: what comes out of its TUN interface from the address pool is forwarded and masqueraded, answers
-/// come back, and nothing else passes to or from that interface. Forwarding is switched on while it stands. Disposing
+/// come back, and nothing else passes to or from that interface; this machine itself is not reached, whatever addresses it
+/// comes to have. Forwarding is switched on while it stands. Disposing
 /// removes the table and restores forwarding.
 /// </summary>
 /// <remarks>A firewall of the machine that drops forwarded packets by policy still does; its owner must let the interface pass.</remarks>
@@ -36,6 +37,10 @@ public sealed class ExitGateway : IDisposable
                     chain prerouting {
                         type filter hook prerouting priority mangle; policy accept;
                 {{marked}}
+                    }
+                    chain input {
+                        type filter hook input priority filter; policy accept;
+                        iifname "{{interfaceName}}" drop
                     }
                     chain forward {
                         type filter hook forward priority filter; policy accept;

@@ -26,6 +26,7 @@ public sealed class KillSwitch : IDisposable
                     type filter hook output priority filter; policy accept;
                     oifname { "lo", "{{interfaceName}}" } accept
                     meta mark {{mark}} accept
+                    fib daddr type local accept
                     udp sport 68 udp dport 67 accept
                     udp sport 546 udp dport 547 accept
                     icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept

@@ -104,7 +104,7 @@ public sealed partial class TcpConnection : IDeadline
         }
     }
 
-    /// <summary>Sends the first bytes of <see cref="Writable"/>. 0 gives back unused room: call it when there was nothing to send.</summary>
+    /// <summary>Sends the first bytes of the <see cref="Writable"/> that was taken last. 0 gives back unused room: call it when there was nothing to send.</summary>
     public void Commit(int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);

@@ -19,7 +19,7 @@ sealed class Sender(TcpMemory memory, TcpOptions options)
 
     readonly StreamBuffer _buffer = new(memory);
     long _end, _windowEnd, _windowSequence, _windowAcknowledgment, _lastSent;
-    int _window, _largestWindow, _limit = Math.Min(SmallestLimit, options.MaxSendBuffer);
+    int _offered, _window, _largestWindow, _limit = Math.Min(SmallestLimit, options.MaxSendBuffer);
     bool _finQueued, _wasFull, _forces, _isCongestionLimited;
 
     public LossRecovery Flight { get; } = new();
@@ -62,6 +62,7 @@ sealed class Sender(TcpMemory memory, TcpOptions options)
         get
         {
             IsStarved = false;
+            _offered = 0;
             var room = _limit - (_end - Math.Min(Flight.Una, _end));
             if (_finQueued || room <= 0)
             {
@@ -71,12 +72,15 @@ sealed class Sender(TcpMemory memory, TcpOptions options)
             var span = _buffer.Room(_end, (int)room, _buffer.Held == 0 ? MemoryPurpose.SendFirst : MemoryPurpose.SendMore);
             IsStarved = span.IsEmpty;
             _wasFull |= IsStarved;
+            _offered = span.Length;
             return span;
         }
     }
 
     public void Commit(int count)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _offered);
+        _offered = 0;
         _end += count;
         if (count == 0)
             GiveBackUnused();
