@@ -1,25 +1,27 @@
 using System.Globalization;
 using System.Net;
 using Macro.LabPeer;
+using Microsoft.Extensions.Hosting;
 
 switch (args)
 {
     case ["serve", var http, var udp]:
-        await WebServer.StartAsync(new IPEndPoint(IPAddress.IPv6Any, Number(http))).ConfigureAwait(false);
-        await UdpEcho.ServeAsync(new IPEndPoint(IPAddress.IPv6Any, Number(udp))).ConfigureAwait(false);
+        var site = await WebServer.StartAsync(new IPEndPoint(IPAddress.IPv6Any, Number(http))).ConfigureAwait(false);
+        await Task.WhenAny(site.WaitForShutdownAsync(), UdpEcho.ServeAsync(new IPEndPoint(IPAddress.IPv6Any, Number(udp)))).Unwrap().ConfigureAwait(false);
         return 0;
 
     case ["demo", var address, var http, var https, var udp, var dns, .. var resolver]:
         var here = IPAddress.Parse(address);
         // Who is told the name finds the server.
-        await WebServer.StartAsync(new IPEndPoint(here, Number(http)), new IPEndPoint(here, Number(https))).ConfigureAwait(false);
-        await Task.WhenAll(
+        var demo = await WebServer.StartAsync(new IPEndPoint(here, Number(http)), new IPEndPoint(here, Number(https))).ConfigureAwait(false);
+        await Task.WhenAny(
+            demo.WaitForShutdownAsync(),
             UdpEcho.ServeAsync(new IPEndPoint(here, Number(udp))),
-            DnsServer.RunAsync(new IPEndPoint(here, Number(dns)), here, resolver is [var next, ..] ? new IPEndPoint(IPAddress.Parse(next), 53) : null)).ConfigureAwait(false);
+            DnsServer.RunAsync(new IPEndPoint(here, Number(dns)), here, resolver is [var next, ..] ? new IPEndPoint(IPAddress.Parse(next), 53) : null)).Unwrap().ConfigureAwait(false);
         return 0;
 
-    case ["check", var demo, var http, var udp, var count, var client, .. var others]:
-        return await Check.RunAsync(client, others, IPAddress.Parse(demo), Number(http), Number(udp), long.Parse(count, CultureInfo.InvariantCulture)).ConfigureAwait(false);
+    case ["check", var target, var http, var udp, var count, var client, .. var others]:
+        return await Check.RunAsync(client, others, IPAddress.Parse(target), Number(http), Number(udp), long.Parse(count, CultureInfo.InvariantCulture)).ConfigureAwait(false);
 
     case ["resolve", var resolver, var name]:
         return await Check.ResolveAsync(IPEndPoint.Parse(resolver), name).ConfigureAwait(false);

@@ -16,8 +16,8 @@ namespace Macro.LabPeer;
 static class WebServer
 {
     /// <param name="secure">Where it speaks HTTPS, under a certificate that nobody signed; null: nowhere.</param>
-    /// <returns>When it listens. It goes on until the process ends.</returns>
-    public static Task StartAsync(IPEndPoint local, IPEndPoint? secure = null)
+    /// <returns>The server, once it listens.</returns>
+    public static async Task<WebApplication> StartAsync(IPEndPoint local, IPEndPoint? secure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -36,7 +36,8 @@ static class WebServer
         app.MapGet("/whoami", context => context.Response.WriteAsync(Asker(context) + "\n"));
         app.MapGet("/bytes/{count:long}", SendBytesAsync);
         app.MapPut("/upload", TakeUploadAsync);
-        return app.StartAsync();
+        await app.StartAsync().ConfigureAwait(false);
+        return app;
     }
 
     static X509Certificate2 MakeCertificate()

@@ -100,7 +100,7 @@ private_network() {
   launch web "$lab_peer" demo $web "$web_port" "$https_port" "$echo_port" "$web_dns_port" $web_resolver
   for name in client "${nodes[@]}"; do node "$name"; done
   for name in client "${nodes[@]}"; do
-    eventually 30 vpn "$name" status || { tail -20 "$demo_home/$name.log" >&2; die "The node $name did not start."; }
+    eventually 30 test -S "$(api_of "$name")" || { tail -20 "$demo_home/$name.log" >&2; die "The node $name did not start."; }
   done
   eventually 30 inside "$lab_peer" resolve "$web:$web_dns_port" $web_name || { tail -5 "$demo_home/web.log" >&2; die "The web server did not start."; }
   for name in "${nodes[@]}"; do

@@ -62,16 +62,18 @@ static class Terminal
 
     public static void Rows(string[] header, IReadOnlyList<string[]> rows)
     {
+        var widths = header.Select((h, i) => Math.Max(h.Length, rows.Count == 0 ? 0 : rows.Max(r => r[i].Length))).ToArray();
         if (Colours)
         {
             var table = new Table { Border = TableBorder.Simple };
             table.AddColumns(header.Select(h => new TableColumn(h) { NoWrap = true }).ToArray());
+            // The last column gives way where the terminal is narrow: it is a node's long name.
+            var room = Math.Max(8, AnsiConsole.Profile.Width - widths[..^1].Sum() - 3 * header.Length - 2);
             foreach (var row in rows)
-                table.AddRow(row.Select(Markup.Escape).ToArray());
+                table.AddRow([.. row[..^1].Select(Markup.Escape), Markup.Escape(row[^1].Length <= room ? row[^1] : row[^1][..(room - 1)] + "…")]);
             AnsiConsole.Write(table);
             return;
         }
-        var widths = header.Select((h, i) => Math.Max(h.Length, rows.Count == 0 ? 0 : rows.Max(r => r[i].Length))).ToArray();
         foreach (var row in rows.Prepend(header))
             Console.WriteLine(string.Join("  ", row.Select((cell, i) => cell.PadRight(widths[i]))).TrimEnd());
     }
