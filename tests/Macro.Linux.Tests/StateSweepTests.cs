@@ -36,6 +36,21 @@ public sealed class StateSweepTests
     }
 
     [Fact]
+    public void Leaves_the_kill_switch_closed_that_the_next_node_is_about_to_take_over()
+    {
+        var before = State();
+        using (Victim.Start("client"))
+            Assert.NotEqual(before, State());
+
+        var report = StateSweep.Run(closed: "victim0");
+
+        Assert.Equal(5, report.Removed.Count);
+        Assert.Contains("macrovpn_victim0_guard", State());
+        Assert.Equal(["firewall table macrovpn_victim0_guard"], StateSweep.Run().Removed);
+        Assert.Equal(before, State());
+    }
+
+    [Fact]
     public void Leaves_what_belongs_to_a_running_node()
     {
         using (Victim.Start("client"))

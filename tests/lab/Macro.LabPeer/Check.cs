@@ -62,8 +62,22 @@ static class Check
         return (bool)report["ok"]! ? 0 : 1;
     }
 
-    /// <summary>The IPv4 address of a name, as a resolver says.</summary>
-    public static async Task<IPAddress> AskAsync(IPEndPoint resolver, string name)
+    /// <summary>Prints the IPv4 address of a name. Returns 0 when there is one.</summary>
+    public static async Task<int> ResolveAsync(IPEndPoint resolver, string name)
+    {
+        try
+        {
+            Console.WriteLine(await AskAsync(resolver, name).ConfigureAwait(false));
+            return 0;
+        }
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            return 1;
+        }
+    }
+
+    static async Task<IPAddress> AskAsync(IPEndPoint resolver, string name)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         using var socket = new Socket(resolver.AddressFamily, SocketType.Dgram, ProtocolType.Udp);

@@ -6,8 +6,8 @@ using System.Text;
 namespace Macro.LabPeer;
 
 /// <summary>
-/// The authority for the demo's zone: every name in it has the one address. Questions for other names go on, unread, to
-/// the machine's own resolver; without one they are refused. UDP and TCP (RFC 1035, RFC 7766).
+/// The authority for the demo's zone: every name in it has the one address, and nothing else is in "example". Questions for
+/// other names go on, unread, to another resolver; without one they are refused. UDP and TCP (RFC 1035, RFC 7766).
 /// </summary>
 static class DnsServer
 {
@@ -15,10 +15,10 @@ static class DnsServer
     const int Header = 12, TypeA = 1, TypeSoa = 6, Refused = 5, NoSuchName = 3;
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(4);
 
-    public static async Task RunAsync(IPEndPoint local, IPAddress address) =>
-        await Task.WhenAll(ServeDatagramsAsync(local, address), ServeStreamsAsync(local, address)).ConfigureAwait(false);
+    public static async Task RunAsync(IPEndPoint local, IPAddress address, IPEndPoint? next) =>
+        await Task.WhenAll(ServeDatagramsAsync(local, address, next), ServeStreamsAsync(local, address, next)).ConfigureAwait(false);
 
-    static async Task ServeDatagramsAsync(IPEndPoint local, IPAddress address)
+    static async Task ServeDatagramsAsync(IPEndPoint local, IPAddress address, IPEndPoint? next)
     {
         using var socket = new Socket(local.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         socket.Bind(local);
@@ -31,12 +31,12 @@ static class DnsServer
 
         async Task AnswerAsync(ReadOnlyMemory<byte> query, EndPoint asker)
         {
-            if (await ResolveAsync(query, address, stream: false).ConfigureAwait(false) is { } answer)
+            if (await ResolveAsync(query, address, next, stream: false).ConfigureAwait(false) is { } answer)
                 await socket.SendToAsync(answer, asker).ConfigureAwait(false);
         }
     }
 
-    static async Task ServeStreamsAsync(IPEndPoint local, IPAddress address)
+    static async Task ServeStreamsAsync(IPEndPoint local, IPAddress address, IPEndPoint? next)
     {
         using var listener = new TcpListener(local);
         listener.Start();
@@ -51,7 +51,7 @@ static class DnsServer
                 {
                     var stream = client.GetStream();
                     while (await ReadAsync(stream).ConfigureAwait(false) is { } query)
-                        if (await ResolveAsync(query, address, stream: true).ConfigureAwait(false) is { } answer)
+                        if (await ResolveAsync(query, address, next, stream: true).ConfigureAwait(false) is { } answer)
                             await WriteAsync(stream, answer).ConfigureAwait(false);
                 }
                 catch (IOException)
@@ -62,17 +62,19 @@ static class DnsServer
         }
     }
 
-    static async Task<byte[]?> ResolveAsync(ReadOnlyMemory<byte> query, IPAddress address, bool stream)
+    static async Task<byte[]?> ResolveAsync(ReadOnlyMemory<byte> query, IPAddress address, IPEndPoint? next, bool stream)
     {
         if (query.Length < Header || !TryReadQuestion(query.Span, out var name, out var type, out var end))
             return null;
         if (name == Zone || name.EndsWith("." + Zone, StringComparison.Ordinal))
             return Answer(query.Span[..end], type == TypeA ? address : null, 0);
-        if (MachineResolver() is not { } resolver)
-            return Answer(query.Span[..end], null, name.EndsWith(".example", StringComparison.Ordinal) ? NoSuchName : Refused);
+        if (name.EndsWith(".example", StringComparison.Ordinal))
+            return Answer(query.Span[..end], null, NoSuchName);
+        if (next is null)
+            return Answer(query.Span[..end], null, Refused);
         try
         {
-            return await PassOnAsync(query, resolver, stream).ConfigureAwait(false);
+            return await PassOnAsync(query, next, stream).ConfigureAwait(false);
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException or IOException)
         {
@@ -150,16 +152,5 @@ static class DnsServer
         BinaryPrimitives.WriteUInt16BigEndian(framed, (ushort)message.Length);
         message.CopyTo(framed.AsMemory(2));
         await stream.WriteAsync(framed).ConfigureAwait(false);
-    }
-
-    /// <summary>The first resolver of /etc/resolv.conf.</summary>
-    static IPEndPoint? MachineResolver()
-    {
-        if (!File.Exists("/etc/resolv.conf"))
-            return null;
-        foreach (var line in File.ReadLines("/etc/resolv.conf"))
-            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is ["nameserver", var text, ..] && IPAddress.TryParse(text, out var address))
-                return new IPEndPoint(address, 53);
-        return null;
     }
 }

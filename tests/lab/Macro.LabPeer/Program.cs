@@ -5,25 +5,24 @@ using Macro.LabPeer;
 switch (args)
 {
     case ["serve", var http, var udp]:
-        await Task.WhenAll(
-            WebServer.RunAsync(new IPEndPoint(IPAddress.IPv6Any, Number(http))),
-            UdpEcho.ServeAsync(new IPEndPoint(IPAddress.IPv6Any, Number(udp)))).ConfigureAwait(false);
+        await WebServer.StartAsync(new IPEndPoint(IPAddress.IPv6Any, Number(http))).ConfigureAwait(false);
+        await UdpEcho.ServeAsync(new IPEndPoint(IPAddress.IPv6Any, Number(udp))).ConfigureAwait(false);
         return 0;
 
-    case ["demo", var address, var http, var https, var udp, var dns]:
+    case ["demo", var address, var http, var https, var udp, var dns, .. var resolver]:
         var here = IPAddress.Parse(address);
+        // Who is told the name finds the server.
+        await WebServer.StartAsync(new IPEndPoint(here, Number(http)), new IPEndPoint(here, Number(https))).ConfigureAwait(false);
         await Task.WhenAll(
-            WebServer.RunAsync(new IPEndPoint(here, Number(http)), new IPEndPoint(here, Number(https))),
             UdpEcho.ServeAsync(new IPEndPoint(here, Number(udp))),
-            DnsServer.RunAsync(new IPEndPoint(here, Number(dns)), here)).ConfigureAwait(false);
+            DnsServer.RunAsync(new IPEndPoint(here, Number(dns)), here, resolver is [var next, ..] ? new IPEndPoint(IPAddress.Parse(next), 53) : null)).ConfigureAwait(false);
         return 0;
 
     case ["check", var demo, var http, var udp, var count, var client, .. var others]:
         return await Check.RunAsync(client, others, IPAddress.Parse(demo), Number(http), Number(udp), long.Parse(count, CultureInfo.InvariantCulture)).ConfigureAwait(false);
 
     case ["resolve", var resolver, var name]:
-        Console.WriteLine(await Check.AskAsync(IPEndPoint.Parse(resolver), name).ConfigureAwait(false));
-        return 0;
+        return await Check.ResolveAsync(IPEndPoint.Parse(resolver), name).ConfigureAwait(false);
 
     case ["socks-echo", var proxy, var target, var count, var size]:
         return await UdpEcho.AskThroughAsync(IPEndPoint.Parse(proxy), IPEndPoint.Parse(target), Number(count), Number(size)).ConfigureAwait(false);
@@ -49,8 +48,9 @@ switch (args)
         await Console.Error.WriteLineAsync(
             """
             lab-peer serve HTTP_PORT UDP_PORT      GET /bytes/N, PUT /upload, GET /whoami; UDP echo; IPv4 and IPv6
-            lab-peer demo ADDRESS HTTP_PORT HTTPS_PORT UDP_PORT DNS_PORT
-                                                   the same at one address, with HTTPS, and DNS for macro.example
+            lab-peer demo ADDRESS HTTP_PORT HTTPS_PORT UDP_PORT DNS_PORT [RESOLVER]
+                                                   the same at one address, with HTTPS, and DNS for macro.example; other
+                                                   names are asked of the resolver
             lab-peer check ADDRESS HTTP_PORT UDP_PORT BYTES CLIENT_SOCKET NODE_SOCKET...
                                                    checks a network through its client, prints one line of JSON
             lab-peer resolve RESOLVER NAME         prints the IPv4 address of a name

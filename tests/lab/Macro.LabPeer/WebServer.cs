@@ -16,7 +16,8 @@ namespace Macro.LabPeer;
 static class WebServer
 {
     /// <param name="secure">Where it speaks HTTPS, under a certificate that nobody signed; null: nowhere.</param>
-    public static Task RunAsync(IPEndPoint local, IPEndPoint? secure = null)
+    /// <returns>When it listens. It goes on until the process ends.</returns>
+    public static Task StartAsync(IPEndPoint local, IPEndPoint? secure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -35,7 +36,7 @@ static class WebServer
         app.MapGet("/whoami", context => context.Response.WriteAsync(Asker(context) + "\n"));
         app.MapGet("/bytes/{count:long}", SendBytesAsync);
         app.MapPut("/upload", TakeUploadAsync);
-        return app.RunAsync();
+        return app.StartAsync();
     }
 
     static X509Certificate2 MakeCertificate()

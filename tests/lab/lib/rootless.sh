@@ -24,6 +24,8 @@ declare -A pids=()
 web=127.77.0.1
 web_name=web.macro.example
 node_port=$((20000 + RANDOM % 20000))
+# Whom the demo's name server asks for names of the real internet.
+web_resolver=$(awk '$1 == "nameserver" {print $2; exit}' /etc/resolv.conf 2>/dev/null) || true
 
 trap demo_clean_up EXIT
 trap 'exit 130' INT
@@ -31,12 +33,10 @@ trap 'exit 143' TERM HUP
 
 address() { echo "127.${net[$1]}.0.1"; }
 
-port_is_free() { ! (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
-
 # free_port ADDRESS PORT: that TCP port if nobody listens there, else one that is free.
 free_port() {
   local port=$2
-  until port_is_free "$1" "$port"; do port=$((10000 + RANDOM % 20000)); done
+  while (exec 3<>"/dev/tcp/$1/$port") 2>/dev/null; do port=$((10000 + RANDOM % 20000)); done
   echo "$port"
 }
 
@@ -46,6 +46,9 @@ as_host() {
   exec "$@"
 }
 
+# inside COMMAND...: runs a command where the network is. A lab may say otherwise where that is.
+inside() { "$@"; }
+
 # launch NAME COMMAND...: starts a program in a folder of its own; its output goes to $demo_home/NAME.log.
 launch() {
   local name=$1
@@ -53,6 +56,7 @@ launch() {
   mkdir -p "$demo_home/$name"
   (as_host "$name" "$@") >"$demo_home/$name.log" 2>&1 </dev/null &
   pids[$name]=$!
+  disown # else the shell tells how it ended
 }
 
 settings_of() {
@@ -93,12 +97,12 @@ private_network() {
   echo_port=$(free_port $web 7007)
   https_port=$(free_port $web 8443)
   web_dns_port=$(free_port $web 5300)
-  launch web "$lab_peer" demo $web "$web_port" "$https_port" "$echo_port" "$web_dns_port"
+  launch web "$lab_peer" demo $web "$web_port" "$https_port" "$echo_port" "$web_dns_port" $web_resolver
   for name in client "${nodes[@]}"; do node "$name"; done
   for name in client "${nodes[@]}"; do
     eventually 30 vpn "$name" status || { tail -20 "$demo_home/$name.log" >&2; die "The node $name did not start."; }
   done
-  eventually 30 "$lab_peer" resolve "$web:$web_dns_port" $web_name && ! port_is_free $web "$web_port" || die "The web server did not start."
+  eventually 30 inside "$lab_peer" resolve "$web:$web_dns_port" $web_name || { tail -5 "$demo_home/web.log" >&2; die "The web server did not start."; }
   for name in "${nodes[@]}"; do
     vpn "$name" network export "$demo_home/$name.directory" >/dev/null
     vpn client network import "$demo_home/$name.directory" >/dev/null
@@ -114,7 +118,6 @@ end_all() {
   local pid
   for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null; done
   eventually 10 all_gone || for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null; done
-  wait 2>/dev/null
 }
 
 all_gone() {

@@ -131,8 +131,9 @@ sealed partial class LossRecovery
             if (news.Delivered > 0)
                 Control.Window = _prr.Window(_board.InFlight, Control.Threshold, news.Delivered, news.Advanced && news.Lost == 0);
         }
-        else if (news.Advanced)
+        else if (news.Delivered > 0 && (news.Advanced || _rack.ReorderingSeen))
         {
+            // Where packets overtake each other, much arrives by SACK first, and counts then.
             Control.Acknowledge(news.Delivered, Una, Next, LatestRtt(news, now), Rtt.Smoothed, now);
         }
         if (news.Advanced && !timers.IsSet(TcpTimer.Reorder))
