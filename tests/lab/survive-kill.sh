@@ -61,6 +61,26 @@ exit_off_leaves_nothing() { vpn "$1" exit off && eventually 5 same_traces "$1" &
 
 stopping_leaves_nothing() { end "$1" && same_traces "$1"; }
 
+# Nothing of the client's machine leaves in clear: neither while its node is dead, thanks to the kill switch, nor while the
+# next one finds no relay.
+waits_closed() {
+  local name
+  end client
+  kill_switch=true
+  node client && connect || return 1
+  end client KILL
+  ! curl_works || { echo "open while the node is dead"; return 1; }
+  for name in "${nodes[@]}"; do end "$name" KILL; done
+  node client || return 1
+  eventually 20 is_waiting || { echo "the state is $(vpn client status --json | jq -c '[.state, .problem]')"; return 1; }
+  ! curl_works || { echo "open while it waits"; return 1; }
+  vpn client status --json | jq -r .problem.message
+}
+
+is_waiting() { vpn client status --json | jq -e '.state != "active" and .problem and .device == "macro0"' >/dev/null; }
+
+opens_again() { vpn client down >/dev/null && curl_works && same_traces client; }
+
 "$root/build"
 private_network
 in_ns exit1 nft list tables | wc -l >"$lab_home/exit1.tables"
@@ -74,6 +94,10 @@ check "connect again" connect
 check "kill -9 of the client leaves nothing after the next start" client_is_killed
 check "connect after it" connect
 check "stopping the client leaves nothing" stopping_leaves_nothing client
+node client
+check "without any relay a wanted client stays closed" waits_closed
+check "down opens it" opens_again
+for name in "${nodes[@]}"; do node "$name"; done
 check "kill -9 of the exit leaves one table after the next start" exit_is_killed exit1
 check "exit off leaves nothing" exit_off_leaves_nothing exit1
 check "stopping the exit leaves nothing" stopping_leaves_nothing exit2

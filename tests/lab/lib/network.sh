@@ -44,6 +44,7 @@ internet() {
 
 settings_of() {
   printf '[node]\nname = "%s"\nudp_port = %s\npumps = %s\n\n[network]\nname = "lab"\nstatic = true\n' "$1" $node_port "${pumps:-0}"
+  [ "$1" != client ] || printf '\n[client]\nkill_switch = %s\n' "${kill_switch:-false}"
   [ -z "${region[$1]:-}" ] || printf '\n[relay]\nenabled = true\nregion = "%s"\nendpoints = ["%s:%s", "[%s]:%s"]\n' \
     "${region[$1]}" "$(v4 "$1")" $node_port "$(v6 "$1")" $node_port
   [[ " ${exits[*]} " != *" $1 "* ]] || printf '\n[exit]\nenabled = true\n'

@@ -25,8 +25,7 @@ sealed partial class EngineControl(
     static readonly TimeSpan s_publishEvery = TimeSpan.FromSeconds(1);
     const int TicksBetweenRefreshes = 60;
 
-    // One change of devices at a time; the owner thread never waits for it.
-    readonly SemaphoreSlim _devices = new(1, 1);
+    readonly DeviceChanges _devices = new();
     readonly CancellationTokenSource _stopping = new();
     readonly HashSet<string> _logged = [];
     NodeThreads? _threads;
@@ -120,7 +119,7 @@ sealed partial class EngineControl(
     public async Task<Status> DownAsync(CancellationToken cancel)
     {
         await Threads.RunAsync(() => Node.Controller.Down(Threads.Clock.Now));
-        await ChangeDevicesAsync(_client!.Close, cancel);
+        await _devices.RunAsync(_client!.Close, cancel);
         await Threads.RunAsync(Publish);
         return Status.Current;
     }
@@ -136,10 +135,10 @@ sealed partial class EngineControl(
     public async Task<Status> SetExitAsync(bool enabled, CancellationToken cancel)
     {
         if (enabled)
-            await ChangeDevicesAsync(OpenExit, cancel);
+            await _devices.RunAsync(OpenExit, cancel);
         await Threads.RunAsync(() => Configure(o => o with { IsExit = enabled }, enabled ? _exit!.Leases : null));
         if (!enabled)
-            await ChangeDevicesAsync(_exit!.Close, cancel);
+            await _devices.RunAsync(_exit!.Close, cancel);
         return Status.Current;
     }
 
@@ -181,7 +180,7 @@ sealed partial class EngineControl(
             });
             // Down may have come while the device was being made.
             if (await Threads.RunAsync(() => Node.Controller.Connection.State == Engine.ConnectionState.Off))
-                await ChangeDevicesAsync(_client!.Close, CancellationToken.None);
+                await _devices.RunAsync(_client!.Close, CancellationToken.None);
         }
         catch (Exception e) when (e is NodeException or OperationCanceledException)
         {
@@ -193,7 +192,7 @@ sealed partial class EngineControl(
     {
         try
         {
-            await ChangeDevicesAsync(OpenClient, _stopping.Token);
+            await _devices.RunAsync(OpenClient, _stopping.Token);
             return null;
         }
         catch (NodeException e)
@@ -209,33 +208,6 @@ sealed partial class EngineControl(
                 Message = $"The device could not be set up ({e.Message.TrimEnd('.')}).",
                 Remedy = "Look into the node's log, and report it.",
             };
-        }
-    }
-
-    async Task ChangeDevicesAsync(Action change, CancellationToken cancel)
-    {
-        await _devices.WaitAsync(cancel);
-        try
-        {
-            await Task.Run(change, cancel);
-        }
-        catch (LinuxException e)
-        {
-            throw new NodeException(e.Errno switch
-            {
-                1 or 13 => new Problem
-                {
-                    Code = ProblemCodes.NotPermitted,
-                    Message = e.Message,
-                    Remedy = "Run macrovpnd as root or with CAP_NET_ADMIN, or set client.tunnel = \"none\" and exit.mode = \"user\".",
-                },
-                98 => new Problem { Code = ProblemCodes.NotPermitted, Message = e.Message, Remedy = "Choose other ports with client.proxy and client.dns." },
-                _ => new Problem { Code = ProblemCodes.Internal, Message = e.Message, Remedy = "Look whether another program owns the device or its routes." },
-            }, e);
-        }
-        finally
-        {
-            _devices.Release();
         }
     }
 
