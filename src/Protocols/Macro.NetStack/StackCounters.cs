@@ -52,6 +52,9 @@ public sealed class StackCounters
     /// <summary>Half-open connections dropped to make room.</summary>
     public long HalfOpenDropped { get; internal set; }
 
+    /// <summary>Connections given up because their far end held most of the memory when none was left for others.</summary>
+    public long Relieved { get; internal set; }
+
     /// <summary>Connections refused for want of room, incoming and outgoing.</summary>
     public long ConnectionsRefused { get; internal set; }
 
