@@ -181,6 +181,11 @@ public sealed class Stack
 
     void Dispatch(in IpView ip, Instant now)
     {
+        if (!ExtensionHeaders.AreUnderstood(ip))
+        {
+            Counters.UnknownProtocol++;
+            return;
+        }
         switch (ip.Protocol)
         {
             case IpProtocol.Tcp:

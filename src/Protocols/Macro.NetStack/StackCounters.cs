@@ -22,7 +22,7 @@ public sealed class StackCounters
     /// <summary>A source that can send nothing, a destination that is not ours, or a source route.</summary>
     public long BadAddress { get; internal set; }
 
-    /// <summary>A protocol other than TCP, UDP and ICMP.</summary>
+    /// <summary>A protocol other than TCP, UDP and ICMP, or an extension header that must be understood and is not.</summary>
     public long UnknownProtocol { get; internal set; }
 
     /// <summary>Packets put together from fragments.</summary>
