@@ -171,6 +171,7 @@ sealed partial class LossRecovery
             }
             _board.RemoveFirst();
         }
+        _board.Relax();
         news.Advanced = true;
         Una = position;
         LastProgress = now;
