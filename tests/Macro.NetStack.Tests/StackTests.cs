@@ -222,6 +222,30 @@ public class StackTests
     }
 
     [Fact]
+    public void Who_holds_most_of_the_memory_gives_way_when_none_is_left_for_others()
+    {
+        var memory = new TcpMemory(4 << 20);
+        var stack = new Stack(new StackOptions(), memory, new Macro.Simulation.SeededRandom(1));
+        stack.ListenAny(new object());
+        var hog = IpAddress.Parse("100.65.0.66");
+        var (kept, full) = (Accept(stack, Wire.ClientV4, 1), new List<TcpConnection>());
+        kept.Commit(kept.Writable.Length);
+        for (ushort port = 1; memory.AdmitsConnection; port++)
+        {
+            full.Add(Accept(stack, hog, port));
+            full[^1].Commit(full[^1].Writable.Length);
+        }
+        Wire.Drain(stack, s_now);
+        Assert.False(memory.AdmitsConnection);
+
+        Accept(stack, Wire.ClientV4, 2);
+        Assert.True(memory.AdmitsConnection);
+        Assert.False(kept.IsClosed);
+        Assert.InRange(full.Count(connection => connection.Failure == TcpFailure.Aborted), full.Count / 2, full.Count / 2 + 2);
+        Assert.Equal(stack.Counters.Relieved, full.Count(connection => connection.IsClosed));
+    }
+
+    [Fact]
     public void Finds_the_way_through_a_narrow_link()
     {
         foreach (var target in new[] { s_web, s_webV6 })
@@ -345,6 +369,22 @@ public class StackTests
         stack.Receive(Wire.Tcp(s_web, connection.Flow.Local, TcpFlags.Syn | TcpFlags.Ack, 1, segment.Sequence + 1), s_now);
         Assert.True(connection.IsEstablished);
         Wire.Drain(stack, s_now);
+        return connection;
+    }
+
+    /// <summary>A connection that a client made, likewise.</summary>
+    static TcpConnection Accept(Stack stack, IpAddress client, ushort port)
+    {
+        var from = new Endpoint(client, port);
+        stack.Receive(Wire.Tcp(from, s_web, TcpFlags.Syn, 100), s_now);
+        TcpConnection? connection;
+        do
+            Assert.True(stack.TryTakeReady(out connection));
+        while (!connection.IsIncoming);
+        connection.AcceptIncoming();
+        Assert.True(TcpSegment.TryParse(Wire.Parse(Wire.Drain(stack, s_now)[^1]).Payload, out var answer));
+        stack.Receive(Wire.Tcp(from, s_web, TcpFlags.Ack, 101, answer.Sequence + 1), s_now);
+        Assert.True(connection.IsEstablished);
         return connection;
     }
 

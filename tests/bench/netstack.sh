@@ -3,8 +3,9 @@
 #
 #   guest -- TAP/TUN -- slirp4netns | pasta | our exit, in the namespace of their machine ------ web
 #
-# Each has a guest and a machine of its own, and all share the web server. MTU 1420 in every guest. CPU is that of the
-# program alone; what the kernel does for it in system calls is in it.
+# macro uses the offloads of its TUN device, which is what bars are for; macro-plain does not, and so pays a system call for
+# each packet as the two others do. Each side has a guest and a machine of its own; they share the web server. MTU 1420 in
+# every guest. CPU is that of the program alone, its system calls included.
 #
 # ./bench netstack [--json] [--record] [--rounds N] [--seconds N]
 
@@ -18,8 +19,8 @@ while [ $# -gt 0 ]; do
 done
 
 mtu=1420
-sides=(slirp4netns pasta macro)
-declare -A site=([slirp4netns]=1 [pasta]=2 [macro]=3)
+sides=(slirp4netns pasta macro macro-plain)
+declare -A site=([slirp4netns]=1 [pasta]=2 [macro]=3 [macro-plain]=4)
 
 for streams in "1 stream" "100 streams"; do
   for direction in up down; do
@@ -56,13 +57,17 @@ start_pasta() {
     --ns-ifname tap0 --runas 0 --netns "/run/netns/${lab_prefix}guest-pasta"
 }
 
-start_macro() {
-  spawn macro macro "$macro_bench" tun-exit exit0 $mtu
-  eventually 10 grep -q ready "$lab_home/macro.log" || die "The exit did not start."
-  ip_in macro link set exit0 netns "${lab_prefix}guest-macro"
-  ip_in guest-macro address add 100.65.0.2/24 dev exit0
-  ip_in guest-macro link set exit0 mtu $mtu up
-  ip_in guest-macro route add default dev exit0
+start_macro() { start_exit macro offload; }
+
+start_macro-plain() { start_exit macro-plain plain; }
+
+start_exit() { # SIDE offload|plain
+  spawn "$1" "$1" "$macro_bench" tun-exit exit0 $mtu "$2"
+  eventually 10 grep -q ready "$lab_home/$1.log" || die "The exit did not start."
+  ip_in "$1" link set exit0 netns "${lab_prefix}guest-$1"
+  ip_in "guest-$1" address add 100.65.0.2/24 dev exit0
+  ip_in "guest-$1" link set exit0 mtu $mtu up
+  ip_in "guest-$1" route add default dev exit0
 }
 
 reaches_web() { in_ns "guest-$1" iperf3 -c "$(web_for "$1")" -n 1K --connect-timeout 2000 >/dev/null 2>&1; }

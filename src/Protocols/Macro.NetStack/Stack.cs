@@ -57,6 +57,9 @@ public sealed class Stack
     /// <summary>Incoming connections whose handshake is not over.</summary>
     public int HalfOpenCount => _tcp.HalfOpenCount;
 
+    /// <summary>Datagrams are queued faster than they are taken: read no more from outside until they are.</summary>
+    public bool IsBusyWithDatagrams => _datagrams.IsBusy;
+
     /// <summary>Something may wait for <see cref="TryTransmit"/>.</summary>
     public bool HasOutput => _tcp.HasOutput || !_control.IsEmpty || !_datagrams.IsEmpty;
 
@@ -178,6 +181,11 @@ public sealed class Stack
 
     void Dispatch(in IpView ip, Instant now)
     {
+        if (!ExtensionHeaders.AreUnderstood(ip))
+        {
+            Counters.UnknownProtocol++;
+            return;
+        }
         switch (ip.Protocol)
         {
             case IpProtocol.Tcp:

@@ -22,7 +22,7 @@ public sealed class StackCounters
     /// <summary>A source that can send nothing, a destination that is not ours, or a source route.</summary>
     public long BadAddress { get; internal set; }
 
-    /// <summary>A protocol other than TCP, UDP and ICMP.</summary>
+    /// <summary>A protocol other than TCP, UDP and ICMP, or an extension header that must be understood and is not.</summary>
     public long UnknownProtocol { get; internal set; }
 
     /// <summary>Packets put together from fragments.</summary>
@@ -51,6 +51,9 @@ public sealed class StackCounters
 
     /// <summary>Half-open connections dropped to make room.</summary>
     public long HalfOpenDropped { get; internal set; }
+
+    /// <summary>Connections given up because their far end held most of the memory when none was left for others.</summary>
+    public long Relieved { get; internal set; }
 
     /// <summary>Connections refused for want of room, incoming and outgoing.</summary>
     public long ConnectionsRefused { get; internal set; }

@@ -44,8 +44,11 @@ public sealed record StackOptions
     /// <summary>Most bytes of UDP that wait to be taken by <see cref="Stack.TryTransmit"/>. Default 1 MiB; more is refused.</summary>
     public int MaxDatagramBytes { get; init; } = 1 << 20;
 
-    /// <summary>Most ICMP messages and resets in a second, in all, of our own accord. Default 1000 (RFC 1812 4.3.2.8, RFC 4443 2.4 f).</summary>
-    public int MaxErrorsPerSecond { get; init; } = 1000;
+    /// <summary>Most ICMP messages and resets in a second of our own accord, to all together. Default 10000 (RFC 1812 4.3.2.8, RFC 4443 2.4 f).</summary>
+    public int MaxErrorsPerSecond { get; init; } = 10_000;
+
+    /// <summary>As <see cref="MaxErrorsPerSecond"/>, to one address. Default 1000.</summary>
+    public int MaxErrorsPerSecondTo { get; init; } = 1000;
 
     /// <summary>Segments that one connection sends before another has its turn. Default 44: about what the kernel takes in one piece, 64 KiB.</summary>
     public int SegmentsPerTurn { get; init; } = 44;

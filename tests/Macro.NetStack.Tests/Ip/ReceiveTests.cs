@@ -100,6 +100,30 @@ public class ReceiveTests
         Assert.Single(_inbox.Received);
     }
 
+    [Theory]
+    [InlineData(0x05, true)]
+    [InlineData(0x1e, true)]
+    [InlineData(0x5e, false)]
+    [InlineData(0x9e, false)]
+    [InlineData(0xc2, false)]
+    public void An_option_that_nobody_knows_is_passed_over_if_it_says_so(byte type, bool passes)
+    {
+        foreach (byte header in new byte[] { 0, 60 })
+        {
+            byte[] chain = [17, 0, type, 2, 0, 0, 0, 0, .. Wire.UdpDatagram(Endpoint.Parse("[2001:db8::2]:1"), Endpoint.Parse("[2001:db8::1]:53"), [1])];
+            _stack.Receive(Wire.Ip6(Wire.ClientV6, Wire.ServerV6, header, chain), default);
+        }
+        Assert.Equal((passes ? 2 : 0, passes ? 0 : 2), (_inbox.Received.Count, (int)_stack.Counters.UnknownProtocol));
+    }
+
+    [Fact]
+    public void An_option_that_is_longer_than_its_header_drops_the_packet()
+    {
+        byte[] chain = [17, 0, 1, 5, 0, 0, 0, 0, .. Wire.UdpDatagram(Endpoint.Parse("[2001:db8::2]:1"), Endpoint.Parse("[2001:db8::1]:53"), [1])];
+        _stack.Receive(Wire.Ip6(Wire.ClientV6, Wire.ServerV6, 60, chain), default);
+        Assert.Empty(_inbox.Received);
+    }
+
     [Fact]
     public void A_whole_packet_with_a_fragment_header_is_taken_at_once()
     {

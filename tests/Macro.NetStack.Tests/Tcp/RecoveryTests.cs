@@ -121,6 +121,21 @@ public class RecoveryTests
     }
 
     [Fact]
+    public void A_recovery_in_which_nothing_was_sent_again_is_undone()
+    {
+        var peer = TenInFlight();
+        peer.Wait(s_rtt);
+        // Both ACKs come before we had the time to send.
+        peer.GiveAck(At(0), sacks: [(At(1), At(4))]);
+        Assert.Equal(RecoveryState.Recovery, peer.Connection.Flight.State);
+
+        peer.GiveAck(At(4));
+
+        Assert.Equal((RecoveryState.Open, int.MaxValue), (peer.Connection.Flight.State, peer.Connection.Flight.Control.Threshold));
+        Assert.True(peer.Connection.Flight.Control.Window >= 10);
+    }
+
+    [Fact]
     public void A_peer_that_takes_back_what_it_sacked_gets_everything_again_after_a_timeout()
     {
         var peer = TenInFlight();

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using Macro.Circuits;
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Linux;
 using Macro.NetStack;
 using Macro.Simulation;
@@ -14,6 +16,9 @@ sealed class ExitRig : IDisposable
 {
     public static readonly IpAddress ClientV4 = IpAddress.Parse("100.65.0.2"), ClientV6 = IpAddress.Parse("fd6d:6163:726f:65::2");
 
+    /// <summary>Of another session.</summary>
+    public static readonly IpAddress OtherClient = IpAddress.Parse("100.65.0.3");
+
     public static readonly IpAddress Server = IpAddress.Parse("127.1.0.1"), OtherServer = IpAddress.Parse("127.1.0.2");
 
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -24,7 +29,7 @@ sealed class ExitRig : IDisposable
         Exit = UserModeExit.Start(
             Loop,
             policy ?? new ExitPolicy([ExitPolicy.AcceptAll], HostileTargets.Own, [Prefix.Parse("127.1.0.0/16")]),
-            address => address == ClientV4 || address == ClientV6 ? Session : null,
+            address => address == ClientV4 || address == ClientV6 ? Session : address == OtherClient ? this : null,
             (options ?? new UserModeExitOptions()) with { FarLoopback = true }, SystemRandom.Shared, packets => Deliver(packets, toExit: false), 0, 0);
         Client = Loop.Add(new Stack(new StackOptions { Addresses = [ClientV4, ClientV6], FarLoopback = true }, Loop.Memory, SystemRandom.Shared), packets => Deliver(packets, toExit: true), 0, 0);
         Loop.Start();
@@ -63,6 +68,16 @@ sealed class ExitRig : IDisposable
         var batch = new PacketBatch(65536, 1);
         batch.TryCopy(packet, default);
         Exit.Stack.Write(batch);
+    }
+
+    public void InjectSyn(Endpoint from, Endpoint to)
+    {
+        var packet = new byte[40];
+        new IpHeader(from.Address, to.Address, IpProtocol.Tcp, 64).Write(packet);
+        var segment = packet.AsSpan(20);
+        Assert.True(new TcpSegment { SourcePort = from.Port, DestinationPort = to.Port, Sequence = 1, Flags = TcpFlags.Syn, Window = 1000 }.TryWrite(segment, out _));
+        BinaryPrimitives.WriteUInt16BigEndian(segment[16..], Checksum.Finish(Checksum.Sum(segment, Checksum.PseudoHeader(from.Address, to.Address, IpProtocol.Tcp, 20))));
+        Inject(packet);
     }
 
     public void Dispose() => Loop.Dispose();

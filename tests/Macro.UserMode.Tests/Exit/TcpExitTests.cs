@@ -124,6 +124,24 @@ public sealed class TcpExitTests : IDisposable
     }
 
     [Fact]
+    public void When_all_places_are_taken_the_session_with_the_most_gives_up_its_oldest_connections()
+    {
+        using var rig = new ExitRig(new UserModeExitOptions { MaxConnections = 3 });
+        var streams = new List<ClientStream>();
+        for (var i = 0; i < 3; i++)
+        {
+            streams.Add(rig.Connect(Target));
+            streams[i].UntilEstablished();
+        }
+        // To itself a session gives none.
+        Assert.Equal(TcpFailure.Prohibited, rig.Connect(Target).Failure);
+        rig.InjectSyn(new Endpoint(ExitRig.OtherClient, 4000), Target);
+
+        Assert.Equal([TcpFailure.Reset, TcpFailure.Reset], streams.Take(2).Select(stream => stream.Failure));
+        rig.Until(() => streams[2].Connection.IsEstablished && rig.Exit.ConnectionCount == 2);
+    }
+
+    [Fact]
     public void When_a_session_ends_so_does_all_that_it_had()
     {
         var stream = _rig.Connect(Target);

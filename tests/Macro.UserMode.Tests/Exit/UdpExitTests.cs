@@ -169,6 +169,19 @@ public sealed class UdpExitTests : IDisposable
     }
 
     [Fact]
+    public void When_all_places_are_taken_the_session_with_the_most_makes_room()
+    {
+        using var rig = new ExitRig(new UserModeExitOptions { MaxMappings = 20 });
+        foreach (var port in Enumerable.Range(0, 20).Select(_ => new ClientPort(rig)).ToArray())
+            port.Send(Of(_server), 0);
+        rig.Until(() => rig.Exit.MappingCount == 20);
+        for (ushort port = 1; port <= 3; port++)
+            rig.Inject(Packet(new Endpoint(ExitRig.OtherClient, port), Of(_server)));
+
+        Assert.Equal((7, 23, 0), rig.Get(() => (rig.Exit.MappingCount, (int)rig.Exit.Counters.Mapped, (int)rig.Exit.Counters.Limited)));
+    }
+
+    [Fact]
     public void An_echo_passes_where_the_system_allows_it_and_is_prohibited_elsewhere()
     {
         var may = PingSocket.TryOpen(v4: true, null, out var probe) == SocketStatus.Ok;
@@ -186,6 +199,16 @@ public sealed class UdpExitTests : IDisposable
 
         _rig.Until(() => _rig.Client.Stack.Counters.ReceivedPackets > before);
         Assert.Equal((may ? 0 : 1, may ? 0 : 1), _rig.Get(() => ((int)_rig.Exit.Counters.EchoesRefused, (int)_rig.Exit.Stack.Stack.Counters.ErrorsSent)));
+    }
+
+    static byte[] Packet(Endpoint from, Endpoint to)
+    {
+        // IPv4 needs no checksum of UDP.
+        byte[] datagram = [(byte)(from.Port >> 8), (byte)from.Port, (byte)(to.Port >> 8), (byte)to.Port, 0, 9, 0, 0, 1];
+        var packet = new byte[20 + datagram.Length];
+        new Core.Packets.IpHeader(from.Address, to.Address, Core.Packets.IpProtocol.Udp, 64).Write(packet);
+        datagram.CopyTo(packet, 20);
+        return packet;
     }
 
     static Socket Bound(IpAddress address)

@@ -24,8 +24,8 @@ static class Program
             case ["flood-of-strangers", var target, var key, var rate, var seconds]:
                 Flood.RunStrangers(target, key, int.Parse(rate, CultureInfo.InvariantCulture), int.Parse(seconds, CultureInfo.InvariantCulture));
                 return 0;
-            case ["tun-exit", var name, var mtu]:
-                TunExit.Run(name, int.Parse(mtu, CultureInfo.InvariantCulture));
+            case ["tun-exit", var name, var mtu, ("offload" or "plain") and var device]:
+                TunExit.Run(name, int.Parse(mtu, CultureInfo.InvariantCulture), device == "offload");
                 return 0;
             case ["accept", var port]:
                 Connections.Serve(int.Parse(port, CultureInfo.InvariantCulture));
@@ -34,7 +34,7 @@ static class Program
                 Connections.Run(target, int.Parse(atOnce, CultureInfo.InvariantCulture), double.Parse(seconds, CultureInfo.InvariantCulture));
                 return 0;
             case var _:
-                Console.Error.WriteLine("Usage: macro-bench sessions N | handshakes N | peers N | flood ENDPOINT KEY RATE N | flood-of-strangers ENDPOINT KEY RATE SECONDS | tun-exit NAME MTU | accept PORT | connect ENDPOINT N SECONDS");
+                Console.Error.WriteLine("Usage: macro-bench sessions N | handshakes N | peers N | flood ENDPOINT KEY RATE N | flood-of-strangers ENDPOINT KEY RATE SECONDS | tun-exit NAME MTU offload|plain | accept PORT | connect ENDPOINT N SECONDS");
                 return 2;
         }
     }

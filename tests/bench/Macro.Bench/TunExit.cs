@@ -12,9 +12,10 @@ namespace Macro.Bench;
 /// </summary>
 static class TunExit
 {
-    public static void Run(string name, int mtu)
+    /// <param name="offload">The kernel passes large segments whole and takes them so; else packets of the MTU, as sessions bring them.</param>
+    public static void Run(string name, int mtu, bool offload)
     {
-        using var tun = TunDevice.Create(name, new TunOptions { Mtu = mtu });
+        using var tun = TunDevice.Create(name, new TunOptions { Mtu = mtu, Offload = offload });
         using var loop = new StackLoop("exit", new BootClock(), new TcpMemory(512 << 20));
         var session = new object();
         var options = new UserModeExitOptions

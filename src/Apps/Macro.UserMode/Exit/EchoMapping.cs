@@ -10,7 +10,7 @@ namespace Macro.UserMode;
 /// The echo requests of a session with one identifier: the kernel gives its ping socket an identifier of its own, which is
 /// changed back in the answers (RFC 5508).
 /// </summary>
-sealed class EchoMapping : IReactive, ILoopTimer, IExitFlow
+sealed class EchoMapping : IReactive, ILoopTimer
 {
     const int MessagesPerTurn = 64;
 
@@ -86,7 +86,7 @@ sealed class EchoMapping : IReactive, ILoopTimer, IExitFlow
             _exit.Loop.SetTimer(this, _lastUse + _exit.Options.EchoIdle);
     }
 
-    public void Abort()
+    internal void Abort()
     {
         if (_ended)
             return;

@@ -8,17 +8,21 @@ namespace Macro.UserMode;
 /// A TCP connection of a session on its way out: the SYN inside waits until it is known what the far end says, then both
 /// are spliced, or the client hears why not.
 /// </summary>
-sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISpliceOwner, IExitFlow
+sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISpliceOwner
 {
     readonly UserModeExit _exit;
     readonly ExitSession _session;
     readonly TcpConnection _connection;
     readonly StreamSocket _socket;
+    readonly LinkedListNode<ExitConnection> _node;
     Splice? _splice;
     bool _ended;
 
-    ExitConnection(UserModeExit exit, ExitSession session, TcpConnection connection, StreamSocket socket) =>
+    ExitConnection(UserModeExit exit, ExitSession session, TcpConnection connection, StreamSocket socket)
+    {
         (_exit, _session, _connection, _socket) = (exit, session, connection, socket);
+        _node = session.Connections.AddLast(this);
+    }
 
     int IDeadline.Place { get; set; }
 
@@ -35,7 +39,7 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
         }
         var started = new ExitConnection(exit, session, connection, socket);
         connection.Context = started;
-        exit.Enter(session, started);
+        exit.NoteBegun();
         exit.Loop.SetTimer(started, exit.Loop.Now + exit.Options.ConnectTimeout);
         if (!exit.Loop.Reactor.TryWatch(socket, started))
             started.Refuse(TcpFailure.OutOfMemory);
@@ -64,7 +68,8 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
 
     void ISpliceOwner.HandleEnd(Splice splice, SpliceEnd end) => End();
 
-    public void Abort()
+    /// <summary>The session is over, or somebody else needs the place.</summary>
+    internal void Abort()
     {
         if (_ended)
             return;
@@ -106,7 +111,8 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
             return;
         _ended = true;
         _exit.Loop.SetTimer(this, Instant.Never);
-        _exit.Leave(_session, this);
+        _session.Connections.Remove(_node);
+        _exit.NoteEnded(_session);
     }
 
     static TcpFailure FailureOf(SocketStatus status) => status switch

@@ -2,19 +2,11 @@ using Macro.Core;
 
 namespace Macro.UserMode;
 
-/// <summary>A flow that a session has open outside.</summary>
-interface IExitFlow
-{
-    /// <summary>The session is over, or somebody else needs the place: everything of the flow is closed.</summary>
-    void Abort();
-}
-
 /// <summary>
 /// What one session has open outside, and whether it may have more. Both addresses of a session share it.
 /// </summary>
 sealed class ExitSession(object identity, int newFlowsPerSecond)
 {
-    readonly HashSet<IExitFlow> _connections = [];
     readonly long _costOfFlow = TimeSpan.TicksPerSecond / Math.Max(newFlowsPerSecond, 1);
 
     // The moment at which the session may open a second's worth of flows at once.
@@ -22,14 +14,15 @@ sealed class ExitSession(object identity, int newFlowsPerSecond)
 
     public object Identity => identity;
 
-    public int ConnectionCount => _connections.Count;
+    /// <summary>The oldest first.</summary>
+    public LinkedList<ExitConnection> Connections { get; } = new();
 
     /// <summary>Mapped UDP ports, the one unused for longest first.</summary>
     public LinkedList<UdpMapping> Mappings { get; } = new();
 
     public List<EchoMapping> Echoes { get; } = [];
 
-    public bool IsIdle => _connections.Count + Mappings.Count + Echoes.Count == 0;
+    public bool IsIdle => Connections.Count + Mappings.Count + Echoes.Count == 0;
 
     /// <summary>When it has been idle for so long, nothing is lost by forgetting it.</summary>
     public bool IsRested(Instant now) => _rested <= now.Ticks;
@@ -44,13 +37,9 @@ sealed class ExitSession(object identity, int newFlowsPerSecond)
         return true;
     }
 
-    public void Add(IExitFlow connection) => _connections.Add(connection);
-
-    public void Remove(IExitFlow connection) => _connections.Remove(connection);
-
     public void Abort()
     {
-        foreach (var connection in _connections.ToArray())
+        foreach (var connection in Connections.ToArray())
             connection.Abort();
         foreach (var mapping in Mappings.ToArray())
             mapping.Abort();

@@ -9,7 +9,7 @@ namespace Macro.UserMode;
 /// One UDP port of a session, mapped to one port outside whatever the target (RFC 4787 REQ-1). Lives as long as the client
 /// goes on sending; what comes in from outside does not prolong it (REQ-6).
 /// </summary>
-sealed class UdpMapping : IReactive, ILoopTimer, ILoopWork, IExitFlow
+sealed class UdpMapping : IReactive, ILoopTimer, ILoopWork
 {
     const int DatagramsPerTurn = 64;
     const ushort Dns = 53;
@@ -119,7 +119,8 @@ sealed class UdpMapping : IReactive, ILoopTimer, ILoopWork, IExitFlow
             _exit.Loop.SetTimer(this, _lastUse + Idle);
     }
 
-    public void Abort()
+    /// <summary>It was silent for too long, its session is over, or somebody else needs the place.</summary>
+    internal void Abort()
     {
         if (_ended)
             return;
@@ -133,7 +134,8 @@ sealed class UdpMapping : IReactive, ILoopTimer, ILoopWork, IExitFlow
     /// <summary>From outside to the client.</summary>
     void Serve()
     {
-        for (var i = 0; i < DatagramsPerTurn; i++)
+        // What does not go now waits in the kernel, whose buffer is this port's own.
+        for (var i = 0; i < DatagramsPerTurn && !_exit.Stack.Stack.IsBusyWithDatagrams; i++)
         {
             if (_socket.TryReceive(_exit.Scratch, out var length, out var source) != SocketStatus.Ok)
                 return;

@@ -13,6 +13,8 @@ namespace Macro.UserMode;
 /// </summary>
 public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler, IStackMember
 {
+    const int PlacesAtOnce = 16;
+
     readonly Func<IpAddress, object?> _sessionOf;
     readonly Dictionary<object, ExitSession> _sessions = new(ReferenceEqualityComparer.Instance);
     readonly Dictionary<Endpoint, UdpMapping> _mappings = [];
@@ -86,8 +88,8 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
         var remote = connection.Flow.Local;
         if (!MayReach(IpProtocol.Tcp, remote))
             connection.RejectIncoming(TcpFailure.Prohibited);
-        else if (Find(connection.Flow.Remote.Address) is not { } session || session.ConnectionCount >= Options.MaxConnectionsPerSession
-            || _connections >= Options.MaxConnections || !session.MayOpen(Loop.Now))
+        else if (Find(connection.Flow.Remote.Address) is not { } session || session.Connections.Count >= Options.MaxConnectionsPerSession
+            || !session.MayOpen(Loop.Now) || !HasPlaceForConnection(session))
         {
             Counters.Limited++;
             connection.RejectIncoming(TcpFailure.Prohibited);
@@ -158,15 +160,10 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
         return false;
     }
 
-    internal void Enter(ExitSession session, ExitConnection connection)
-    {
-        session.Add(connection);
-        _connections++;
-    }
+    internal void NoteBegun() => _connections++;
 
-    internal void Leave(ExitSession session, ExitConnection connection)
+    internal void NoteEnded(ExitSession session)
     {
-        session.Remove(connection);
         _connections--;
         ForgetIfIdle(session);
     }
@@ -194,7 +191,7 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
         }
         if (session.Mappings.Count >= Options.MaxMappingsPerSession)
             session.Mappings.First!.Value.Abort();
-        if (_mappings.Count >= Options.MaxMappings || UdpMapping.TryStart(this, session, inner) is not { } started)
+        if (!HasPlaceForMapping(session) || UdpMapping.TryStart(this, session, inner) is not { } started)
         {
             Counters.Limited++;
             return false;
@@ -203,6 +200,31 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
         _mappings.Add(inner, mapping);
         Counters.Mapped++;
         return true;
+    }
+
+    /// <summary>
+    /// When all places are taken, the session that has the most gives up its oldest connections; but not for another that
+    /// has about as many. Some at once, so that a flood of attempts does not look through all sessions for each.
+    /// </summary>
+    bool HasPlaceForConnection(ExitSession session)
+    {
+        if (_connections < Options.MaxConnections)
+            return true;
+        var largest = _sessions.Values.MaxBy(other => other.Connections.Count)!;
+        for (var i = 0; i < PlacesAtOnce && largest.Connections.Count > session.Connections.Count + 1; i++)
+            largest.Connections.First!.Value.Abort();
+        return _connections < Options.MaxConnections;
+    }
+
+    /// <summary>As <see cref="HasPlaceForConnection"/>, with the ports unused for longest.</summary>
+    bool HasPlaceForMapping(ExitSession session)
+    {
+        if (_mappings.Count < Options.MaxMappings)
+            return true;
+        var largest = _sessions.Values.MaxBy(other => other.Mappings.Count)!;
+        for (var i = 0; i < PlacesAtOnce && largest.Mappings.Count > session.Mappings.Count + 1; i++)
+            largest.Mappings.First!.Value.Abort();
+        return _mappings.Count < Options.MaxMappings;
     }
 
     ExitSession? Find(IpAddress source)

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Macro.Core.Packets;
 
 /// <summary>What IPv4 and IPv6 have in common, for code that treats both alike. Checked once; no accessor can fail.</summary>
@@ -44,6 +46,38 @@ public readonly ref struct IpView
         else
             return false;
         return true;
+    }
+
+    /// <summary>Where a packet goes, without a look at the rest of it: for routing, where the far end judges the packet.</summary>
+    public static bool TryReadDestination(ReadOnlySpan<byte> packet, out IpAddress destination)
+    {
+        destination = default;
+        if (packet.Length >= Ipv4View.SmallestHeader && packet[0] >> 4 == 4)
+            destination = IpAddress.Read(packet.Slice(16, 4));
+        else if (packet.Length >= Ipv6View.FixedHeader && packet[0] >> 4 == 6)
+            destination = IpAddress.Read(packet.Slice(24, 16));
+        else
+            return false;
+        return true;
+    }
+
+    /// <summary>Source address and the length that the header claims; false when that cannot be. As <see cref="TryReadDestination"/>.</summary>
+    public static bool TryReadSource(ReadOnlySpan<byte> packet, out IpAddress source, out int length)
+    {
+        (source, length) = (default, 0);
+        if (packet.Length >= Ipv4View.SmallestHeader && packet[0] >> 4 == 4)
+        {
+            length = BinaryPrimitives.ReadUInt16BigEndian(packet[2..]);
+            if (length < Ipv4View.SmallestHeader)
+                return false;
+            source = IpAddress.Read(packet.Slice(12, 4));
+        }
+        else if (packet.Length >= Ipv6View.FixedHeader && packet[0] >> 4 == 6)
+        {
+            length = Ipv6View.FixedHeader + BinaryPrimitives.ReadUInt16BigEndian(packet[4..]);
+            source = IpAddress.Read(packet.Slice(8, 16));
+        }
+        return length > 0 && length <= packet.Length;
     }
 
     /// <summary>The whole packet, without what lay behind it.</summary>

@@ -28,6 +28,7 @@ sealed class TcpHost
     readonly AgeList _timeWait = new();
     readonly TransmitRing _ring;
     readonly ReadyList _ready = new();
+    readonly MemoryRelief _relief;
     readonly TcpOptions _optionsV4, _optionsV6;
     HeldConnection? _latest;
 
@@ -38,6 +39,7 @@ sealed class TcpHost
         _ports = new EphemeralPorts(options.FirstEphemeralPort, random);
         _table = new Dictionary<FlowKey, HeldConnection>(new FlowComparer(random));
         _halfOpen = new HalfOpen(options.MaxHalfOpen, options.MaxHalfOpenPerSource);
+        _relief = new MemoryRelief(memory);
         _ring = new TransmitRing(options.SegmentsPerTurn);
         _optionsV4 = options.Tcp with { Mss = options.Mtu - HeadersOf(v4: true) };
         _optionsV6 = options.Tcp with { Mss = options.Mtu - HeadersOf(v4: false) };
@@ -94,7 +96,7 @@ sealed class TcpHost
 
     public TcpConnection? Connect(Endpoint remote, object? context, Instant now)
     {
-        if (!_addresses.TryFind(remote.Address.IsV4, out var local) || !TryMakeRoom() || !_ports.TryChoose(local, remote, _table, out var flow))
+        if (!_addresses.TryFind(remote.Address.IsV4, out var local) || !TryMakeRoom(now) || !_ports.TryChoose(local, remote, _table, out var flow))
         {
             _counters.ConnectionsRefused++;
             return null;
@@ -193,7 +195,7 @@ sealed class TcpHost
 
     void Open(FlowKey flow, in TcpSegment syn, object listener, Instant now)
     {
-        if (_halfOpen.IsFullFor(flow.Remote.Address) || !TryMakeRoom())
+        if (_halfOpen.IsFullFor(flow.Remote.Address) || !TryMakeRoom(now))
         {
             _counters.ConnectionsRefused++;
             return;
@@ -217,7 +219,7 @@ sealed class TcpHost
     void Refuse(FlowKey flow, in TcpSegment segment, Instant now)
     {
         _counters.UnknownSegments++;
-        if (!TcpSegment.TryMakeReset(segment, out var reset) || !_icmp.MaySend(now))
+        if (!TcpSegment.TryMakeReset(segment, out var reset) || !_icmp.MaySend(flow.Remote.Address, now))
             return;
         Span<byte> bytes = stackalloc byte[TcpSegment.MaxHeader];
         var header = new IpHeader(flow.Local.Address, flow.Remote.Address, IpProtocol.Tcp, _options.TimeToLive);
@@ -238,11 +240,23 @@ sealed class TcpHost
     }
 
     /// <summary>Room for one more; the oldest in TIME-WAIT goes first, as it has nothing to lose but late segments.</summary>
-    bool TryMakeRoom()
+    bool TryMakeRoom(Instant now)
     {
         if (_table.Count >= _options.MaxConnections && _timeWait.Oldest is { } oldest)
             Remove(oldest);
+        if (!_memory.AdmitsConnection)
+            Relieve(now);
         return _table.Count < _options.MaxConnections && _memory.AdmitsConnection;
+    }
+
+    void Relieve(Instant now)
+    {
+        foreach (var held in _relief.Choose(_table.Values, now))
+        {
+            _counters.Relieved++;
+            held.Connection.Abort();
+            _ready.Add(held);
+        }
     }
 
     /// <summary>Looks what became of a connection that heard something.</summary>
@@ -298,7 +312,7 @@ sealed class TcpHost
         if (reason == IcmpReason.None)
             return;
         held.Connection.DropReset();
-        if (_icmp.MaySend(now))
+        if (_icmp.MaySend(held.Connection.Flow.Remote.Address, now))
             Report(held, reason);
     }
 

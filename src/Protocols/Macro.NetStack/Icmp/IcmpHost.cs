@@ -52,7 +52,7 @@ sealed class IcmpHost(AddressRules addresses, PathMtus paths, IcmpSender sender,
     bool TryQuote(IcmpError error, IpAddress source, IpAddress destination, IpProtocol protocol, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload, Instant now)
     {
         var v4 = source.IsV4;
-        if (destination.IsV4 != v4 || !sender.MaySend(now))
+        if (destination.IsV4 != v4 || !sender.MaySend(source, now))
             return false;
         Span<byte> packet = stackalloc byte[1280];
         var at = IpHeader.Size(v4);
@@ -69,7 +69,7 @@ sealed class IcmpHost(AddressRules addresses, PathMtus paths, IcmpSender sender,
         var request = new Echo(ip.Source, ip.Destination, icmp.Identifier, icmp.SequenceNumber);
         if (addresses.IsOwn(ip.Destination))
         {
-            if (sender.MaySend(now))
+            if (sender.MaySend(ip.Source, now))
                 TrySendEchoReply(request with { Source = ip.Destination, Destination = ip.Source }, icmp.Payload);
         }
         else if (EchoHandler is { } handler && handler.ReceiveRequest(request, icmp.Payload, now) is not IcmpReason.None and var reason)

@@ -13,12 +13,19 @@ sealed class IcmpSender(StackOptions options, AddressRules addresses, PacketSend
     /// <summary>Of the packet that is quoted: what fits into the smallest packet that every host takes (RFC 1812 4.3.2.3, RFC 4443 2.4 c).</summary>
     const int MostQuotedV4 = 576 - 20 - IcmpView.HeaderLength, MostQuotedV6 = 1280 - 40 - IcmpView.HeaderLength;
 
+    /// <summary>Addresses share a limit by chance, as hashes of a process have it.</summary>
+    const int Receivers = 256;
+
+    readonly RateLimit[] _rateTo = MakeRates(options.MaxErrorsPerSecondTo);
     RateLimit _rate = new(options.MaxErrorsPerSecond);
 
-    /// <summary>Counts one message. False: enough for now.</summary>
-    public bool MaySend(Instant now)
+    /// <summary>
+    /// Counts one message. False: enough for now. The limit of each receiver comes first, so that none uses up what others
+    /// are to hear, nor learns from that how much they do (SAD DNS).
+    /// </summary>
+    public bool MaySend(IpAddress to, Instant now)
     {
-        if (_rate.TryTake(now))
+        if (_rateTo[(uint)to.GetHashCode() % Receivers].TryTake(now) && _rate.TryTake(now))
             return true;
         counters.Suppressed++;
         return false;
@@ -26,7 +33,7 @@ sealed class IcmpSender(StackOptions options, AddressRules addresses, PacketSend
 
     /// <summary>Tells the source of a packet why it got no further.</summary>
     public bool TrySendError(IcmpReason reason, in IpView about, Instant now) =>
-        MayAnswer(about) && MaySend(now) && TrySendError(new IcmpError(reason, about.Destination), about.Source, about.Bytes);
+        MayAnswer(about) && MaySend(about.Source, now) && TrySendError(new IcmpError(reason, about.Destination), about.Source, about.Bytes);
 
     /// <summary>Sends an error without asking the rate.</summary>
     /// <param name="to">Source of the quoted packet.</param>
@@ -62,6 +69,13 @@ sealed class IcmpSender(StackOptions options, AddressRules addresses, PacketSend
         var pseudo = v4 ? (ushort)0 : Checksum.PseudoHeader(from, to, IpProtocol.IcmpV6, length);
         BinaryPrimitives.WriteUInt16BigEndian(message[IcmpView.ChecksumOffset..], Checksum.Finish(Checksum.Sum(message, pseudo)));
         return true;
+    }
+
+    static RateLimit[] MakeRates(int perSecond)
+    {
+        var rates = new RateLimit[Receivers];
+        Array.Fill(rates, new RateLimit(perSecond));
+        return rates;
     }
 
     /// <summary>Never about an ICMP message other than an echo request, nor about a later fragment (RFC 1122 3.2.2, RFC 4443 2.4 e).</summary>

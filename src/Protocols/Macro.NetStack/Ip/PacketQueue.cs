@@ -23,6 +23,9 @@ sealed class PacketQueue(int mostBytes)
 
     public int Count { get; private set; }
 
+    /// <summary>Bytes of all payloads.</summary>
+    public int Bytes { get; private set; }
+
     public ref readonly IpHeader Header => ref _entries[_head].Header;
 
     /// <summary>Of the first packet; valid until something is added.</summary>
@@ -38,11 +41,13 @@ sealed class PacketQueue(int mostBytes)
             GrowEntries();
         _entries[(_head + Count++) & (_entries.Length - 1)] = new Entry { Header = header, Offset = offset, Length = length };
         payload = _bytes.AsSpan(offset, length);
+        Bytes += length;
         return true;
     }
 
     public void Remove()
     {
+        Bytes -= _entries[_head].Length;
         _head = (_head + 1) & (_entries.Length - 1);
         Count--;
     }

@@ -14,6 +14,9 @@ sealed class PacketSender(int mostBytes, PathMtus paths, IRandom random)
 
     public bool IsEmpty => _queue.Count == 0;
 
+    /// <summary>Half of the room is taken: whoever can wait, should.</summary>
+    public bool IsBusy => _queue.Bytes > mostBytes / 2;
+
     /// <summary>See <see cref="PacketQueue.TryAdd"/>.</summary>
     public bool TryAdd(in IpHeader header, int length, out Span<byte> payload) => _queue.TryAdd(header, length, out payload);
 

@@ -55,6 +55,9 @@ public sealed partial class TcpConnection : IDeadline
 
     int IDeadline.Place { get; set; }
 
+    /// <summary>Bytes of the memory budget that its buffers hold.</summary>
+    internal long HeldBytes => (long)(_sender.Held + _receiver.Held) * TcpMemory.ChunkSize;
+
     /// <summary>Closed, and nothing remains to be sent: the Stack forgets it.</summary>
     internal bool IsFinished => State == TcpState.Closed && _reset == PendingReset.None;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Crypto;
 
 namespace Macro.WireGuard;
@@ -93,9 +94,9 @@ public sealed class Opener
             return;
         held.DataPackets++;
         var packet = received.Buffer.AsSpan(job.Offset, job.Length);
-        if (InnerPacket.TryReadSource(packet, out var source, out var length)
+        if (IpView.TryReadSource(packet, out var source, out var length)
             && _device.AllowedIps.Find(source) == peer
-            && InnerPacket.TryMark(packet, slot.Ecn))
+            && InnerEcn.TryMark(packet, slot.Ecn))
         {
             toTun.TryAdd(job.Offset, length, default, slot.Ecn);
         }

@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Crypto;
 
 namespace Macro.WireGuard;
@@ -32,7 +33,7 @@ public sealed class Sealer
         {
             var packet = fromTun.Buffer.AsSpan(slot.Offset, slot.Length);
             if (jobs < _jobs.Length
-                && InnerPacket.TryReadDestination(packet, out var destination)
+                && IpView.TryReadDestination(packet, out var destination)
                 && _device.AllowedIps.Find(destination) is { Tunnel: { } tunnel } peer
                 && !TryPrepare(peer, tunnel, slot, toUdp, now, ref jobs))
             {
@@ -65,7 +66,7 @@ public sealed class Sealer
             return true;
         if (!session.TryPrepareSeal(toUdp.Buffer.AsSpan(start, Message.DataHeaderSize), now, out var counter))
             return false;
-        toUdp.TryAdd(start, length, endpoint, InnerPacket.ReadEcn(toUdp.Buffer.AsSpan(slot.Offset, slot.Length)));
+        toUdp.TryAdd(start, length, endpoint, InnerEcn.ReadEcn(toUdp.Buffer.AsSpan(slot.Offset, slot.Length)));
         toUdp.Buffer.AsSpan(slot.Offset + slot.Length, padded - slot.Length).Clear();
         _jobs[jobs++] = new AeadJob { Key = session.SendKey, Counter = counter, Offset = slot.Offset, Length = padded };
         ref var held = ref _held[index];

@@ -12,7 +12,7 @@ struct HyStart
     /// <summary>Divides growth in the conservative phase (CSS_GROWTH_DIVISOR).</summary>
     const int GrowthDivisor = 4;
 
-    long _roundEnd, _lastMinimum, _minimum, _baseline;
+    long _sampledAt, _roundEnd, _lastMinimum, _minimum, _baseline;
     int _samples, _rounds, _credit;
     bool _conservative;
 
@@ -25,7 +25,7 @@ struct HyStart
 
     /// <summary>Takes an ACK in slow start; returns the growth in segments. <paramref name="leave"/>: slow start is over.</summary>
     /// <param name="rtt">0: the ACK gave no sample.</param>
-    public int Grow(int acked, long acknowledged, long sendNext, long rtt, out bool leave)
+    public int Grow(int acked, long acknowledged, long sendNext, long rtt, long now, out bool leave)
     {
         leave = false;
         if (_roundEnd == 0)
@@ -33,7 +33,10 @@ struct HyStart
         if (rtt > 0)
         {
             _minimum = Math.Min(_minimum, rtt);
-            _samples++;
+            // ACKs that are handled at one moment were held up together: they tell one thing, not eight.
+            if (now != _sampledAt)
+                _samples++;
+            _sampledAt = now;
             Judge();
         }
         if (acknowledged >= _roundEnd)

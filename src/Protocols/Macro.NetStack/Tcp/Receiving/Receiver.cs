@@ -29,6 +29,9 @@ sealed class Receiver(TcpMemory memory, TcpOptions options, int limit)
 
     public bool IsEndOfStream => HasFin && _read == _fin;
 
+    /// <summary>Chunks of the budget.</summary>
+    public int Held => _buffer.Held;
+
     public ReadOnlySpan<byte> Readable => _buffer.Run(_read, Math.Min(Next, _fin));
 
     public bool IsReadable => _read < Math.Min(Next, _fin);

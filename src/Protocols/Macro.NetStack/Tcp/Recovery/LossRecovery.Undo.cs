@@ -12,15 +12,17 @@ sealed partial class LossRecovery
     {
         _undoMarker = Una;
         _undoRetransmits = _board.Again > 0 ? _board.Again : -1;
+        if (_board.Again == 0)
+            _retransmitStamp = null;
     }
 
-    /// <summary>Every copy was needless, or the ACK answers what was sent before the first copy.</summary>
+    /// <summary>Every copy was needless, or the ACK answers what was sent before the first copy, or there is none yet.</summary>
     bool MayUndo(in Acknowledgment ack) => _undoMarker != 0 && (_undoRetransmits == 0 || AnswersOriginal(ack));
 
     bool MayUndoByDsack => _undoMarker != 0 && _undoRetransmits == 0;
 
     bool AnswersOriginal(in Acknowledgment ack) =>
-        _retransmitStamp is { } stamp && ack.Echo is { } echo && (int)(echo - stamp) < 0;
+        _retransmitStamp is not { } stamp || (ack.Echo is { } echo && (int)(echo - stamp) < 0);
 
     void Undo(bool forgetLosses)
     {
@@ -42,6 +44,7 @@ sealed partial class LossRecovery
         if (_board.Again > 0)
             return true;
         _retransmitStamp = null;
+        NoteLate();
         Undo(forgetLosses: true);
         KeepOpen();
         return true;
@@ -52,16 +55,26 @@ sealed partial class LossRecovery
         if (!MayUndoByDsack)
             return false;
         _rack.NoteUndo();
+        NoteLate();
         Undo(forgetLosses: false);
         return true;
     }
 
-    void FinishRecovery()
+    /// <summary>What was taken for lost had been overtaken.</summary>
+    void NoteLate() => _rack.NoteReordering((long)DuplicateThreshold * Mss, Mss);
+
+    void FinishRecovery(in Acknowledgment ack)
     {
-        if (_undoRetransmits == 0 && _undoMarker != 0)
+        if (MayUndo(ack))
+        {
+            if (State == RecoveryState.Recovery)
+                NoteLate();
             Undo(forgetLosses: false);
+        }
         else
+        {
             _rack.EndRecovery();
+        }
         State = RecoveryState.Open;
     }
 
@@ -95,7 +108,7 @@ sealed partial class LossRecovery
             }
         }
         if (isOver)
-            FinishRecovery();
+            FinishRecovery(ack);
     }
 
     /// <summary>F-RTO: two new segments go out before more is sent again; the answer tells whether the time-out was spurious.</summary>

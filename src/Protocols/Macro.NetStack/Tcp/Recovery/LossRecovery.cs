@@ -171,6 +171,7 @@ sealed partial class LossRecovery
             }
             _board.RemoveFirst();
         }
+        _board.Relax();
         news.Advanced = true;
         Una = position;
         LastProgress = now;
@@ -214,8 +215,8 @@ sealed partial class LossRecovery
             Renege();
         if (State == RecoveryState.Open)
             _retransmitStamp = null;
-        else if (Una >= _recoveryEnd && EndsHere())
-            return;
+        else if (Una >= _recoveryEnd)
+            EndEpisode(ack);
 
         switch (State)
         {
@@ -246,8 +247,8 @@ sealed partial class LossRecovery
             TryOpen(ack.CongestionEcho);
     }
 
-    /// <summary>Everything that was in flight when the trouble began is acknowledged. True: nothing remains to be done for this ACK.</summary>
-    bool EndsHere()
+    /// <summary>Everything that was in flight when the trouble began is acknowledged.</summary>
+    void EndEpisode(in Acknowledgment ack)
     {
         switch (State)
         {
@@ -256,13 +257,12 @@ sealed partial class LossRecovery
                 State = RecoveryState.Open;
                 break;
             case RecoveryState.Recovery:
-                FinishRecovery();
+                FinishRecovery(ack);
                 EndReduction();
                 break;
             default:
                 break;
         }
-        return false;
     }
 
     void DetectLoss(long now, ref AckNews news, ref TcpTimers timers)

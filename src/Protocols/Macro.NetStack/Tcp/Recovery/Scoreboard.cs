@@ -45,9 +45,9 @@ struct SentSegment
 /// </summary>
 sealed class Scoreboard
 {
-    const int None = -1;
+    const int None = -1, Smallest = 16, Large = 4096;
 
-    SentSegment[] _ring = new SentSegment[16];
+    SentSegment[] _ring = new SentSegment[Smallest];
     uint _first, _next, _retransmitFrom;
     int _oldest = None, _newest = None;
     int _sacked, _lost, _again, _lostAndAgain;
@@ -232,9 +232,12 @@ sealed class Scoreboard
             AppendPieces(old[i & (uint)(old.Length - 1)], most);
     }
 
-    /// <summary>Empties the board.</summary>
-    public void Clear()
+    /// <summary>Everything was acknowledged: a large board is given up, for the connection may stay idle.</summary>
+    public void Relax()
     {
+        if (Count > 0 || _ring.Length <= Large)
+            return;
+        _ring = new SentSegment[Smallest];
         (_first, _next, _retransmitFrom, _oldest, _newest) = (0, 0, 0, None, None);
         (_sacked, _lost, _again, _lostAndAgain) = (0, 0, 0, 0);
     }

@@ -27,6 +27,9 @@ sealed class Sender(TcpMemory memory, TcpOptions options)
     /// <summary>Position behind the last byte that the application committed; the FIN's, once it was queued.</summary>
     public long End => _end;
 
+    /// <summary>Chunks of the budget.</summary>
+    public int Held => _buffer.Held;
+
     public bool FinQueued => _finQueued;
 
     /// <summary>Everything is acknowledged, the FIN included.</summary>

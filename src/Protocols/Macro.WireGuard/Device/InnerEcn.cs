@@ -1,44 +1,11 @@
 using System.Buffers.Binary;
-using Macro.Core;
 
 namespace Macro.WireGuard;
 
-/// <summary>What cryptokey routing needs of an IP packet: addresses, true length, ECN.</summary>
-static class InnerPacket
+/// <summary>How a tunnel treats the ECN field of the packets that it carries (RFC 6040).</summary>
+static class InnerEcn
 {
-    const int V4HeaderSize = 20, V6HeaderSize = 40;
     const byte NotCapable = 0, Capable1 = 1, Capable0 = 2, CongestionExperienced = 3;
-
-    public static bool TryReadDestination(ReadOnlySpan<byte> packet, out IpAddress destination)
-    {
-        destination = default;
-        if (packet.Length >= V4HeaderSize && packet[0] >> 4 == 4)
-            destination = IpAddress.Read(packet.Slice(16, 4));
-        else if (packet.Length >= V6HeaderSize && packet[0] >> 4 == 6)
-            destination = IpAddress.Read(packet.Slice(24, 16));
-        else
-            return false;
-        return true;
-    }
-
-    /// <summary>Source address and the length that the header claims; false when that cannot be.</summary>
-    public static bool TryReadSource(ReadOnlySpan<byte> packet, out IpAddress source, out int length)
-    {
-        (source, length) = (default, 0);
-        if (packet.Length >= V4HeaderSize && packet[0] >> 4 == 4)
-        {
-            length = BinaryPrimitives.ReadUInt16BigEndian(packet[2..]);
-            if (length < V4HeaderSize)
-                return false;
-            source = IpAddress.Read(packet.Slice(12, 4));
-        }
-        else if (packet.Length >= V6HeaderSize && packet[0] >> 4 == 6)
-        {
-            length = V6HeaderSize + BinaryPrimitives.ReadUInt16BigEndian(packet[4..]);
-            source = IpAddress.Read(packet.Slice(8, 16));
-        }
-        return length > 0 && length <= packet.Length;
-    }
 
     /// <summary>ECN for the outer header (RFC 6040 4.1, compatibility of CE as ECT(0) as Linux does it).</summary>
     public static byte ReadEcn(ReadOnlySpan<byte> packet)
