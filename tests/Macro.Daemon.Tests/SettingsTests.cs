@@ -19,6 +19,9 @@ public sealed class SettingsTests
         Assert.False(settings.Relay.Enabled);
         Assert.False(settings.Exit.Enabled);
         Assert.False(settings.Network.Static);
+        Assert.Null(settings.Node.Bind);
+        Assert.Equal((TunnelMode.Auto, ExitMode.Auto), (settings.Client.Tunnel, settings.Exit.Mode));
+        Assert.True(settings.Client.Proxy!.Value.Address == IpAddress.V4Loopback && settings.Client.Dns!.Value.Address == IpAddress.V4Loopback);
     }
 
     [Fact]
@@ -30,6 +33,7 @@ public sealed class SettingsTests
             name = "attic"
             data_directory = "/srv/macrovpn"
             udp_port = 4000
+            bind = "192.0.2.1"
             api_socket = "/run/attic.sock"
             log_level = "debug"
             [keys]
@@ -37,6 +41,10 @@ public sealed class SettingsTests
             [client]
             mode = "private"
             exit_region = "CH"
+            tunnel = "none"
+            proxy = "192.0.2.1:9050"
+            proxy_clients = ["192.0.2.0/24"]
+            dns = "off"
             device = "mv0"
             routes = ["10.0.0.0/8", "2001:db8::/32"]
             kill_switch = true
@@ -50,6 +58,8 @@ public sealed class SettingsTests
             mtu = 1420
             [exit]
             enabled = true
+            mode = "user"
+            resolvers = ["9.9.9.9:53"]
             policy = ["reject 203.0.113.0/24", "accept *:80-443/tcp", "reject *"]
             allow_private = ["10.9.0.0/16"]
             pool_v4 = "100.90.0.0/20"
@@ -64,6 +74,13 @@ public sealed class SettingsTests
         Assert.Equal("attic", settings.Node.Name);
         Assert.Equal("/srv/macrovpn", settings.Node.DataDirectory);
         Assert.Equal(4000, settings.Node.UdpPort);
+        Assert.Equal(IpAddress.Parse("192.0.2.1"), settings.Node.Bind);
+        Assert.Equal(TunnelMode.None, settings.Client.Tunnel);
+        Assert.Equal(Endpoint.Parse("192.0.2.1:9050"), settings.Client.Proxy);
+        Assert.Null(settings.Client.Dns);
+        Assert.Equal([Prefix.Parse("192.0.2.0/24")], settings.Client.ProxyClients);
+        Assert.Equal(ExitMode.User, settings.Exit.Mode);
+        Assert.Equal([Endpoint.Parse("9.9.9.9:53")], settings.Exit.Resolvers);
         Assert.Equal("/run/secrets/macrovpn", settings.Keys.PassphraseFile);
         Assert.Equal((Mode.Private, "CH", "mv0", true), (settings.Client.Mode, settings.Client.ExitRegion, settings.Client.Device, settings.Client.KillSwitch));
         Assert.Equal([Prefix.Parse("10.0.0.0/8"), Prefix.Parse("2001:db8::/32")], settings.Client.Routes.Prefixes);
@@ -116,6 +133,18 @@ public sealed class SettingsTests
         "settings.toml:2: exit.policy: 'permit any' is not a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\", as in \"reject *:25/tcp\"")]
     [InlineData("[exit]\ndevice = \"macro0\"",
         "settings.toml:2: exit.device: 'macro0' is the client's device too; use another name")]
+    [InlineData("[node]\nbind = \"everywhere\"",
+        "settings.toml:2: node.bind: 'everywhere' is not an address; use \"192.0.2.1\", \"2001:db8::1\" or \"any\"")]
+    [InlineData("[client]\nproxy = \"1080\"",
+        "settings.toml:2: client.proxy: '1080' is not an endpoint to listen at; use \"127.0.0.1:1080\" or \"off\"")]
+    [InlineData("[client]\ndns = \"127.0.0.1:1080\"",
+        "settings.toml:2: client.dns: the proxy listens there; use another port")]
+    [InlineData("[exit]\nallow_private = [\"127.77.0.0/16\"]",
+        "settings.toml:2: exit.allow_private: loopback addresses may be reached in a static network only; remove them")]
+    [InlineData("[exit]\nallow_private = [\"127.0.0.0/8\"]\n[network]\nstatic = true",
+        "settings.toml:2: exit.allow_private: of 127.0.0.0/8, only prefixes of /16 and longer outside of 127.0.0.0/16 may be reached; use others")]
+    [InlineData("[exit]\nallow_private = [\"127.0.0.1\"]\n[network]\nstatic = true",
+        "settings.toml:2: exit.allow_private: of 127.0.0.0/8, only prefixes of /16 and longer outside of 127.0.0.0/16 may be reached; use others")]
     [InlineData("[node]\nudp_port = 0\n[relay]\nenabled = true",
         "settings.toml:2: node.udp_port: a relay needs a port that stays; use 51900")]
     public void A_mistake_is_told_with_file_line_key_and_remedy(string text, string sentence)

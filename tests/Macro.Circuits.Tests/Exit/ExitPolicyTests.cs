@@ -289,4 +289,21 @@ public class ExitPolicyTests
         Assert.True(ExitPolicy.TryParseRules(text, out var rules, out var badLine), $"line {badLine}");
         return new ExitPolicy(rules, Own);
     }
+
+    [Theory]
+    [InlineData("127.77.0.0/16", "127.77.0.1", true)]
+    [InlineData("127.77.0.1/32", "127.77.0.1", true)]
+    [InlineData("127.77.0.1/32", "127.77.0.2", false)]
+    [InlineData("127.77.0.0/16", "127.0.0.1", false)]
+    [InlineData("127.0.0.0/8", "127.0.0.1", false)]
+    [InlineData("127.0.0.0/8", "127.77.0.1", false)]
+    [InlineData("127.0.0.0/16", "127.0.0.1", false)]
+    [InlineData("127.0.0.1/32", "127.0.0.1", false)]
+    [InlineData("0.0.0.0/0", "127.77.0.1", false)]
+    [InlineData("::/0", "::1", false)]
+    public void Of_loopback_only_a_named_part_that_is_not_the_machines_own_may_be_reached(string allowed, string destination, bool accepted)
+    {
+        var policy = new ExitPolicy([ExitPolicy.AcceptAll], [], [Prefix.Parse(allowed)]);
+        Assert.Equal(accepted, policy.Decide(IpProtocol.Tcp, IpAddress.Parse(destination), 80) == ExitVerdict.Accept);
+    }
 }
