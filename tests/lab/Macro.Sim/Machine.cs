@@ -12,6 +12,8 @@ static class Machine
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
     }
 
+    public static double CpuSeconds() => Environment.CpuUsage.TotalTime.TotalSeconds;
+
     /// <summary>What is really held, after a full collection.</summary>
     public static long HeapBytes() => GC.GetTotalMemory(forceFullCollection: true);
 }

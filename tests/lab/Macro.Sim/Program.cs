@@ -28,10 +28,10 @@ var failed = false;
 foreach (var scenario in Scenarios.All.Where(scenario => names.Count == 0 || names.Contains(scenario.Name)))
 {
     var report = new Report(scenario.Name);
-    var began = System.Diagnostics.Stopwatch.StartNew();
+    var began = Machine.CpuSeconds();
     scenario.Run(settings, report);
     report.Fact("seed", (long)settings.Seed);
-    report.Fact("seconds", began.Elapsed.TotalSeconds);
+    report.Fact("CPU s", Machine.CpuSeconds() - began);
     report.Fact("peak MB", Machine.PeakMegabytes());
     if (json)
         Console.WriteLine(report.ToJson());

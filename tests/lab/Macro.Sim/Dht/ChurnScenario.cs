@@ -17,9 +17,7 @@ sealed class ChurnScenario : Scenario
         var size = settings.Nodes ?? (settings.Long ? 100_000 : 2000);
         var minutes = settings.Long ? 60 : 120;
         var world = new World(settings.Seed);
-        world.Grow(Math.Min(size, 100), perSecond: 50);
-        while (world.Nodes.Count < size)
-            world.Grow(Math.Min(size - world.Nodes.Count, world.Nodes.Count), perSecond: world.Nodes.Count / 10.0);
+        world.GrowTo(size);
         world.Run(TimeSpan.FromMinutes(3));
         var items = Enumerable.Range(0, Items).Select(number => TestItems.Make(number)).ToArray();
         var (datagrams, began) = (world.Datagrams, world.Elapsed);

@@ -80,6 +80,14 @@ sealed class World(ulong seed)
         return grown;
     }
 
+    /// <summary>Grows from nothing, twice as large every ten seconds: so the first are not drowned.</summary>
+    public void GrowTo(int size, DhtOptions? options = null)
+    {
+        Grow(Math.Min(size, 100), perSecond: 50, options);
+        while (_nodes.Count < size)
+            Grow(Math.Min(size - _nodes.Count, _nodes.Count), _nodes.Count / 10.0, options);
+    }
+
     /// <summary>Endpoints of nodes that are up, at random.</summary>
     public Endpoint[] Some(int count) =>
         [.. Enumerable.Range(0, Math.Min(count, _nodes.Count)).Select(_ => Any().Endpoint).Distinct()];
