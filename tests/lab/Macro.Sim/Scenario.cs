@@ -20,5 +20,9 @@ sealed record Settings(ulong Seed = 1, int? Nodes = null, bool Long = false);
 /// <summary>All of them.</summary>
 static class Scenarios
 {
-    public static IReadOnlyList<Scenario> All { get; } = [new ScaleScenario(), new ChurnScenario()];
+    public static IReadOnlyList<Scenario> All { get; } =
+    [
+        new ScaleScenario(), new ChurnScenario(), new SybilScenario(), new EclipseScenario(), new FloodScenario(), new StaleScenario(),
+        new PoisonScenario(),
+    ];
 }

@@ -21,8 +21,8 @@ class Liar(Endpoint endpoint, Id160 id, Gang gang)
 
     protected Gang Gang { get; } = gang;
 
-    /// <summary>What it answers; empty for what is no query.</summary>
-    public ReadOnlySpan<byte> Answer(ReadOnlySpan<byte> datagram, Endpoint source)
+    /// <summary>What it sends back; nothing when empty.</summary>
+    public virtual ReadOnlySpan<byte> Answer(ReadOnlySpan<byte> datagram, Endpoint source)
     {
         if (!Message.TryParse(datagram, out var message) || message.Kind != MessageKind.Query)
             return default;
@@ -54,7 +54,7 @@ class Liar(Endpoint endpoint, Id160 id, Gang gang)
     }
 
     /// <summary>A ping that makes it known.</summary>
-    public ReadOnlySpan<byte> Hello() => _buffer.AsSpan(0, Macro.Dht.Queries.Ping(_buffer, new QueryHead(Id, 7, false)));
+    public virtual ReadOnlySpan<byte> Hello() => _buffer.AsSpan(0, Macro.Dht.Queries.Ping(_buffer, new QueryHead(Id, 7, false)));
 
     /// <summary>Up to 16 nodes that it tells of.</summary>
     protected virtual int NodesFor(Id160 target, Span<NodeInfo> nodes) => Gang.Closest(target, nodes[..Bucket.Size]);

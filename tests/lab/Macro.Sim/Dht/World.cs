@@ -34,6 +34,9 @@ sealed class World(ulong seed)
 
     public long Bytes { get; private set; }
 
+    /// <summary>Datagrams that reached nobody.</summary>
+    public long Unanswered { get; private set; }
+
     /// <summary>Those that are up.</summary>
     public IReadOnlyList<WorldNode> Nodes => _nodes;
 
@@ -91,6 +94,12 @@ sealed class World(ulong seed)
     /// <summary>Endpoints of nodes that are up, at random.</summary>
     public Endpoint[] Some(int count) =>
         [.. Enumerable.Range(0, Math.Min(count, _nodes.Count)).Select(_ => Any().Endpoint).Distinct()];
+
+    /// <summary>Is there a node?</summary>
+    public bool Has(Endpoint endpoint) => _byEndpoint.ContainsKey(endpoint);
+
+    /// <summary>The nodes that are closest to a target, as nobody in the network can know it.</summary>
+    public IReadOnlyList<WorldNode> ClosestTo(Id160 target, int count) => [.. _nodes.OrderBy(node => node.State.Id ^ target).Take(count)];
 
     public WorldNode Any() => _nodes[Random.NextInt(_nodes.Count)];
 
@@ -178,6 +187,16 @@ sealed class World(ulong seed)
         return results;
     }
 
+    /// <summary>All peers that a search for them tells of.</summary>
+    public IReadOnlyList<Endpoint> FindPeers(WorldNode node, Id160 infoHash)
+    {
+        node.Events.Clear();
+        var number = Do(node, (dht, now) => dht.GetPeers(infoHash, now));
+        while (!node.Events.Exists(happened => happened is PeersEnded ended && ended.Operation == number))
+            StepOnce();
+        return [.. node.Events.OfType<PeersFound>().Where(found => found.Operation == number).SelectMany(found => found.Peers)];
+    }
+
     /// <summary>Takes the result of an operation, and with it everything else that was told of it.</summary>
     static bool TryTake<T>(WorldNode node, int number, out T result) where T : OperationEvent
     {
@@ -224,7 +243,9 @@ sealed class World(ulong seed)
             receiver.Dht.Receive(datagram, from, Now);
             Flush(receiver);
         }
-        else if (_liars.Count > 0 && _liars.TryGetValue(to, out var liar) && liar.Answer(datagram, from) is { IsEmpty: false } answer)
+        else if (!_liars.TryGetValue(to, out var liar))
+            Unanswered++;
+        else if (liar.Answer(datagram, from) is { IsEmpty: false } answer)
             Post(answer, liar.Endpoint, from);
     }
 
