@@ -18,6 +18,12 @@ public static class ApiPaths
     public const string Exit = "/v1/exit";
     public const string Doctor = "/v1/doctor";
     public const string Network = "/v1/network";
+    public const string NetworkStatus = "/v1/network/status";
+    public const string NetworkCreate = "/v1/network/create";
+    public const string NetworkJoin = "/v1/network/join";
+    public const string NetworkLeave = "/v1/network/leave";
+    public const string Invite = "/v1/network/invite";
+    public const string Peers = "/v1/peers";
     public const string NetworkExport = "/v1/network/export";
     public const string NetworkImport = "/v1/network/import";
     public const string Keys = "/v1/keys";

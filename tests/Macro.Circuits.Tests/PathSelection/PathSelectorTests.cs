@@ -153,10 +153,10 @@ public class PathSelectorTests
         Candidate[] relays = [.. guards, Relays.Make(4), Relays.Make(5, exit: true, family: 7)];
         for (var i = 0; i < 50; i++)
         {
-            var entry = Ask(new PathRequest { Profile = s_three, Candidates = relays, Guards = guards }).Path!.Hops[0];
-            Assert.Equal(("relay2", 2), (entry.Relay.Target.Name, entry.Guard));
+            var entry = Ask(new PathRequest { Profile = s_three, Candidates = relays, Guards = fits => guards.Where(fits) }).Path!.Hops[0];
+            Assert.Equal(("relay2", 1, 1), (entry.Relay.Target.Name, entry.Guard, entry.LeftOut[Exclusion.SameFamily]));
         }
-        Assert.Equal(PathVerdict.TooFewRelays, Ask(new PathRequest { Profile = s_three, Candidates = relays, Guards = guards[..1] }).Verdict);
+        Assert.Equal(PathVerdict.TooFewRelays, Ask(new PathRequest { Profile = s_three, Candidates = relays, Guards = fits => guards[..1].Where(fits) }).Verdict);
     }
 
     [Fact]
@@ -184,7 +184,7 @@ public class PathSelectorTests
         [
             Relays.Make(1, at: At(0)), Relays.Make(2, at: At(50)), Relays.Make(3, at: At(2000)), Relays.Make(4, exit: true, at: At(100)),
         ];
-        var request = new PathRequest { Profile = s_three with { Speed = 4 }, Candidates = relays, Guards = [relays[0]] };
+        var request = new PathRequest { Profile = s_three with { Speed = 4 }, Candidates = relays, Guards = fits => relays[..1].Where(fits) };
         var chosen = Enumerable.Range(0, 400).Select(_ => Ask(request).Path!.Hops[1]).ToArray();
         Assert.InRange(chosen.Count(hop => hop.Relay.Target.Name == "relay2"), 398, 400);
         Assert.Equal(100, chosen[0].RoundTrip!.Value.TotalMilliseconds, 1.0);

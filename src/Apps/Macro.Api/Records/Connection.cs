@@ -48,6 +48,9 @@ public enum ConnectPhase
 {
     None,
 
+    /// <summary>Looking for relays, because too few are known; <see cref="Status.Searching"/> says where.</summary>
+    FindingRelays,
+
     /// <summary>Choosing exit, guard and middle from the directory.</summary>
     SelectingPath,
 
@@ -122,6 +125,9 @@ public sealed record Status : Answer
 
     /// <summary>Why <see cref="State"/> is not what was wanted, or null.</summary>
     public Problem? Problem { get; init; }
+
+    /// <summary>Where relays are looked for just now; null when that is not needed.</summary>
+    public SearchSource? Searching { get; init; }
 
     public required RelayStatus Relay { get; init; }
 

@@ -71,7 +71,7 @@ static class ConnectionCommands
             var status = await client.UpAsync(request, limited.Token);
             if (!IsUnderWay(status))
                 return status;
-            var phase = ConnectPhase.None;
+            var (phase, source) = (ConnectPhase.None, default(SearchSource?));
             while (await watch.MoveNextAsync())
             {
                 status = watch.Current;
@@ -79,6 +79,9 @@ static class ConnectionCommands
                 if (begun && status.Phase != phase && IsUnderWay(status))
                     Begun(json, Words.Of(status.Phase));
                 phase = status.Phase;
+                if (begun && status.Searching is { } searching && searching != source && phase == ConnectPhase.FindingRelays)
+                    Begun(json, $"asking {Words.Of(searching)}");
+                source = status.Searching;
                 if (begun && !IsUnderWay(status))
                     return status;
             }

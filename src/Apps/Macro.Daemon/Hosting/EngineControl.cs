@@ -108,7 +108,7 @@ sealed partial class EngineControl(
         var refusal = await Threads.RunAsync(() =>
         {
             RefreshCandidates();
-            return Node.Controller.WhyNot(request);
+            return Node.Controller.WhyNot(request, Threads.Clock.Now);
         });
         if (refusal is { } no)
             throw new NodeException(exitRegion is null ? ProblemCodes.NoRelays : ProblemCodes.NoExitInRegion, no.Problem, no.Remedy);

@@ -25,8 +25,21 @@ public enum CircuitGoal
     Directory,
 }
 
-/// <summary>Why a circuit ended, and which hop is to blame.</summary>
-public sealed record CircuitFailure(int HopIndex, string Reason);
+/// <summary>How a hop failed its circuit.</summary>
+public enum CircuitFailureKind
+{
+    /// <summary>No answer from it: it or the one before it broke the way.</summary>
+    Silent,
+
+    /// <summary>It said no.</summary>
+    Refused,
+
+    /// <summary>It was on its way when the patience for the whole circuit ended: slow, and nobody's fault.</summary>
+    Late,
+}
+
+/// <summary>Why a circuit ended, and at which hop.</summary>
+public sealed record CircuitFailure(int HopIndex, string Reason, CircuitFailureKind Kind = CircuitFailureKind.Silent);
 
 /// <summary>
 /// A circuit of 1 to 3 hops: nested WireGuard sessions, built by telescoping. The initiation for the next hop
@@ -51,18 +64,20 @@ public sealed class Circuit
     readonly byte[] _frame = new byte[2048];
     readonly Queue<(uint, ControlAnswer)> _answers = new(0);
     readonly Instant _buildDeadline;
+    readonly bool _isHurried;
     Instant _hopDeadline, _hopStarted;
     TimeSpan _patience = s_entryPatience;
     long _lastTraffic;
     int _reached = -1;
     uint _nextRequest;
 
-    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now)
+    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(targets.Length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(targets.Length, CircuitMtu.MaxHops);
         _outbox = outbox;
-        _buildDeadline = now + s_buildTimeout;
+        _buildDeadline = now + (patience ?? s_buildTimeout);
+        _isHurried = patience < s_buildTimeout;
         _layers = new byte[targets.Length][];
         Hops = new Hop[targets.Length];
         for (var i = 0; i < targets.Length; i++)
@@ -81,8 +96,8 @@ public sealed class Circuit
     /// <summary>Where the outermost datagrams go.</summary>
     public Endpoint Entry { get; }
 
-    /// <summary>Where packets from the exit come out; null: nowhere.</summary>
-    public ICircuitEnd? End { get; init; }
+    /// <summary>Where packets from the exit come out; null: nowhere. Set before the first packet goes in.</summary>
+    public ICircuitEnd? End { get; set; }
 
     public Hop Exit => Hops[^1];
 
@@ -197,7 +212,7 @@ public sealed class Circuit
             return;
         if (State == CircuitState.Building && now >= _buildDeadline)
         {
-            Fail(_reached + 1, "no answer in time", now);
+            Fail(_reached + 1, "no answer in time", now, _isHurried ? CircuitFailureKind.Late : CircuitFailureKind.Silent);
             return;
         }
         if (State == CircuitState.Building && now >= _hopDeadline)
@@ -278,7 +293,7 @@ public sealed class Circuit
                 var blamed = answer.Type == ControlType.Extend && answer.Status is ControlStatus.RefusedUnreachable or ControlStatus.RefusedUnverified
                     ? hop.Index + 1
                     : hop.Index;
-                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now);
+                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now, blamed == hop.Index ? CircuitFailureKind.Refused : CircuitFailureKind.Silent);
                 break;
             case var _:
                 break;
@@ -392,9 +407,9 @@ public sealed class Circuit
         _outbox.Send(_layers[0].AsSpan(0, length), Entry);
     }
 
-    void Fail(int hopIndex, string reason, Instant now)
+    void Fail(int hopIndex, string reason, Instant now, CircuitFailureKind kind = CircuitFailureKind.Silent)
     {
-        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason);
+        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason, kind);
         // Those that are well need not keep what nobody uses any more.
         TellHops(now);
         Finish();

@@ -5,6 +5,9 @@ public enum PathVerdict
 {
     Ok,
     NoRelays,
+
+    /// <summary>Relays are known, and all of them are blocked.</summary>
+    AllBlocked,
     NoExit,
     NoExitInRegion,
 

@@ -25,7 +25,7 @@ sealed class Draw(HopPlace place, PathProfile profile, IRelayKnowledge knowledge
     {
         var (capacity, reliability) = (knowledge.Capacity(relay), knowledge.Reliability(relay));
         var weight = factor * Power(capacity, profile.Capacity) * Power(reliability, profile.Reliability)
-            * Power(1 / (1 + (roundTrip ?? s_unknown) / s_near), profile.Speed);
+            * Power(Speed(roundTrip), profile.Speed);
         _eligible.Add(new Entry(relay, weight, capacity, reliability, roundTrip));
         _total += weight;
     }
@@ -69,6 +69,9 @@ sealed class Draw(HopPlace place, PathProfile profile, IRelayKnowledge knowledge
         // What rounding leaves, and weights that are all zero.
         return random.NextInt(_eligible.Count);
     }
+
+    /// <summary>0..1.</summary>
+    public static double Speed(TimeSpan? roundTrip) => 1 / (1 + (roundTrip ?? s_unknown) / s_near);
 
     static double Power(double value, double exponent) => exponent switch
     {

@@ -43,7 +43,7 @@ public sealed record PathRequest
     public Func<Candidate, bool>? MayExit { get; init; }
 
     /// <summary>
-    /// Guards in the order in which they are to be tried: the entry is the first that fits. Null: any relay may be the entry.
+    /// Gives the guards that fit beside an exit, in the order in which they are to be tried. Null: any relay may be the entry.
     /// </summary>
-    public IReadOnlyList<Candidate>? Guards { get; init; }
+    public Func<Func<Candidate, bool>, IEnumerable<Candidate>>? Guards { get; init; }
 }

@@ -29,7 +29,7 @@ public static class PathSelector
     sealed class Search(PathRequest request, IRelayKnowledge knowledge, IRandom random)
     {
         readonly PathProfile _profile = request.Profile;
-        readonly double _exitFactor = ExitFactor(request, knowledge);
+        readonly double _exitFactor = ExitFactor(request.Candidates, request.Profile.Hops, knowledge);
         Exclusions _leftOut = new();
         int _tries;
 
@@ -99,31 +99,35 @@ public static class PathSelector
             return null;
         }
 
-        IEnumerable<HopChoice> Guarded(IReadOnlyList<Candidate> guards, HopChoice exit)
+        IEnumerable<HopChoice> Guarded(Func<Func<Candidate, bool>, IEnumerable<Candidate>> guards, HopChoice exit)
         {
             var leftOut = new Exclusions();
-            for (var i = 0; i < guards.Count; i++)
+            var order = guards(guard => Fits(guard, exit.Relay, leftOut)).ToArray();
+            for (var i = 0; i < order.Length; i++)
             {
-                if (Unfit(guards[i], exit.Relay) is { } rule)
-                {
-                    leftOut.Add(rule);
-                    continue;
-                }
                 yield return new HopChoice
                 {
                     Place = HopPlace.Entry,
-                    Relay = guards[i],
-                    Considered = guards.Count,
+                    Relay = order[i],
+                    Considered = order.Length,
                     LeftOut = leftOut,
                     Chance = 1,
-                    Capacity = knowledge.Capacity(guards[i]),
-                    Reliability = knowledge.Reliability(guards[i]),
-                    RoundTrip = Through(null, guards[i], exit.Relay),
+                    Capacity = knowledge.Capacity(order[i]),
+                    Reliability = knowledge.Reliability(order[i]),
+                    RoundTrip = Through(null, order[i], exit.Relay),
                     Guard = i + 1,
                 };
             }
             if (leftOut.Total > 0)
                 _leftOut = leftOut;
+        }
+
+        bool Fits(Candidate guard, Candidate exit, Exclusions leftOut)
+        {
+            if (Unfit(guard, exit) is not { } rule)
+                return true;
+            leftOut.Add(rule);
+            return false;
         }
 
         IEnumerable<HopChoice> Entries(HopChoice exit)
@@ -164,20 +168,33 @@ public static class PathSelector
         TimeSpan? Through(Candidate? from, Candidate relay, Candidate to) =>
             knowledge.RoundTrip(from, relay) is { } there && knowledge.RoundTrip(relay, to) is { } on ? there + on : null;
 
-        /// <summary>As Tor's bandwidth weights: exits serve elsewhere with what is left when exiting has its share of all capacity.</summary>
-        static double ExitFactor(PathRequest request, IRelayKnowledge knowledge)
+    }
+
+    /// <summary>Weights of relays as guards, which are drawn for months: capacity x reliability x speed from here.</summary>
+    public static IReadOnlyList<(Candidate Relay, double Weight)> WeighEntries(IReadOnlyList<Candidate> relays, IRelayKnowledge knowledge)
+    {
+        ArgumentNullException.ThrowIfNull(relays);
+        ArgumentNullException.ThrowIfNull(knowledge);
+        var exitFactor = ExitFactor(relays, 3, knowledge);
+        return
+        [
+            .. relays.Select(relay => (relay,
+                knowledge.Capacity(relay) * knowledge.Reliability(relay) * Draw.Speed(knowledge.RoundTrip(null, relay)) * (relay.IsExit ? exitFactor : 1))),
+        ];
+    }
+
+    /// <summary>As Tor's bandwidth weights: exits serve elsewhere with what is left when exiting has its share of all capacity.</summary>
+    static double ExitFactor(IReadOnlyList<Candidate> relays, int hops, IRelayKnowledge knowledge)
+    {
+        if (hops == 1)
+            return 1;
+        double all = 0, exits = 0;
+        foreach (var relay in relays)
         {
-            double all = 0, exits = 0;
-            if (request.Profile.Hops > 1)
-            {
-                foreach (var relay in request.Candidates)
-                {
-                    var capacity = knowledge.Capacity(relay);
-                    all += capacity;
-                    exits += relay.IsExit ? capacity : 0;
-                }
-            }
-            return exits > 0 ? Math.Max(Scarce, (exits - all / request.Profile.Hops) / exits) : 1;
+            var capacity = knowledge.Capacity(relay);
+            all += capacity;
+            exits += relay.IsExit ? capacity : 0;
         }
+        return exits > 0 ? Math.Max(Scarce, (exits - all / hops) / exits) : 1;
     }
 }

@@ -8,6 +8,7 @@ static class PathProblem
     public static (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => answer.Verdict switch
     {
         PathVerdict.NoRelays => ("No relay is known.", "Import a directory file: macrovpn network import FILE."),
+        PathVerdict.AllBlocked => ("Every relay that is known is blocked.", "See which with 'macrovpn peers blocked'."),
         PathVerdict.NoExit => ("No relay in the directory is an exit.", "Import a directory file that lists an exit: macrovpn network import FILE."),
         PathVerdict.NoExitInRegion => ($"No exit is known in region {request.ExitRegion}.", "Choose another region with --exit, or leave it out."),
         PathVerdict.NoExitAllowed => ("Every exit is ruled out by a rule of yours.", "See which are blocked with 'macrovpn peers blocked'."),
