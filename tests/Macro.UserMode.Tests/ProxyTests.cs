@@ -24,6 +24,8 @@ public sealed class ProxyTests
         Assert.Equal(4, Ask(1, "nowhere.example", 80));
         Assert.Equal(2, Ask(1, "localhost", 80));
         Assert.Equal(2, Ask(1, "www.localhost", 80));
+        Assert.Equal(2, Ask(1, "224.0.0.1", 80));
+        Assert.Equal(2, Ask(1, "255.255.255.255", 80));
         Assert.Equal(4, Ask(1, "something.onion", 80));
         Assert.Equal(7, Ask(2, Target, 80));
         Assert.Equal(1, Ask(1, Target, 0));

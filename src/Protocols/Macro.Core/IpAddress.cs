@@ -14,6 +14,7 @@ public readonly record struct IpAddress(UInt128 Bits) : IComparable<IpAddress>
     public static readonly IpAddress V4Any = FromV4(0);
     public static readonly IpAddress V6Any = new(0);
     public static readonly IpAddress V4Loopback = FromV4(0x7f000001);
+    public static readonly IpAddress V4Broadcast = FromV4(uint.MaxValue);
     public static readonly IpAddress V6Loopback = new(1);
 
     public bool IsV4 => Bits >> 32 == 0xffff;
@@ -21,6 +22,9 @@ public readonly record struct IpAddress(UInt128 Bits) : IComparable<IpAddress>
 
     /// <summary>True for 0.0.0.0 and for ::.</summary>
     public bool IsAny => Bits == 0 || Bits == MappedPrefix;
+
+    /// <summary>True in 224.0.0.0/4 and in ff00::/8.</summary>
+    public bool IsMulticast => IsV4 ? V4Bits >> 28 == 14 : Bits >> 120 == 0xff;
 
     /// <summary>Bytes on the wire: 4 or 16.</summary>
     public int Size => IsV4 ? 4 : 16;

@@ -33,6 +33,7 @@ public class DenialNoticeTests
     public void Datagrams_and_echo_requests_are_answered_too()
     {
         Assert.True(DenialNotice.TryWrite(IpPackets.Udp(s_clientV4, s_targetV4, 53, []), _room, out _));
+        Assert.True(DenialNotice.TryWrite(IpPackets.Udp(s_clientV4, IpAddress.Parse("240.0.0.1"), 53, []), _room, out _));
         Assert.True(DenialNotice.TryWrite(IpPackets.Icmp(s_clientV4, s_targetV4, 8, new byte[4]), _room, out _));
         Assert.True(DenialNotice.TryWrite(IpPackets.Icmp(s_clientV6, s_targetV6, 128, new byte[4]), _room, out _));
     }

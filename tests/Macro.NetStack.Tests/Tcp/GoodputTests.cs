@@ -11,7 +11,16 @@ namespace Macro.NetStack.Tests;
 public class GoodputTests
 {
     static readonly int[] s_rtts = [0, 10, 50, 150];
-    static readonly double[] s_losses = [0, 0.001, 0.01];
+
+    /// <summary>Probabilities for each segment of data; acknowledgments arrive.</summary>
+    static readonly (double Loss, double Reordering, double Duplication, double Corruption)[] s_faults =
+    [
+        (0, 0, 0, 0), (0, 0.02, 0, 0),
+        (0.001, 0, 0, 0), (0.001, 0.02, 0, 0),
+        (0.01, 0, 0, 0), (0.01, 0.02, 0, 0),
+        (0, 0, 0.01, 0), (0, 0, 0, 0.001), (0.001, 0.02, 0.01, 0.001),
+    ];
+
     const double Rate = 50e6;
 
     static readonly TimeSpan s_time = TimeSpan.FromSeconds(6);
@@ -19,11 +28,13 @@ public class GoodputTests
     [Fact]
     public void The_goodput_table_is_the_recorded_one()
     {
-        var table = new StringBuilder("rtt ms  loss %  reorder %  Mbit/s\n");
+        var table = new StringBuilder("rtt ms  loss %  reorder %  duplicate %  corrupt %  Mbit/s\n");
         foreach (var rtt in s_rtts)
-            foreach (var loss in s_losses)
-                foreach (var reordering in new[] { 0, 0.02 })
-                    table.Append(CultureInfo.InvariantCulture, $"{rtt,6}  {100 * loss,6:F1}  {100 * reordering,9:F0}  {Median(rtt, loss, reordering),6:F1}\n");
+            foreach (var (loss, reordering, duplication, corruption) in s_faults)
+            {
+                var shape = Shape(rtt) with { Loss = loss, Reordering = reordering, Duplication = duplication, Corruption = corruption };
+                table.Append(CultureInfo.InvariantCulture, $"{rtt,6}  {100 * loss,6:F1}  {100 * reordering,9:F0}  {100 * duplication,11:F0}  {100 * corruption,9:F1}  {Median(shape),6:F1}\n");
+            }
 
         var path = Path.Combine(AppContext.BaseDirectory, "Vectors", "goodput.txt");
         if (Environment.GetEnvironmentVariable("MACRO_RECORD") is { } file)
@@ -32,23 +43,21 @@ public class GoodputTests
             Assert.Equal(File.ReadAllText(path), table.ToString());
     }
 
-    static double Median(int rtt, double loss, double reordering) =>
-        Enumerable.Range(1, 3).Select(seed => Goodput(rtt, loss, reordering, (ulong)seed)).Order().ElementAt(1);
-
-    static double Goodput(int rtt, double loss, double reordering, ulong seed)
+    static LinkShape Shape(int rtt) => new()
     {
-        var shape = new LinkShape
-        {
-            Delay = TimeSpan.FromMilliseconds(rtt / 2.0),
-            Rate = Rate,
-            // A bandwidth-delay product, and at least 20 ms.
-            Queue = (int)(Rate / 8 * Math.Max(rtt, 20) / 1000),
-            Loss = loss,
-            Reordering = reordering,
-            Lateness = TimeSpan.FromMilliseconds(Math.Max(rtt / 10.0, 1)),
-        };
+        Delay = TimeSpan.FromMilliseconds(rtt / 2.0),
+        Rate = Rate,
+        // A bandwidth-delay product, and at least 20 ms.
+        Queue = (int)(Rate / 8 * Math.Max(rtt, 20) / 1000),
+        Lateness = TimeSpan.FromMilliseconds(Math.Max(rtt / 10.0, 1)),
+    };
+
+    static double Median(LinkShape shape) => Enumerable.Range(1, 3).Select(seed => Goodput(shape, (ulong)seed)).Order().ElementAt(1);
+
+    static double Goodput(LinkShape shape, ulong seed)
+    {
         var pair = new Pair(shape, seed);
-        pair.Back.Shape = shape with { Loss = 0, Reordering = 0 };
+        pair.Back.Shape = shape with { Loss = 0, Reordering = 0, Duplication = 0, Corruption = 0 };
         pair.Client.Closes = pair.Server.Closes = false;
         pair.Connect();
         pair.Client.ToWrite = long.MaxValue / 2;

@@ -99,6 +99,19 @@ sealed class ResolverRig : ICircuitEnds, IDisposable
         return waiter.Result;
     }
 
+    /// <summary>So many connections of the proxy want one name in the same moment.</summary>
+    public IReadOnlyList<NameVerdict> ResolveAtOnce(string name, int count)
+    {
+        var waiters = Enumerable.Range(0, count).Select(_ => new Waiter()).ToArray();
+        Loop.Enter(() => ((ICircuitEnds)this).Open("", new Circuit(stack =>
+        {
+            foreach (var waiter in waiters)
+                Client.Resolve(stack, "", name, waiter);
+        })));
+        Assert.All(waiters, waiter => Assert.True(waiter.Done.Wait(TimeSpan.FromSeconds(10))));
+        return [.. waiters.Select(waiter => waiter.Result.Item1)];
+    }
+
     public static byte[] Query(string name, RecordType type = RecordType.A, ushort? edns = null)
     {
         var room = new byte[512];

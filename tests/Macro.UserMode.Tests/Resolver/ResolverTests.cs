@@ -117,6 +117,13 @@ public sealed class ResolverTests
     }
 
     [Fact]
+    public void A_thousand_connections_may_wait_for_one_name()
+    {
+        using var rig = new ResolverRig();
+        Assert.All(rig.ResolveAtOnce("www.example.com", 1000), verdict => Assert.Equal(NameVerdict.Found, verdict));
+    }
+
+    [Fact]
     public void A_session_that_asks_too_much_is_not_answered()
     {
         using var rig = new ResolverRig(exit: options => options with { QuestionsPerSecond = 1 });

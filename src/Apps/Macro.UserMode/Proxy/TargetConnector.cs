@@ -33,7 +33,9 @@ sealed class TargetConnector(HostedStack stack, INameResolver names, string isol
 
     internal void Start()
     {
-        if (target.Name is null)
+        if (target.Name is null && !IsOneHost(target.Address))
+            End(null, ProxyFailure.NotAllowed);
+        else if (target.Name is null)
             Begin([target.Address]);
         else if (ReservedNames.IsLocal(target.Name))
             End(null, ProxyFailure.NotAllowed);
@@ -80,6 +82,9 @@ sealed class TargetConnector(HostedStack stack, INameResolver names, string isol
     }
 
     void ILoopTimer.HandleTimeout(Instant now) => TryNext();
+
+    /// <summary>Nobody answers a connection to many, and the exit must not say so (RFC 1122 3.2.2).</summary>
+    static bool IsOneHost(IpAddress address) => !address.IsMulticast && !address.IsAny && address != IpAddress.V4Broadcast;
 
     void Begin(ReadOnlySpan<IpAddress> addresses)
     {

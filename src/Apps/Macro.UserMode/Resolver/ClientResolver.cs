@@ -35,6 +35,9 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
 
     const string DefaultKey = "";
 
+    /// <summary>Who waits for one question: as many as the proxy has connections, for they may all want the same name.</summary>
+    const int MaxWaiting = 4096;
+
     readonly StackLoop _loop;
     readonly ICircuitEnds _circuits;
     readonly ClientResolverOptions _options;
@@ -115,6 +118,7 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
         {
             Upstreams = [ExitEndpoint],
             Rule = _options.Rule,
+            MaxWaiting = MaxWaiting,
             Limits = new AnswerLimits { Bytes = _options.BytesPerKey },
         }), link, _random);
         _keys[name] = _byUse.AddLast(new Key(name, resolver));

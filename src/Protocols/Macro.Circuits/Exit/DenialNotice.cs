@@ -55,5 +55,5 @@ static class DenialNotice
         };
     }
 
-    static bool IsForMany(IpAddress address) => address.IsV4 ? address.V4Bits >> 28 >= 14 : address.Bits >> 120 == 0xff;
+    static bool IsForMany(IpAddress address) => address.IsMulticast || address == IpAddress.V4Broadcast;
 }

@@ -17,7 +17,7 @@ public sealed record ResolverOptions
     /// <summary>Questions that wait for an upstream at once, 1..65536; more are refused with SERVFAIL. Default 512.</summary>
     public int MaxPending { get; init; } = 512;
 
-    /// <summary>Clients that wait for one of them, 1..1024; more are refused with SERVFAIL. Default 32.</summary>
+    /// <summary>Clients that wait for one of them, 1..65536; more are refused with SERVFAIL. Default 32.</summary>
     public int MaxWaiting { get; init; } = 32;
 
     /// <summary>Until a datagram is sent again, before the upstream's round trip is known, 100 ms..5 s; doubles each time. Default 1 s.</summary>
