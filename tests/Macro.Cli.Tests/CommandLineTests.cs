@@ -107,6 +107,6 @@ public sealed class CommandLineTests : IDisposable
             echo "${COMPREPLY[@]}"
             """);
         var result = _cli.Execute("/bin/bash", [_cli.PathOf("script")]);
-        Assert.Equal("relay\nbalanced private speed\n", result.Output);
+        Assert.Equal("relay\nbalanced paranoid private speed\n", result.Output);
     }
 }

@@ -100,9 +100,9 @@ public sealed class SettingsTests
 
     [Theory]
     [InlineData("[client]\nmode = \"fast\"",
-        "settings.toml:2: client.mode: 'fast' is not a mode; use speed, balanced or private")]
+        "settings.toml:2: client.mode: 'fast' is not a mode; use speed, balanced, private or paranoid")]
     [InlineData("[client]\nmode = 3",
-        "settings.toml:2: client.mode: '3' is not a mode; use speed, balanced or private")]
+        "settings.toml:2: client.mode: '3' is not a mode; use speed, balanced, private or paranoid")]
     [InlineData("[client]\nmod = \"speed\"",
         "settings.toml:2: client.mod is not a setting; use client.mode instead, or remove it")]
     [InlineData("[clinet]\nmode = \"speed\"",

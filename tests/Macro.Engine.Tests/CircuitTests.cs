@@ -314,8 +314,8 @@ public class CircuitTests
         var (world, client, _) = Networks.Six(20);
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
-        Assert.Contains("JP", client.Node.Controller.WhyNot(new ConnectRequest { ExitRegion = "JP" })!.Value.Problem);
-        Assert.Null(client.Node.Controller.WhyNot(new ConnectRequest { ExitRegion = "NL" }));
+        Assert.Contains("JP", client.Node.Controller.WhyNot(new ConnectRequest { ExitRegion = "JP" }, world.Now)!.Value.Problem);
+        Assert.Null(client.Node.Controller.WhyNot(new ConnectRequest { ExitRegion = "NL" }, world.Now));
         Talk(world, client);
         Assert.Single(client.Inbox);
     }

@@ -71,7 +71,6 @@ public class IsolationTests
     }
 
     [Theory]
-    [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
     public void A_lost_circuit_of_one_key_does_not_disturb_the_other(int index)

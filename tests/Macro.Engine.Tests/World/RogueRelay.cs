@@ -1,6 +1,7 @@
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Peers;
 using Macro.WireGuard;
 
 namespace Macro.Engine.Tests;
@@ -25,6 +26,7 @@ sealed class RogueRelay
         var region = exit ? "NL" : "ZZ";
         Candidate = new Candidate
         {
+            Id = new NodeId(_key.PublicKey),
             IsExit = exit,
             Endpoints = [at],
             Target = new HopTarget { Name = endpoint, RelayKey = _key.PublicKey, Endpoint = at, Descriptor = SimNode.Describe(at), Region = region },

@@ -1,6 +1,7 @@
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Peers;
 using Macro.WireGuard;
 
 namespace Macro.Engine.Tests;
@@ -29,9 +30,11 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
         _device = new SimEnd(this);
         Node.Controller.MainEnd = (IsolationKey.Device, _device);
+        Node.Controller.MostSpares = 0;
         _exit = new ExitPlane(leases, this, 16);
         Candidate = new Candidate
         {
+            Id = new NodeId(_key.PublicKey),
             IsExit = exit,
             Endpoints = [endpoint],
             Target = new HopTarget { Name = name, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ" },
@@ -188,6 +191,12 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     }
 
     void IPlaneOwner.PostActivity(Tunnel tunnel) => _mailbox.Enqueue(() => Node.HandleActivity(tunnel, _world.Now));
+
+    void IPlaneOwner.PostOther(ReadOnlySpan<byte> datagram, Endpoint source)
+    {
+        var copy = datagram.ToArray();
+        _mailbox.Enqueue(() => Node.HandleOther(copy, source, _world.Now));
+    }
 
     ControlStatus IHopVerifier.Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
     {

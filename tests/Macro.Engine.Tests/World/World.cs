@@ -60,6 +60,14 @@ sealed class World(ulong seed)
         _nodes[node.Endpoint] = node;
     }
 
+    /// <summary>For so long the node neither hears nor is woken; what was due comes late.</summary>
+    public void Sleep(SimNode node, TimeSpan time)
+    {
+        Kill(node);
+        Run(time);
+        Revive(node);
+    }
+
     public bool IsAlive(SimNode node) => _nodes.GetValueOrDefault(node.Endpoint) == node;
 
     public void Send(Endpoint from, Endpoint to, byte[] datagram)

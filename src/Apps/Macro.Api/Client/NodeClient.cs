@@ -47,6 +47,9 @@ public sealed class NodeClient : IDisposable
     public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Circuit, ApiJson.Default.CircuitAnswer, cancel);
 
+    public Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel = default) =>
+        GetAsync(ApiPaths.CircuitWhy, ApiJson.Default.WhyAnswer, cancel);
+
     public Task<ProxyAnswer> ProxyAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Proxy, ApiJson.Default.ProxyAnswer, cancel);
 
@@ -66,6 +69,26 @@ public sealed class NodeClient : IDisposable
 
     public Task<NetworkAnswer> NetworkAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Network, ApiJson.Default.NetworkAnswer, cancel);
+
+    public Task<PeersAnswer> PeersAsync(CancellationToken cancel = default) =>
+        GetAsync(ApiPaths.Peers, ApiJson.Default.PeersAnswer, cancel);
+
+    public Task<NetworkStatusAnswer> NetworkStatusAsync(CancellationToken cancel = default) =>
+        GetAsync(ApiPaths.NetworkStatus, ApiJson.Default.NetworkStatusAnswer, cancel);
+
+    public Task<JoinAnswer> CreateNetworkAsync(CreateNetworkRequest request, CancellationToken cancel = default) =>
+        PostAsync(ApiPaths.NetworkCreate, request, ApiJson.Default.CreateNetworkRequest, ApiJson.Default.JoinAnswer, cancel);
+
+    /// <summary>The link names relays that are known now: the more there are, the longer it stays good.</summary>
+    public Task<InviteAnswer> InviteAsync(CancellationToken cancel = default) =>
+        PostAsync(ApiPaths.Invite, ApiJson.Default.InviteAnswer, cancel);
+
+    public Task<JoinAnswer> JoinNetworkAsync(JoinRequest request, CancellationToken cancel = default) =>
+        PostAsync(ApiPaths.NetworkJoin, request, ApiJson.Default.JoinRequest, ApiJson.Default.JoinAnswer, cancel);
+
+    /// <summary>Back to the network of the settings.</summary>
+    public Task<JoinAnswer> LeaveNetworkAsync(CancellationToken cancel = default) =>
+        PostAsync(ApiPaths.NetworkLeave, ApiJson.Default.JoinAnswer, cancel);
 
     public Task<DirectoryText> ExportNetworkAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.NetworkExport, ApiJson.Default.DirectoryText, cancel);

@@ -59,6 +59,9 @@ public static class ProblemCodes
     /// <summary>The key store or a backup cannot be opened (409).</summary>
     public const string KeyStore = "key-store";
 
+    /// <summary>An invite link cannot be used (422).</summary>
+    public const string BadInvite = "bad-invite";
+
     /// <summary>A directory file is not acceptable (422).</summary>
     public const string BadDirectory = "bad-directory";
 

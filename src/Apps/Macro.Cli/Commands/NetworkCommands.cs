@@ -1,14 +1,63 @@
 using System.CommandLine;
 using System.Globalization;
 using Macro.Api;
+using Macro.Cli.Node;
 using Macro.Cli.Output;
 
 namespace Macro.Cli.Commands;
 
-/// <summary>macrovpn network show|export|import</summary>
+/// <summary>macrovpn network status|create|leave|show|export|import</summary>
 static class NetworkCommands
 {
-    public static Command Network() => new("network", "The relays that this node knows.") { Show(), Export(), Import() };
+    public static Command Network() => new("network", "The relays that this node knows.") { Status(), Create(), Leave(), Show(), Export(), Import() };
+
+    static Command Status()
+    {
+        var command = new Command("status", "How well this node knows its network.");
+        command.Run(async (client, parsed, cancel) =>
+        {
+            var answer = await client.NetworkStatusAsync(cancel);
+            if (parsed.GetValue(GlobalOptions.Json))
+            {
+                Terminal.Json(answer, ApiJson.Default.NetworkStatusAnswer);
+                return ExitCodes.Done;
+            }
+            Terminal.Facts(
+                ("network", $"{answer.Name} ({Words.Of(answer.Kind)})"),
+                ("relays", string.Create(CultureInfo.InvariantCulture, $"{answer.Relays} known, {answer.Exits} of them exits; about {answer.EstimatedRelays} in all")),
+                ("epoch", answer.Kind == NetworkKind.Static ? null : answer.Epoch.ToString(CultureInfo.InvariantCulture)),
+                ("agreement", answer.RootAgreement is { } share ? string.Create(CultureInfo.InvariantCulture, $"{share:P0} between the directories of {answer.RootsCompared} relays") : null),
+                ("looking in", answer.Searching is { } source ? Words.Of(source) : null),
+                ("found by", answer.FoundBy is { } found ? Words.Of(found) : null),
+                ("DHT", answer.Kind == NetworkKind.Static ? null : answer.DhtEnabled ? string.Join("; ", answer.Dht.Select(Describe)) : "off"));
+            foreach (var warning in answer.Warnings)
+                Terminal.Step(StepMark.Wrong, warning);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    static string Describe(DhtFamily family) => string.Create(CultureInfo.InvariantCulture,
+        $"IPv{family.Family} {family.Health}, {family.Contacts} contacts{(family.EstimatedNodes is { } nodes ? $", about {nodes} nodes" : "")}");
+
+    static Command Create()
+    {
+        var name = new Argument<string>("NAME") { Description = "1 to 63 characters; for people." };
+        var command = new Command("create", "Make a network of your own and move this node into it. Invite others with 'macrovpn invite'.") { name };
+        command.Run(async (client, parsed, cancel) =>
+        {
+            await NodeStarter.EnsureAsync(client, () => { }, cancel);
+            return InviteCommands.Joined(await client.CreateNetworkAsync(new CreateNetworkRequest { Name = parsed.GetRequiredValue(name) }, cancel), parsed);
+        });
+        return command;
+    }
+
+    static Command Leave()
+    {
+        var command = new Command("leave", "Forget the network that was joined or made, and go back to that of the settings.");
+        command.Run(async (client, parsed, cancel) => InviteCommands.Joined(await client.LeaveNetworkAsync(cancel), parsed));
+        return command;
+    }
 
     static Command Show()
     {

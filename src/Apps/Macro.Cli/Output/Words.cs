@@ -11,6 +11,7 @@ static class Words
         Mode.Speed => "speed (the exit sees your address)",
         Mode.Balanced => "balanced",
         Mode.Private => "private",
+        Mode.Paranoid => "paranoid",
     };
 
     public static string Of(ConnectionState state) => state switch
@@ -26,6 +27,7 @@ static class Words
     public static string Of(ConnectPhase phase) => phase switch
     {
         ConnectPhase.None => "waiting",
+        ConnectPhase.FindingRelays => "looking for relays",
         ConnectPhase.SelectingPath => "choosing a path",
         ConnectPhase.ReachingEntry => "reaching the entry",
         ConnectPhase.ExtendingToMiddle => "extending to the middle hop",
@@ -33,6 +35,39 @@ static class Words
         ConnectPhase.OpeningExit => "opening the exit",
         ConnectPhase.ConfiguringDevice => "setting up device or proxy",
         ConnectPhase.Ready => "ready",
+    };
+
+    public static string Of(SearchSource source) => source switch
+    {
+        SearchSource.Cache => "those of an earlier run",
+        SearchSource.Invite => "the relays of the invite",
+        SearchSource.SeedList => "the list that came with the program",
+        SearchSource.Dht => "the distributed hash table",
+    };
+
+    public static string Of(PeerVerification verified) => verified switch
+    {
+        PeerVerification.Self => "this node",
+        PeerVerification.Handshake => "handshake",
+        PeerVerification.Answered => "answered itself",
+        PeerVerification.Agreed => "relays agree",
+        PeerVerification.File => "directory file",
+        PeerVerification.Cached => "earlier run",
+    };
+
+    public static string Of(NetworkKind kind) => kind switch
+    {
+        NetworkKind.Public => "public",
+        NetworkKind.Private => "private",
+        NetworkKind.Static => "static",
+    };
+
+    public static string Of(LastSeen seen) => seen switch
+    {
+        LastSeen.Now => "now",
+        LastSeen.WithinHour => "this hour",
+        LastSeen.WithinDay => "today",
+        LastSeen.Earlier => "earlier",
     };
 
     public static string Of(HopRole role) => role switch

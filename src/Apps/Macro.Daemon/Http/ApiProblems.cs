@@ -45,7 +45,7 @@ static class ApiProblems
         ProblemCodes.BadRequest => 400,
         ProblemCodes.NotPermitted => 403,
         ProblemCodes.NotFound => 404,
-        ProblemCodes.BadDirectory => 422,
+        ProblemCodes.BadDirectory or ProblemCodes.BadInvite => 422,
         ProblemCodes.Internal => 500,
         _ => 409,
     };

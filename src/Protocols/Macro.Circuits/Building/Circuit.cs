@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Macro.Core;
 using Macro.WireGuard;
 
@@ -7,18 +8,41 @@ public enum CircuitState
 {
     Building,
 
-    /// <summary>Every hop has answered and the exit carries packets.</summary>
+    /// <summary>Every hop has answered, and the last one does what the circuit is for.</summary>
     Ready,
 
     /// <summary>Over; <see cref="Circuit.Failure"/> says why, if it was not closed by its owner.</summary>
     Closed,
 }
 
-/// <summary>Why a circuit ended, and which hop is to blame.</summary>
-public sealed record CircuitFailure(int HopIndex, string Reason);
+/// <summary>What the last hop of a circuit is for.</summary>
+public enum CircuitGoal
+{
+    /// <summary>Sends packets to the internet and is watched by probes, for as long as the circuit stands.</summary>
+    Exit,
+
+    /// <summary>Answers questions about the directory; that it answers the handshake shows that it is there. A short-lived link.</summary>
+    Directory,
+}
+
+/// <summary>How a hop failed its circuit.</summary>
+public enum CircuitFailureKind
+{
+    /// <summary>No answer from it: it or the one before it broke the way.</summary>
+    Silent,
+
+    /// <summary>It said no.</summary>
+    Refused,
+
+    /// <summary>It was on its way when the patience for the whole circuit ended: slow, and nobody's fault.</summary>
+    Late,
+}
+
+/// <summary>Why a circuit ended, and at which hop.</summary>
+public sealed record CircuitFailure(int HopIndex, string Reason, CircuitFailureKind Kind = CircuitFailureKind.Silent);
 
 /// <summary>
-/// A client's circuit of 1 to 3 hops: nested WireGuard sessions, built by telescoping. The initiation for the next hop
+/// A circuit of 1 to 3 hops: nested WireGuard sessions, built by telescoping. The initiation for the next hop
 /// travels in the same burst as the <see cref="Extend"/> that opens its channel, so a hop costs one round trip.
 /// A state machine of one owner thread; datagrams leave through the outbox.
 /// </summary>
@@ -38,19 +62,22 @@ public sealed class Circuit
     readonly Outbox _outbox;
     readonly byte[][] _layers;
     readonly byte[] _frame = new byte[2048];
+    readonly Queue<(uint, ControlAnswer)> _answers = new(0);
     readonly Instant _buildDeadline;
+    readonly bool _isHurried;
     Instant _hopDeadline, _hopStarted;
     TimeSpan _patience = s_entryPatience;
     long _lastTraffic;
     int _reached = -1;
     uint _nextRequest;
 
-    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now)
+    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(targets.Length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(targets.Length, CircuitMtu.MaxHops);
         _outbox = outbox;
-        _buildDeadline = now + s_buildTimeout;
+        _buildDeadline = now + (patience ?? s_buildTimeout);
+        _isHurried = patience < s_buildTimeout;
         _layers = new byte[targets.Length][];
         Hops = new Hop[targets.Length];
         for (var i = 0; i < targets.Length; i++)
@@ -62,13 +89,15 @@ public sealed class Circuit
         Entry = targets[0].Endpoint;
     }
 
+    public CircuitGoal Goal { get; init; } = CircuitGoal.Exit;
+
     public Hop[] Hops { get; }
 
     /// <summary>Where the outermost datagrams go.</summary>
     public Endpoint Entry { get; }
 
-    /// <summary>Where packets from the exit come out; null: nowhere.</summary>
-    public ICircuitEnd? End { get; init; }
+    /// <summary>Where packets from the exit come out; null: nowhere. Set before the first packet goes in.</summary>
+    public ICircuitEnd? End { get; set; }
 
     public Hop Exit => Hops[^1];
 
@@ -103,6 +132,22 @@ public sealed class Circuit
 
     public void Start(Instant now) => Connect(0, now);
 
+    /// <summary>Asks the last hop about the directory; <see cref="TryTakeAnswer"/> has the answer when it came.</summary>
+    /// <returns>The number of the request.</returns>
+    public uint AskDirectory(ReadOnlyMemory<byte> request, Instant now)
+    {
+        if (Goal != CircuitGoal.Directory || State != CircuitState.Ready)
+            throw new InvalidOperationException("The circuit is no open link to a directory.");
+        return Ask(Hops[^1], new DirectoryRequest { Body = request }, now);
+    }
+
+    /// <summary>The answer to an <see cref="AskDirectory"/>: a <see cref="DirectoryAnswer"/>, or a status that says why there is none.</summary>
+    public bool TryTakeAnswer(out uint request, [NotNullWhen(true)] out ControlAnswer? answer)
+    {
+        (request, answer) = _answers.TryDequeue(out var taken) ? taken : (0, null);
+        return answer is not null;
+    }
+
     /// <summary>A handshake message (types 2, 3) that came for a hop by the way that leads to it.</summary>
     public void HandleHandshake(Hop hop, ReadOnlySpan<byte> datagram, Instant now)
     {
@@ -133,7 +178,7 @@ public sealed class Circuit
         else if (message is StatusAnswer { Asked: ControlType.Bind, Status: ControlStatus.Busy } && frame.Channel == hop.NextChannel)
             Reconnect(hop.Index + 1, now);
         else if (hop.Requests.TryComplete(frame.Channel, type))
-            HandleAnswer(hop, (ControlAnswer)message!, now);
+            HandleAnswer(hop, frame.Channel, (ControlAnswer)message!, now);
     }
 
     /// <summary>The fast path says that a timer of this hop may need setting, or that traffic began.</summary>
@@ -143,7 +188,7 @@ public sealed class Circuit
             return;
         hop.Tunnel.HandleActivity(now);
         Drive(hop, now);
-        if (State == CircuitState.Ready && IsActive(now))
+        if (State == CircuitState.Ready && Goal == CircuitGoal.Exit && IsActive(now))
             HurryProbes(now);
     }
 
@@ -167,7 +212,7 @@ public sealed class Circuit
             return;
         if (State == CircuitState.Building && now >= _buildDeadline)
         {
-            Fail(_reached + 1, "no answer in time", now);
+            Fail(_reached + 1, "no answer in time", now, _isHurried ? CircuitFailureKind.Late : CircuitFailureKind.Silent);
             return;
         }
         if (State == CircuitState.Building && now >= _hopDeadline)
@@ -177,7 +222,7 @@ public sealed class Circuit
             Drive(Hops[i], now);
             Repeat(Hops[i], now);
         }
-        if (State == CircuitState.Ready)
+        if (State == CircuitState.Ready && Goal == CircuitGoal.Exit)
             ProbeHops(now);
     }
 
@@ -226,17 +271,19 @@ public sealed class Circuit
         Drive(hop, now);
     }
 
-    void HandleAnswer(Hop hop, ControlAnswer answer, Instant now)
+    void HandleAnswer(Hop hop, uint request, ControlAnswer answer, Instant now)
     {
         switch (answer)
         {
+            case { Type: ControlType.Directory }:
+                _answers.Enqueue((request, answer));
+                break;
             case HelloAnswer hello:
                 Observed = hello.Observed;
                 break;
             case OpenExitAnswer terms:
                 ExitTerms = terms;
                 State = CircuitState.Ready;
-                _hopDeadline = Instant.Never;
                 Volatile.Write(ref _lastTraffic, now.Ticks);
                 HurryProbes(now);
                 ProbeHops(now);
@@ -246,7 +293,7 @@ public sealed class Circuit
                 var blamed = answer.Type == ControlType.Extend && answer.Status is ControlStatus.RefusedUnreachable or ControlStatus.RefusedUnverified
                     ? hop.Index + 1
                     : hop.Index;
-                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now);
+                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now, blamed == hop.Index ? CircuitFailureKind.Refused : CircuitFailureKind.Silent);
                 break;
             case var _:
                 break;
@@ -263,12 +310,15 @@ public sealed class Circuit
         if (hop.Index == 0)
             Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
         if (hop.Next is not null)
-            Connect(hop.Index + 1, now);
-        else
         {
-            _hopDeadline = Instant.Never;
-            Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
+            Connect(hop.Index + 1, now);
+            return;
         }
+        _hopDeadline = Instant.Never;
+        if (Goal == CircuitGoal.Exit)
+            Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
+        else
+            State = CircuitState.Ready;
     }
 
     void Drive(Hop hop, Instant now)
@@ -325,12 +375,13 @@ public sealed class Circuit
     /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>
     int FirstSilent() => Array.FindIndex(Hops, hop => hop.Health.IsSilent);
 
-    void Ask(Hop hop, ControlMessage message, Instant now)
+    uint Ask(Hop hop, ControlMessage message, Instant now)
     {
         var body = ControlCodec.Encode(message);
         var id = _nextRequest++;
         hop.Requests.Add(id, message.Type, body, now);
         Send(hop, FrameType.Control, id, body, now);
+        return id;
     }
 
     void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now)
@@ -356,9 +407,9 @@ public sealed class Circuit
         _outbox.Send(_layers[0].AsSpan(0, length), Entry);
     }
 
-    void Fail(int hopIndex, string reason, Instant now)
+    void Fail(int hopIndex, string reason, Instant now, CircuitFailureKind kind = CircuitFailureKind.Silent)
     {
-        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason);
+        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason, kind);
         // Those that are well need not keep what nobody uses any more.
         TellHops(now);
         Finish();

@@ -1,5 +1,6 @@
 using Macro.Circuits;
 using Macro.Core;
+using Macro.Peers;
 using Macro.WireGuard;
 
 namespace Macro.Engine;
@@ -19,7 +20,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     static readonly TimeSpan s_deviceRetry = TimeSpan.FromSeconds(15);
 
-    readonly PathChooser _paths = new(random);
+    readonly CircuitSource _source = new(indices, outbox, random);
     readonly Dictionary<IsolationKey, KeptCircuit> _isolated = [];
     Instant _deviceRetryAt = Instant.Never;
     bool _deviceReady;
@@ -45,7 +46,25 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     public Circuit? Shown => Main?.Shown;
 
     /// <summary>Relays to choose from; the owner keeps it up to date and leaves itself out.</summary>
-    public IReadOnlyList<Candidate> Candidates { get => _paths.Candidates; set => _paths.Candidates = value; }
+    public IReadOnlyList<Candidate> Candidates { get => _source.Paths.Candidates; set => _source.Paths.Candidates = value; }
+
+    /// <summary>The relays that may be entries. The shell keeps it over restarts, before the first <see cref="Up"/>.</summary>
+    public GuardSet Guards => _source.Paths.Guards;
+
+    /// <summary>Relays that take no part in circuits. The shell keeps it over restarts.</summary>
+    public Blocklist Blocklist => _source.Paths.Blocklist;
+
+    /// <summary>What was seen of relays.</summary>
+    public ReputationBook Reputation => _source.Paths.Book;
+
+    /// <summary>Where this node stands among the relays; whoever measures a round-trip time may tell it.</summary>
+    public Vivaldi Position => _source.Paths.Position;
+
+    /// <summary>At most so many circuits are built ahead of time, 0..4.</summary>
+    public int MostSpares { get => _source.Spares.Limit; set => _source.Spares.Limit = Math.Clamp(value, 0, SpareCircuits.Most); }
+
+    /// <summary>Circuits that are built ahead of time, those being built included.</summary>
+    public int Spares => _source.Spares.Count;
 
     /// <summary>
     /// The device must be up, from the moment that a connection is wanted: while there is no circuit, what it takes in goes
@@ -57,7 +76,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     {
         get
         {
-            var next = Instant.Min(_deviceRetryAt, Main?.NextTimeout ?? Instant.Never);
+            var next = Instant.Min(_deviceRetryAt, Instant.Min(Main?.NextTimeout ?? Instant.Never, _source.Spares.NextTimeout));
             foreach (var kept in _isolated.Values)
                 next = Instant.Min(next, Instant.Min(kept.NextTimeout, kept.UsedAt + IdleTime));
             return next;
@@ -68,11 +87,11 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// Why no circuit could be chosen for this request now, and what helps; null when one could. Asked before
     /// <see cref="Up"/>, so that a request that cannot be met does not cost the connection that stands.
     /// </summary>
-    public (string Problem, string Remedy)? WhyNot(ConnectRequest request)
+    public (string Problem, string Remedy)? WhyNot(ConnectRequest request, Instant now)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var verdict = _paths.ChooseAmongAll(request, out _);
-        return verdict == PathVerdict.Ok ? null : PathChooser.Explain(verdict, request);
+        var answer = _source.Paths.ChooseAmongAll(request, now);
+        return answer.Path is null ? PathProblem.Explain(answer, request) : null;
     }
 
     /// <summary>Gives up what stands, connects anew, and goes on trying until <see cref="Down"/>.</summary>
@@ -82,7 +101,8 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         if (MainEnd.End is not { } end)
             throw new InvalidOperationException("The main circuit has no end.");
         Drop(now);
-        _paths.ForgetFailures();
+        _source.Paths.ForgetFailures();
+        _source.Spares.Serve(request, now);
         Become(new Connection { State = ConnectionState.Connecting, Phase = ConnectPhase.ChoosingRelays, Request = request });
         Main = Keep(MainEnd.Key, end, now);
         Observe(now);
@@ -135,23 +155,27 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     public void HandleTimeout(Instant now)
     {
+        _source.Record.Network.Returned(NextTimeout, now);
         if (now >= _deviceRetryAt)
             Up(Connection.Request, now);
         Main?.HandleTimeout(now);
         foreach (var kept in _isolated.Values)
             kept.HandleTimeout(now);
         CloseIdle(now);
+        _source.Spares.HandleTimeout(now);
         Observe(now);
     }
 
     /// <summary>Looks at what the last step did to the circuits; the node calls it after every input.</summary>
     public void Observe(Instant now)
     {
+        _source.Spares.Observe(now);
         foreach (var kept in _isolated.Values)
             kept.Observe(now);
         if (Main is null)
             return;
         Main.Observe(now);
+        _source.Spares.MayBuild = Main.Carrying is not null;
         Become(Describe(Main));
     }
 
@@ -178,7 +202,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     KeptCircuit Keep(IsolationKey key, ICircuitEnd end, Instant now)
     {
-        var kept = new KeptCircuit(key, end, Connection.Request, _paths, (path, at) => new Circuit(path, indices, outbox, random, at) { End = end });
+        var kept = new KeptCircuit(key, end, Connection.Request, _source);
         kept.Use(now);
         kept.Build(now);
         return kept;
@@ -218,6 +242,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
             Close(kept, now);
         Main?.Close(now);
         Main = null;
+        _source.Spares.Serve(null, now);
         _deviceRetryAt = Instant.Never;
     }
 

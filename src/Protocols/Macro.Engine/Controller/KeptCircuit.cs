@@ -1,12 +1,11 @@
 using Macro.Circuits;
 using Macro.Core;
-using Macro.WireGuard;
 
 namespace Macro.Engine;
 
 /// <summary>
-/// The circuit of one isolation key, kept standing: built, watched, and built anew whenever it is lost, until it is closed.
-/// Belongs to the owner thread.
+/// The circuit of one isolation key, kept standing: built, watched, changed from time to time, and built anew whenever it is lost, until
+/// it is closed. Belongs to the owner thread.
 /// </summary>
 public sealed class KeptCircuit
 {
@@ -14,17 +13,15 @@ public sealed class KeptCircuit
     static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
 
     readonly ConnectRequest _request;
-    readonly PathChooser _paths;
-    readonly Func<HopTarget[], Instant, Circuit> _make;
+    readonly CircuitSource _source;
+    KnownCircuit? _carrying, _building;
     Instant _retryAt = Instant.Never;
     Instant _usedAt;
-    bool _hasNoPath;
 
-    internal KeptCircuit(
-        IsolationKey key, ICircuitEnd end, ConnectRequest request, PathChooser paths, Func<HopTarget[], Instant, Circuit> make)
+    internal KeptCircuit(IsolationKey key, ICircuitEnd end, ConnectRequest request, CircuitSource source)
     {
         (Key, End) = (key, end);
-        (_request, _paths, _make) = (request, paths, make);
+        (_request, _source) = (request, source);
     }
 
     public IsolationKey Key { get; }
@@ -32,13 +29,16 @@ public sealed class KeptCircuit
     public ICircuitEnd End { get; }
 
     /// <summary>The circuit that packets take, or null.</summary>
-    public Circuit? Carrying { get; private set; }
+    public Circuit? Carrying => _carrying?.Circuit;
 
     /// <summary>The circuit being built, or null.</summary>
-    public Circuit? Building { get; private set; }
+    public Circuit? Building => _building?.Circuit;
 
     /// <summary>What there is to show.</summary>
     public Circuit? Shown => Building ?? Carrying;
+
+    /// <summary>Why <see cref="Shown"/> has the hops that it has; null with it.</summary>
+    public ChosenPath? Path => (_building ?? _carrying)?.Path;
 
     /// <summary>A circuit stood already, and was lost.</summary>
     public bool WasLost { get; private set; }
@@ -46,8 +46,11 @@ public sealed class KeptCircuit
     /// <summary>Attempts that failed since a circuit stood.</summary>
     public int Failures { get; private set; }
 
+    /// <summary>The relays that are known make no circuit as it is wanted.</summary>
+    public bool HasNoPath { get; private set; }
+
     /// <summary>No circuit stands, and attempts enough have failed, or the relays that are known make none: whoever waits should be told.</summary>
-    public bool LooksHopeless => Carrying is null && (_hasNoPath || Failures >= EnoughAttempts);
+    public bool LooksHopeless => Carrying is null && (HasNoPath || Failures >= EnoughAttempts);
 
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
@@ -59,18 +62,20 @@ public sealed class KeptCircuit
 
     internal void Use(Instant now) => _usedAt = now;
 
+    /// <summary>Takes a circuit that stands already, or begins to build one.</summary>
     internal void Build(Instant now)
     {
         _retryAt = Instant.Never;
-        var verdict = _paths.Choose(_request, now, out var path);
-        _hasNoPath = verdict != PathVerdict.Ok;
-        if (_hasNoPath)
+        HasNoPath = false;
+        if (_source.Spares.TryTake(now, out var spare))
         {
-            Retry(PathChooser.Explain(verdict, _request), now);
+            Adopt(spare);
             return;
         }
-        Building = _make(path, now);
-        Building.Start(now);
+        var answer = _source.TryStart(_request, End, now, out _building);
+        HasNoPath = _building is null;
+        if (HasNoPath)
+            Retry(PathProblem.Explain(answer, _request), now);
     }
 
     internal void HandleTimeout(Instant now)
@@ -78,39 +83,56 @@ public sealed class KeptCircuit
         Shown?.HandleTimeout(now);
         if (now >= _retryAt)
             Build(now);
+        if (_carrying is { Circuit.State: CircuitState.Ready } old && now >= old.RotateAt
+            && Rotation.MayChange(_request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(now, out var next))
+        {
+            Adopt(next);
+            _source.Close(old, now);
+        }
     }
 
     /// <summary>Looks at what the last step did to the circuit.</summary>
     internal void Observe(Instant now)
     {
-        if (Carrying is { State: CircuitState.Closed } lost)
+        if (_carrying is { Circuit.State: CircuitState.Closed } lost)
         {
-            Carrying = null;
+            _carrying = null;
             End.Circuit = null;
             WasLost = true;
-            _paths.Avoid(lost, now);
-            Trouble = (Describe(lost), "");
+            _source.Lost(lost, now);
+            Trouble = (Describe(lost.Circuit), "");
             Build(now);
         }
-        if (Building is { State: CircuitState.Ready } built)
+        else if (_carrying is { } carrying)
+            _source.Observe(carrying, now);
+        if (_building is { Circuit.State: CircuitState.Ready } built)
         {
-            (Building, Carrying) = (null, built);
-            End.Circuit = built;
-            (Failures, Trouble) = (0, null);
+            _building = null;
+            _source.Built(built, now);
+            Adopt(built);
         }
-        else if (Building is { State: CircuitState.Closed } failed)
+        else if (_building is { Circuit.State: CircuitState.Closed } failed)
         {
-            Building = null;
-            _paths.Avoid(failed, now);
-            Retry((Describe(failed), "Check that this machine is online and that its firewall lets UDP out."), now);
+            _building = null;
+            _source.Lost(failed, now);
+            Retry((Describe(failed.Circuit), "Check that this machine is online and that its firewall lets UDP out."), now);
         }
     }
 
     internal void Close(Instant now)
     {
         End.Circuit = null;
-        Shown?.Close(now);
-        (Building, Carrying, _retryAt) = (null, null, Instant.Never);
+        if ((_building ?? _carrying) is { } shown)
+            _source.Close(shown, now);
+        (_building, _carrying, _retryAt) = (null, null, Instant.Never);
+    }
+
+    void Adopt(KnownCircuit circuit)
+    {
+        _carrying = circuit;
+        circuit.Circuit.End = End;
+        End.Circuit = circuit.Circuit;
+        (Failures, Trouble) = (0, null);
     }
 
     void Retry((string Problem, string Remedy) trouble, Instant now)

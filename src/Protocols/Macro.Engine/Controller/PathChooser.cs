@@ -1,46 +1,109 @@
 using Macro.Circuits;
 using Macro.Core;
+using Macro.Peers;
 
 namespace Macro.Engine;
 
-/// <summary>Relays to choose from, and those that failed lately: one for all circuits of a client, which learn from each other.</summary>
-sealed class PathChooser(IRandom random)
+/// <summary>
+/// The relays that this client knows and what it makes of them: one for all its circuits, which learn from each other. A relay that failed
+/// is left out for two minutes, whoever is to blame, unless there is no path without it; what lasts is written down by
+/// <see cref="CircuitRecord"/>.
+/// </summary>
+sealed class PathChooser
 {
-    static readonly TimeSpan s_avoidFor = TimeSpan.FromMinutes(2);
+    static readonly TimeSpan s_avoidFor = TimeSpan.FromMinutes(2), s_refreshEvery = TimeSpan.FromHours(1);
 
+    readonly IRandom _random;
+    readonly RelayRatings _ratings;
     readonly Dictionary<string, Instant> _avoided = [];
+    IReadOnlyList<Candidate> _candidates = [];
+    IReadOnlyList<Candidate> _allowed = [];
+    Dictionary<NodeId, Candidate> _entries = [];
+    Instant _refreshAt;
+    long _blocklistSeen;
 
-    public IReadOnlyList<Candidate> Candidates { get; set; } = [];
+    public PathChooser(IRandom random)
+    {
+        _random = random;
+        Guards = new GuardSet(random);
+        Position = new Vivaldi(random);
+        _ratings = new RelayRatings(Book, Position);
+    }
 
-    /// <summary>A relay that failed is left out for two minutes, unless there is no path without it: it may have been the network in between.</summary>
-    public PathVerdict Choose(ConnectRequest request, Instant now, out HopTarget[] path)
+    public GuardSet Guards { get; }
+
+    public Blocklist Blocklist { get; } = new();
+
+    public ReputationBook Book { get; } = new();
+
+    /// <summary>Where this client stands.</summary>
+    public Vivaldi Position { get; }
+
+    public IReadOnlyList<Candidate> Candidates
+    {
+        get => _candidates;
+        set => (_candidates, _refreshAt) = (value, default);
+    }
+
+    public PathAnswer Choose(ConnectRequest request, Instant now)
     {
         foreach (var (name, until) in _avoided)
             if (until <= now)
                 _avoided.Remove(name);
-        var verdict = PathSelector.Choose(
-            [.. Candidates.Where(c => !_avoided.ContainsKey(c.Target.Name))], request.Mode.Hops(), request.ExitRegion, random, out path);
-        return verdict != PathVerdict.Ok && _avoided.Count > 0 ? ChooseAmongAll(request, out path) : verdict;
+        Refresh(now);
+        var answer = Choose(request, [.. _allowed.Where(c => !_avoided.ContainsKey(c.Target.Name))], now);
+        return answer.Path is null && _avoided.Count > 0 ? Choose(request, _allowed, now) : answer;
     }
 
-    public PathVerdict ChooseAmongAll(ConnectRequest request, out HopTarget[] path) =>
-        PathSelector.Choose(Candidates, request.Mode.Hops(), request.ExitRegion, random, out path);
-
-    public void Avoid(Circuit circuit, Instant now)
+    public PathAnswer ChooseAmongAll(ConnectRequest request, Instant now)
     {
-        if (circuit.Failure is { } failure)
-            _avoided[circuit.Hops[failure.HopIndex].Target.Name] = now + s_avoidFor;
+        Refresh(now);
+        return Choose(request, _allowed, now);
     }
+
+    public void Avoid(Candidate relay, Instant now) => _avoided[relay.Target.Name] = now + s_avoidFor;
+
+    public bool IsAvoided(Candidate relay, Instant now) => _avoided.TryGetValue(relay.Target.Name, out var until) && until > now;
 
     public void ForgetFailures() => _avoided.Clear();
 
-    public static (string Problem, string Remedy) Explain(PathVerdict verdict, ConnectRequest request) => verdict switch
+    PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, Instant now)
     {
-        PathVerdict.NoRelays => ("No relay is known.", "Import a directory file: macrovpn network import FILE."),
-        PathVerdict.NoExit => ("No relay in the directory is an exit.", "Import a directory file that lists an exit: macrovpn network import FILE."),
-        PathVerdict.NoExitInRegion => ($"No exit is known in region {request.ExitRegion}.", "Choose another region with --exit, or leave it out."),
-        PathVerdict.TooFewRelays => ($"A circuit of {request.Mode.Hops()} hops needs as many relays of different operators and addresses; the directory has too few.",
-            "Import more relays, or choose a mode with fewer hops."),
-        PathVerdict.Ok => ("", ""),
-    };
+        _ratings.Now = now;
+        if (request.Mode.Hops() > 1)
+            FillGuards(now);
+        var answer = PathSelector.Choose(
+            new PathRequest
+            {
+                Profile = request.Mode.Profile(),
+                Candidates = among,
+                ExitRegions = request.Regions,
+                OtherRegions = request.OtherRegions,
+                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now).Select(id => _entries[id]),
+            },
+            _ratings, _random);
+        return answer.Verdict == PathVerdict.NoRelays && _candidates.Count > 0 ? answer with { Verdict = PathVerdict.AllBlocked } : answer;
+    }
+
+    /// <summary>Which relays may be used changes with the directory, the blocklist, and the end of what is blocked for a time.</summary>
+    void Refresh(Instant now)
+    {
+        if (now < _refreshAt && _blocklistSeen == Blocklist.Changes)
+            return;
+        _blocklistSeen = Blocklist.Changes;
+        _refreshAt = Instant.Min(now + s_refreshEvery, Blocklist.NextTimeout(now));
+        _allowed = [.. _candidates.Where(c => !Blocklist.IsBlocked(new BlockSubject(c.Id, c.Endpoints, c.Region, c.Asn), now))];
+        _entries = [];
+    }
+
+    /// <summary>Guards are drawn when the first circuit needs one, and no sooner.</summary>
+    void FillGuards(Instant now)
+    {
+        if (_entries.Count > 0)
+            return;
+        foreach (var relay in _allowed)
+            if (relay.IsPublic)
+                _entries.TryAdd(relay.Id, relay);
+        Guards.Update([.. PathSelector.WeighEntries([.. _entries.Values], _ratings).Select(entry => (entry.Relay.Id, entry.Weight))], now);
+    }
 }

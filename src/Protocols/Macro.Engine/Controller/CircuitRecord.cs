@@ -1,0 +1,81 @@
+using Macro.Circuits;
+using Macro.Core;
+using Macro.Peers;
+
+namespace Macro.Engine;
+
+/// <summary>
+/// Writes down what circuits show of their relays: round-trip times, rates, success and failure, and whose fault it was. One for all
+/// circuits of a client, because only together do they tell a dead relay from a dead network.
+/// </summary>
+sealed class CircuitRecord(PathChooser paths)
+{
+    static readonly TimeSpan s_measureEvery = TimeSpan.FromSeconds(10), s_creditEvery = TimeSpan.FromMinutes(10), s_leastService = TimeSpan.FromMinutes(1);
+
+    public OwnNetwork Network { get; } = new();
+
+    /// <summary>It carries packets.</summary>
+    public void Built(KnownCircuit circuit, Instant now)
+    {
+        circuit.BuiltAt = circuit.MeasuredAt = circuit.CreditedAt = now;
+        if (circuit.Path.Hops.Count > 1)
+            paths.Guards.Succeeded(circuit.Path.Hops[0].Relay.Id, now);
+    }
+
+    /// <summary>Time passes, and it stands.</summary>
+    public void Observe(KnownCircuit circuit, Instant now)
+    {
+        var hops = circuit.Circuit.Hops;
+        Network.Heard(circuit.Path.Hops[0].Relay.Id, hops[0].Tunnel.Activity.LastReceived);
+        var time = now - circuit.MeasuredAt;
+        if (circuit.BuiltAt == default || time < s_measureEvery)
+            return;
+        var activity = hops[0].Tunnel.Activity;
+        var bytes = activity.BytesSent + activity.BytesReceived - circuit.MeasuredBytes;
+        (circuit.MeasuredAt, circuit.MeasuredBytes) = (now, circuit.MeasuredBytes + bytes);
+        foreach (var hop in circuit.Path.Hops)
+            paths.Book.Delivered(hop.Relay.Id, bytes, time, now);
+        if (now - circuit.CreditedAt >= s_creditEvery)
+            Credit(circuit, now);
+        if (hops[0].Health.RoundTrip is { } roundTrip)
+        {
+            var entry = circuit.Path.Hops[0].Relay;
+            paths.Book.Measured(entry.Id, roundTrip, now);
+            paths.Position.Observe(entry.Id, entry.Coordinates, roundTrip);
+        }
+    }
+
+    /// <summary>It was closed by its owner after it served.</summary>
+    public void Served(KnownCircuit circuit, Instant now)
+    {
+        if (circuit.BuiltAt != default && now - circuit.CreditedAt >= s_leastService)
+            Credit(circuit, now);
+    }
+
+    /// <summary>It failed, being built or in use.</summary>
+    public void Lost(KnownCircuit circuit, Instant now)
+    {
+        if (circuit.Circuit.Failure is not { Kind: not CircuitFailureKind.Late } failure)
+            return;
+        NodeId[] ids = [.. circuit.Path.Hops.Select(hop => hop.Relay.Id)];
+        paths.Avoid(circuit.Path.Hops[failure.HopIndex].Relay, now);
+        // Who says that he is full is honest.
+        if (failure.Kind == CircuitFailureKind.Refused)
+            return;
+        var heard = circuit.Circuit.Hops[failure.HopIndex].Tunnel.Activity.LastReceived;
+        var since = heard == default ? circuit.StartedAt : heard;
+        var loss = new CircuitLoss(ids, failure.HopIndex, Network.WorkedSince(since, ids[0]), Network.SleptSince(since));
+        Blame.Assign(loss, paths.Book, now);
+        if (failure.HopIndex == 0 && ids.Length > 1 && !loss.Slept)
+            paths.Guards.Failed(ids[0], loss.NetworkWorked, now);
+        while (paths.Book.TryTakeSuspect(out var suspect))
+            paths.Blocklist.Convict(suspect, Offence.Dropping, now);
+    }
+
+    void Credit(KnownCircuit circuit, Instant now)
+    {
+        circuit.CreditedAt = now;
+        foreach (var hop in circuit.Path.Hops)
+            paths.Book.Succeeded(hop.Relay.Id, now);
+    }
+}

@@ -1,0 +1,71 @@
+using Macro.Circuits;
+using Macro.Core;
+using Macro.WireGuard;
+
+namespace Macro.Engine;
+
+/// <summary>
+/// Where the circuits of a client come from: chosen, made, timed and judged in one place, some of them ahead of time.
+/// </summary>
+sealed class CircuitSource
+{
+    readonly IndexTable _indices;
+    readonly Outbox _outbox;
+    readonly IRandom _random;
+    readonly BuildTimes[] _times = [.. Enumerable.Range(0, CircuitMtu.MaxHops + 1).Select(_ => new BuildTimes())];
+
+    public CircuitSource(IndexTable indices, Outbox outbox, IRandom random)
+    {
+        (_indices, _outbox, _random) = (indices, outbox, random);
+        Paths = new PathChooser(random);
+        Record = new CircuitRecord(Paths);
+        Spares = new SpareCircuits(this, random);
+    }
+
+    public PathChooser Paths { get; }
+
+    public CircuitRecord Record { get; }
+
+    public SpareCircuits Spares { get; }
+
+    /// <summary>Chooses a path and begins to build it.</summary>
+    /// <param name="end">Where its packets come out; null: that is not known yet.</param>
+    public PathAnswer TryStart(ConnectRequest request, ICircuitEnd? end, Instant now, out KnownCircuit? started)
+    {
+        started = null;
+        var answer = Paths.Choose(request, now);
+        if (answer.Path is not { } path)
+            return answer;
+        var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience) { End = end };
+        started = new KnownCircuit(circuit, path, now);
+        circuit.Start(now);
+        return answer;
+    }
+
+    public void Built(KnownCircuit circuit, Instant now)
+    {
+        _times[circuit.Path.Hops.Count].Finished(now - circuit.StartedAt);
+        Record.Built(circuit, now);
+    }
+
+    /// <summary>It stands. Its time begins with its first packet.</summary>
+    public void Observe(KnownCircuit circuit, Instant now)
+    {
+        Record.Observe(circuit, now);
+        if (circuit.RotateAt == Instant.Never && circuit.BuiltAt != default && circuit.Circuit.LastTraffic > circuit.BuiltAt)
+            circuit.RotateAt = Rotation.Due(now, _random);
+    }
+
+    public void Lost(KnownCircuit circuit, Instant now)
+    {
+        if (circuit.Circuit.Failure is { Kind: CircuitFailureKind.Late })
+            _times[circuit.Path.Hops.Count].GaveUp(now - circuit.StartedAt);
+        Record.Lost(circuit, now);
+    }
+
+    public void Close(KnownCircuit circuit, Instant now)
+    {
+        Record.Served(circuit, now);
+        circuit.Circuit.Close(now);
+    }
+}

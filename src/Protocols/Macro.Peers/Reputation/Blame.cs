@@ -1,0 +1,40 @@
+using Macro.Core;
+
+namespace Macro.Peers;
+
+/// <summary>How a circuit failed, as its client saw it.</summary>
+/// <param name="Hops">Entry first.</param>
+/// <param name="Silent">The first hop that did not answer, from 0; as many as there are hops: all did, and the destination failed.</param>
+/// <param name="NetworkWorked">Others than the entry were heard while it was silent.</param>
+/// <param name="Slept">The machine was asleep, or too busy to listen.</param>
+public readonly record struct CircuitLoss(IReadOnlyList<NodeId> Hops, int Silent, bool NetworkWorked, bool Slept);
+
+/// <summary>
+/// Who is to blame for a lost circuit: the own machine and network before the entry, the entry before the middle, the middle before the
+/// exit, the exit before the destination. A hop behind a silent one is never to blame. Where a hop falls silent, it or the one before
+/// it broke the way between them, and nobody can tell which: both share the blame, in proportion to how unreliable each was
+/// so far. So who drops what he should pass on cannot put it all on his neighbours: they change and he stays.
+/// </summary>
+public static class Blame
+{
+    /// <summary>Writes the failure into the book; for the local machine and the destination nobody is written down.</summary>
+    public static void Assign(CircuitLoss loss, ReputationBook book, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(loss.Hops);
+        ArgumentNullException.ThrowIfNull(book);
+        if (loss.Slept || loss.Silent >= loss.Hops.Count)
+            return;
+        var silent = loss.Hops[loss.Silent];
+        if (loss.Silent == 0)
+        {
+            if (loss.NetworkWorked)
+                book.Failed(silent, 1, now);
+            return;
+        }
+        var before = loss.Hops[loss.Silent - 1];
+        var (mine, others) = (1 - book.Outcomes(silent, now).Mean, 1 - book.Outcomes(before, now).Mean);
+        var share = mine / (mine + others);
+        book.Failed(silent, share, now);
+        book.Failed(before, 1 - share, now);
+    }
+}

@@ -1,0 +1,120 @@
+using Macro.Core;
+
+namespace Macro.Peers;
+
+/// <summary>
+/// What this node saw of other relays itself: outcomes of circuits, round-trip times, delivered rates. Hearsay does not come in. Kept in
+/// memory only, bounded; the relay that was not met for the longest time is forgotten first. Not thread-safe.
+/// </summary>
+public sealed class ReputationBook
+{
+    public const int MostRelays = 4096;
+
+    /// <summary>Many circuits that end at one blow are one failure.</summary>
+    static readonly TimeSpan s_oneBlow = TimeSpan.FromSeconds(10);
+
+    static readonly TimeSpan s_rateHalfLife = TimeSpan.FromDays(3), s_leastDelivery = TimeSpan.FromSeconds(1);
+
+    // What nobody delivered yet is believed up to this, Mbit/s; what was delivered once, to eight times as much.
+    const double Unproven = 128, Trust = 8;
+    const long LeastBytes = 1 << 20;
+
+    readonly Dictionary<NodeId, Entry> _entries = [];
+    readonly Queue<NodeId> _suspects = new();
+
+    sealed class Entry
+    {
+        public BetaPosterior Outcomes;
+        public Suspicion Suspicion;
+        public Instant FailedAt;
+        public TimeSpan? RoundTrip;
+        public double Rate;
+        public Instant RateAt;
+        public Instant Met;
+    }
+
+    public int Count => _entries.Count;
+
+    /// <summary>A circuit through it did what it should.</summary>
+    public void Succeeded(NodeId id, Instant now) => Note(id, 1, 0, now);
+
+    /// <summary>A circuit through it failed.</summary>
+    /// <param name="share">0..1 of the blame: see <see cref="Blame"/>.</param>
+    public void Failed(NodeId id, double share, Instant now)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(share);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(share, 1);
+        var entry = Meet(id, now);
+        if (now - entry.FailedAt < s_oneBlow)
+            return;
+        entry.FailedAt = now;
+        Note(id, 0, share, now);
+    }
+
+    /// <summary>A probe came back.</summary>
+    public void Measured(NodeId id, TimeSpan roundTrip, Instant now)
+    {
+        var entry = Meet(id, now);
+        entry.RoundTrip = entry.RoundTrip is { } before ? before + (roundTrip - before) / 8 : roundTrip;
+    }
+
+    /// <summary>So much passed through it in that time.</summary>
+    public void Delivered(NodeId id, long bytes, TimeSpan during, Instant now)
+    {
+        if (bytes < LeastBytes || during < s_leastDelivery)
+            return;
+        var entry = Meet(id, now);
+        var rate = bytes * 8 / during.TotalSeconds / 1e6;
+        entry.Rate = Math.Max(rate, RateOf(entry, now));
+        entry.RateAt = now;
+    }
+
+    /// <summary>A cautious estimate of the share of circuits that it does not spoil, 0.01..1.</summary>
+    public double Reliability(NodeId id, Instant now) => Outcomes(id, now).Lower;
+
+    /// <summary>All that is known of its outcomes.</summary>
+    public BetaPosterior Outcomes(NodeId id, Instant now) =>
+        _entries.TryGetValue(id, out var entry) ? entry.Outcomes.FadedTo(now) : default(BetaPosterior) with { At = now };
+
+    /// <summary>Mbit/s that may be counted on: its word, up to what it has proven.</summary>
+    /// <param name="told">Mbit/s by its own word.</param>
+    public double Capacity(NodeId id, double told, Instant now)
+    {
+        var delivered = _entries.TryGetValue(id, out var entry) ? RateOf(entry, now) : 0;
+        return Math.Max(Math.Min(told, Math.Max(Unproven, Trust * delivered)), delivered);
+    }
+
+    /// <summary>Smoothed, from this node to it; null when it was never measured.</summary>
+    public TimeSpan? RoundTrip(NodeId id) => _entries.GetValueOrDefault(id)?.RoundTrip;
+
+    /// <summary>A relay that was found to spoil circuits, once for each time that it is: the owner blocks it.</summary>
+    public bool TryTakeSuspect(out NodeId id) => _suspects.TryDequeue(out id);
+
+    void Note(NodeId id, double good, double bad, Instant now)
+    {
+        var entry = Meet(id, now);
+        entry.Outcomes = entry.Outcomes.With(good, bad, now);
+        entry.Suspicion = entry.Suspicion.With(good, bad);
+        if (entry.Suspicion.IsProven)
+        {
+            _suspects.Enqueue(id);
+            // It serves its time and starts again.
+            entry.Suspicion = default;
+        }
+    }
+
+    Entry Meet(NodeId id, Instant now)
+    {
+        if (!_entries.TryGetValue(id, out var entry))
+        {
+            if (_entries.Count >= MostRelays)
+                _entries.Remove(_entries.MinBy(pair => pair.Value.Met.Ticks).Key);
+            _entries[id] = entry = new Entry { Outcomes = default(BetaPosterior) with { At = now } };
+        }
+        entry.Met = now;
+        return entry;
+    }
+
+    static double RateOf(Entry entry, Instant now) =>
+        entry.Rate == 0 ? 0 : entry.Rate * Math.Pow(0.5, Math.Max(0, (now - entry.RateAt) / s_rateHalfLife));
+}
