@@ -54,6 +54,23 @@ public class ExitTests
         Assert.Empty(bob.Packets);
     }
 
+    [Theory]
+    [InlineData("10.1.2.3")]
+    [InlineData("127.0.0.1")]
+    [InlineData("169.254.169.254")]
+    public void A_client_hears_at_once_of_a_target_that_the_policy_denies(string target)
+    {
+        var client = Opened(1);
+        var packet = Packets.Udp(Packets.Client, IpAddress.Parse(target), 4000, 80, "hello"u8);
+        client.SendPayload(packet);
+        _world.Run(s_second);
+
+        var notice = Assert.Single(client.Packets);
+        Assert.Equal((ExitResolver.Address.V4, 3, 13), (Packets.Source(notice), notice[20], notice[21]));
+        Assert.Equal(packet, notice[28..(28 + packet.Length)]);
+        Assert.Equal((1, 0), (_exit.Counters.Denied, _exit.Internet.Count));
+    }
+
     [Fact]
     public void Queries_to_the_resolver_leave_by_their_own_way_and_nothing_else_reaches_its_address()
     {
@@ -66,6 +83,7 @@ public class ExitTests
         Assert.Equal(2, _exit.Counters.Denied);
         var query = Assert.Single(_exit.Queries);
         Assert.NotEqual(Packets.Client, Packets.Source(query));
+        client.Packets.Clear();
         _exit.FromInternet(Packets.Echo(query));
         _world.Run(s_second);
         Assert.Equal("query"u8.ToArray(), Assert.Single(client.Packets)[28..33]);

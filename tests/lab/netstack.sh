@@ -7,20 +7,24 @@
 # Both lose and reorder the same packets by their number: the link draws them from the seed of the round. Reordered are
 # 1 % of the packets, by a tenth of the round-trip time and at least 1 ms.
 #
-# ./lab netstack [--json] [--record] [--rounds N] [--seconds N] [--rate MBIT] [--cell 'RTT LOSS REORDER'] [--crowd N]
+# A run of all cells takes half an hour. With --keep FILE it can be made in parts: the values are added to those that an
+# earlier part left there, and the table shows them all.
+#
+# ./lab netstack [--json] [--record] [--rounds N] [--seconds N] [--rate MBIT] [--cell 'RTT LOSS REORDER'] [--crowd N] [--keep FILE]
 
 set -euo pipefail
 . "$root/tests/bench/lib/rounds.sh"
 need_commands ip gcc
-usage="[--rate MBIT] [--cell 'RTT LOSS REORDER'] [--crowd N]"
+usage="[--rate MBIT] [--cell 'RTT LOSS REORDER'] [--crowd N] [--keep FILE]"
 command_line="./lab netstack${*:+ $*}" section=netstack-tcp
 lab_reported=false
-rounds=3 seconds=6 rate=200 crowd=10000 budget=64 mtu=1328 cells=()
+rounds=3 seconds=6 rate=200 crowd=10000 budget=64 mtu=1328 cells=() kept=
 while [ $# -gt 0 ]; do
   case $1 in
     --rate) rate=$2 taken=2 ;;
     --cell) cells+=("$2") taken=2 ;;
     --crowd) crowd=$2 taken=2 ;;
+    --keep) kept=$(realpath "$2") taken=2 ;;
     *) common_option "$@" ;;
   esac
   shift $taken
@@ -84,11 +88,15 @@ name_of() { # WAY RTT LOSS REORDER
   [ "$1" = up ] && echo "$text, sent (Mbit/s)" || echo "$text, received (Mbit/s)"
 }
 
+bars() { # RTT LOSS REORDER
+  local way
+  for way in up down; do bar "$(name_of $way "$@")" stack '>= 0.9'; done
+}
+
 measure() { # RTT LOSS REORDER
   local way side measure
   for way in up down; do
     measure=$(name_of $way "$@")
-    bar "$measure" stack '>= 0.9'
     for side in kernel stack; do
       connect "$@"
       value "$measure" $side "$(goodput $side $way)"
@@ -97,12 +105,17 @@ measure() { # RTT LOSS REORDER
   done
 }
 
+crowd_answered="$crowd connections at once: answered"
+crowd_memory="$crowd connections at once: most memory of buffers (MiB)"
+
 crowd_survives() {
   round=1
   connect 10 0.1 1
   in_ns alice "$stack_peer" crowd stack $stack_address $server "$crowd" $budget >"$lab_home/crowd"
   end link
   fact crowd "$(cat "$lab_home/crowd")"
+  value "$crowd_answered" stack "$(jq .answered "$lab_home/crowd")"
+  value "$crowd_memory" stack "$(jq '.mostUsed / 1048576' "$lab_home/crowd")"
   jq -r '"\(.answered) of \(.established) answered in \(.seconds) s, at most \(.mostUsed / 1048576) of \(.budget / 1048576) MiB"' "$lab_home/crowd"
   jq -e ".answered == $crowd and .mostUsed <= .budget and .usedAtTheEnd == 0" "$lab_home/crowd" >/dev/null
 }
@@ -114,6 +127,10 @@ cell_holds() { # MEASURE
 
 build
 two_hosts
+if [ -n "$kept" ]; then
+  [ ! -e "$kept" ] || cp "$kept" "$lab_home/values"
+  command_line="${command_line%% --c*} in parts"
+fi
 for ((round = 1; round <= rounds; round++)); do
   say "Round $round of $rounds"
   for cell in "${cells[@]}"; do
@@ -121,6 +138,10 @@ for ((round = 1; round <= rounds; round++)); do
     measure $cell
   done
 done
+# Of all parts.
+for rtt in 0 10 50 150; do for loss in 0 0.1 1; do for reorder in 0 1; do bars $rtt $loss $reorder; done; done; done
+bar "$crowd_answered" stack ">= $crowd"
+bar "$crowd_memory" stack "<= $budget"
 if [ -s "$lab_home/values" ]; then
   (lab_json=true record=false report_table kernel) >"$lab_home/table.json"
   for cell in "${cells[@]}"; do
@@ -130,7 +151,8 @@ if [ -s "$lab_home/values" ]; then
       check "$measure" cell_holds "$measure"
     done
   done
-  if $record; then report_table kernel >/dev/null; fi
 fi
 [ "$crowd" = 0 ] || check "$crowd connections at once" crowd_survives
+[ -z "$kept" ] || cp "$lab_home/values" "$kept"
+if $record; then report_table kernel >/dev/null; fi
 report netstack

@@ -31,9 +31,11 @@ public sealed record LinkShape
 }
 
 /// <summary>One direction of a simulated link: a bottleneck with a tail-drop queue, then delay; chance from a seed.</summary>
-public sealed class Link(LinkShape shape, SeededRandom random)
+/// <param name="overhead">Bytes that each packet has beside those that are sent here.</param>
+public sealed class Link(LinkShape shape, SeededRandom random, int overhead = 20)
 {
-    const int IpHeader = 20;
+    /// <summary>The longest burst of wrong bits that the Internet checksum finds always.</summary>
+    const int LongestBurst = 15;
 
     readonly PriorityQueue<(byte[] Segment, Ecn Ecn), (long, long)> _flying = new();
     long _idleAt, _count;
@@ -45,6 +47,7 @@ public sealed class Link(LinkShape shape, SeededRandom random)
 
     public long Sent { get; private set; }
     public long Dropped { get; private set; }
+    public long Corrupted { get; private set; }
     public int TooLarge { get; private set; }
 
     public Instant Next => _flying.TryPeek(out _, out var at) ? new Instant(at.Item1) : Instant.Never;
@@ -72,13 +75,12 @@ public sealed class Link(LinkShape shape, SeededRandom random)
         }
         if (waiting >= Shape.MarkFrom && ecn != Ecn.NotCapable)
             ecn = Ecn.Congestion;
-        _idleAt = Math.Max(_idleAt, now.Ticks) + (long)((segment.Length + IpHeader) * ticksPerByte);
+        _idleAt = Math.Max(_idleAt, now.Ticks) + (long)((segment.Length + overhead) * ticksPerByte);
         var arrives = _idleAt + Shape.Delay.Ticks;
         if (Chance(Shape.Corruption))
         {
-            // The checksum finds most of it; what it does not find must not break anything.
-            Dropped++;
-            return;
+            Corrupt(bytes);
+            Corrupted++;
         }
         if (Chance(Shape.Reordering))
             arrives += Shape.Lateness.Ticks;
@@ -94,6 +96,16 @@ public sealed class Link(LinkShape shape, SeededRandom random)
             return false;
         (segment, ecn) = _flying.Dequeue();
         return true;
+    }
+
+    /// <summary>A burst: the first and the last bit of it are wrong, and of those between about half.</summary>
+    void Corrupt(byte[] bytes)
+    {
+        var length = 1 + random.NextInt(LongestBurst);
+        var pattern = 1 | 1 << (length - 1) | random.NextInt(1 << length);
+        var from = random.NextInt(8 * bytes.Length - length + 1);
+        for (var i = 0; i < length; i++)
+            bytes[(from + i) >> 3] ^= (byte)((pattern >> i & 1) << (7 - ((from + i) & 7)));
     }
 
     bool Chance(double probability) => probability > 0 && random.NextDouble() < probability;

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Simulation;
 
 namespace Macro.NetStack.Tests;
@@ -60,6 +62,8 @@ sealed class End(string name)
         var sent = 0;
         while (Connection.TryTransmit(_room, now, out var length, out var ecn))
         {
+            // As the Stack does, but for the addresses.
+            BinaryPrimitives.WriteUInt16BigEndian(_room.AsSpan(16), Checksum.Finish(Checksum.Sum(_room.AsSpan(0, length))));
             link.Send(_room.AsSpan(0, length), ecn, now);
             if (++sent == 1 << 20)
                 Assert.Fail($"{name} never stops sending");
@@ -123,7 +127,7 @@ sealed class Pair
         while (Out.TryDeliver(Now, out var segment, out var ecn))
             DeliverToServer(segment, ecn);
         while (Back.TryDeliver(Now, out var segment, out var ecn))
-            if (TcpSegment.TryParse(segment, out var parsed))
+            if (Checksum.Fits(Checksum.Sum(segment)) && TcpSegment.TryParse(segment, out var parsed))
             {
                 LastServerStamp = parsed.TimestampValue;
                 Client.Connection.Receive(parsed, ecn, Now);
@@ -181,7 +185,7 @@ sealed class Pair
 
     void DeliverToServer(byte[] segment, Ecn ecn)
     {
-        if (!TcpSegment.TryParse(segment, out var parsed))
+        if (!Checksum.Fits(Checksum.Sum(segment)) || !TcpSegment.TryParse(segment, out var parsed))
             return;
         if (Server.Connection is not null)
         {

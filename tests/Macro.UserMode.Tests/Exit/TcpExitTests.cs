@@ -113,14 +113,39 @@ public sealed class TcpExitTests : IDisposable
     }
 
     [Fact]
-    public void A_session_opens_so_many_flows_in_a_second()
+    public void Connections_beyond_those_of_a_second_wait_for_their_turn()
     {
-        using var rig = new ExitRig(new UserModeExitOptions { NewFlowsPerSecond = 5 });
-        var streams = Enumerable.Range(0, 20).Select(_ => rig.Connect(Target)).ToArray();
-        rig.Until(() => streams.All(stream => stream.Connection.IsEstablished || stream.Connection.IsClosed));
+        using var rig = new ExitRig(new UserModeExitOptions { NewFlowsPerSecond = 100 });
+        var streams = Enumerable.Range(0, 130).Select(_ => rig.Connect(Target)).ToArray();
+        // The client's port has heard nothing of those that wait: no refusal, no reset.
+        rig.Until(() => streams.All(stream => stream.Connection.IsEstablished));
 
-        Assert.InRange(streams.Count(stream => stream.Connection.IsEstablished), 5, 10);
+        Assert.Equal((130, 0, 0), rig.Get(() => (rig.Exit.ConnectionCount, (int)rig.Exit.Counters.Limited, (int)rig.Exit.Counters.ConnectFailed)));
+    }
+
+    [Fact]
+    public void Who_would_wait_for_too_long_is_refused()
+    {
+        using var rig = new ExitRig(new UserModeExitOptions { NewFlowsPerSecond = 1 });
+        var streams = Enumerable.Range(0, 20).Select(_ => rig.Connect(Target)).ToArray();
+        rig.Until(() => streams.Count(stream => stream.Connection.IsClosed) >= 10);
+
         Assert.InRange(rig.Get(() => rig.Exit.Counters.Limited), 10, 15);
+        Assert.All(streams.Where(stream => rig.Get(() => stream.Connection.IsClosed)), stream => Assert.Equal(TcpFailure.Prohibited, stream.Failure));
+    }
+
+    [Fact]
+    public void A_connection_that_waits_for_its_turn_ends_with_its_session_or_its_client()
+    {
+        using var rig = new ExitRig(new UserModeExitOptions { NewFlowsPerSecond = 1 });
+        rig.Connect(Target).UntilEstablished();
+        var (waits, leaves) = (rig.Connect(Target), rig.Connect(Target));
+        rig.Until(() => rig.Exit.ConnectionCount == 3);
+        leaves.Abort();
+        rig.Loop.Enter(() => rig.Exit.End(rig.Session!));
+
+        Assert.Equal(TcpFailure.Refused, waits.Failure);
+        rig.Until(() => rig.Exit.ConnectionCount == 0 && rig.Exit.Stack.Stack.HalfOpenCount == 0);
     }
 
     [Fact]

@@ -71,8 +71,6 @@ sealed class Transfer(StackHost host, char way, TimeSpan time) : IConnectionHand
         {
             if (way == Protocol.Down)
             {
-                if (_received == 0)
-                    _began = host.Loop.Now;
                 _received += bytes.Length;
             }
             else

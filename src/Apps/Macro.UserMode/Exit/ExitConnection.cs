@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Linux;
 using Macro.NetStack;
 
@@ -13,36 +14,29 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
     readonly UserModeExit _exit;
     readonly ExitSession _session;
     readonly TcpConnection _connection;
-    readonly StreamSocket _socket;
     readonly LinkedListNode<ExitConnection> _node;
+    StreamSocket? _socket;
     Splice? _splice;
     bool _ended;
 
-    ExitConnection(UserModeExit exit, ExitSession session, TcpConnection connection, StreamSocket socket)
+    ExitConnection(UserModeExit exit, ExitSession session, TcpConnection connection)
     {
-        (_exit, _session, _connection, _socket) = (exit, session, connection, socket);
+        (_exit, _session, _connection) = (exit, session, connection);
         _node = session.Connections.AddLast(this);
     }
 
     int IDeadline.Place { get; set; }
 
-    /// <summary>Begins to connect; the policy has agreed just before.</summary>
-    internal static void Start(UserModeExit exit, ExitSession session, TcpConnection connection)
+    /// <summary>Begins to connect when it is the connection's turn; the policy has agreed just before.</summary>
+    internal static void Start(UserModeExit exit, ExitSession session, TcpConnection connection, Instant turn)
     {
-        var remote = connection.Flow.Local;
-        var status = StreamSocket.TryConnect(remote, new SocketOptions { Mark = exit.Options.Mark }, out var socket);
-        if (status != SocketStatus.Ok)
-        {
-            exit.Counters.ConnectFailed++;
-            connection.RejectIncoming(FailureOf(status));
-            return;
-        }
-        var started = new ExitConnection(exit, session, connection, socket);
+        var started = new ExitConnection(exit, session, connection);
         connection.Context = started;
         exit.NoteBegun();
-        exit.Loop.SetTimer(started, exit.Loop.Now + exit.Options.ConnectTimeout);
-        if (!exit.Loop.Reactor.TryWatch(socket, started))
-            started.Refuse(TcpFailure.OutOfMemory);
+        if (turn > exit.Loop.Now)
+            exit.Loop.SetTimer(started, turn);
+        else
+            started.Connect();
     }
 
     /// <summary>Connecting ended, one way or the other.</summary>
@@ -50,14 +44,23 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
     {
         if (_ended || _splice is not null || (ready & (Readiness.Writable | Readiness.Error | Readiness.HungUp)) == 0)
             return;
-        var status = _socket.TakeError();
+        var status = _socket!.TakeError();
         if (status == SocketStatus.Ok)
             Join();
         else
             Refuse(FailureOf(status));
     }
 
-    void ILoopTimer.HandleTimeout(Instant now) => Refuse(TcpFailure.TimedOut);
+    void ILoopTimer.HandleTimeout(Instant now)
+    {
+        if (_socket is not null)
+            Refuse(TcpFailure.TimedOut);
+        // While it waited, the policy or the machine's addresses may have changed.
+        else if (_exit.MayReach(IpProtocol.Tcp, _connection.Flow.Local))
+            Connect();
+        else
+            Refuse(TcpFailure.Prohibited);
+    }
 
     /// <summary>The client gave up, or its SYN was pushed out by others.</summary>
     void IConnectionHandler.HandleConnection(TcpConnection connection)
@@ -78,10 +81,24 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
             splice.Abort();
             return;
         }
-        _socket.Abort();
+        _socket?.Abort();
         _connection.Context = null;
         _connection.Abort();
         End();
+    }
+
+    void Connect()
+    {
+        var status = StreamSocket.TryConnect(_connection.Flow.Local, new SocketOptions { Mark = _exit.Options.Mark }, out var socket);
+        if (status != SocketStatus.Ok)
+        {
+            Refuse(FailureOf(status));
+            return;
+        }
+        _socket = socket;
+        _exit.Loop.SetTimer(this, _exit.Loop.Now + _exit.Options.ConnectTimeout);
+        if (!_exit.Loop.Reactor.TryWatch(socket, this))
+            Refuse(TcpFailure.OutOfMemory);
     }
 
     void Join()
@@ -89,7 +106,7 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
         _exit.Counters.Connected++;
         _exit.Loop.SetTimer(this, Instant.Never);
         _connection.AcceptIncoming();
-        var splice = Splice.Start(_exit.Stack, _connection, _socket, _exit.Options.ConnectionIdle, this);
+        var splice = Splice.Start(_exit.Stack, _connection, _socket!, _exit.Options.ConnectionIdle, this);
         if (!splice.HasEnded)
             _splice = splice;
     }
@@ -99,7 +116,7 @@ sealed class ExitConnection : IReactive, IConnectionHandler, ILoopTimer, ISplice
         if (_ended)
             return;
         _exit.Counters.ConnectFailed++;
-        _socket.Abort();
+        _socket?.Abort();
         _connection.Context = null;
         _connection.RejectIncoming(why);
         End();

@@ -28,10 +28,14 @@ sealed class ExitSession(object identity, int newFlowsPerSecond)
     public bool IsRested(Instant now) => _rested <= now.Ticks;
 
     /// <summary>Counts a new flow. False: too many in too short a time.</summary>
-    public bool MayOpen(Instant now)
+    public bool MayOpen(Instant now) => TryBook(now, TimeSpan.Zero, out _);
+
+    /// <summary>Counts a new flow that can wait for its turn. False: it would be longer than <paramref name="patience"/>.</summary>
+    public bool TryBook(Instant now, TimeSpan patience, out Instant turn)
     {
         var rested = Math.Max(_rested, now.Ticks) + _costOfFlow;
-        if (rested - now.Ticks > TimeSpan.TicksPerSecond)
+        turn = new Instant(Math.Max(rested - TimeSpan.TicksPerSecond, now.Ticks));
+        if (turn - now > patience)
             return false;
         _rested = rested;
         return true;

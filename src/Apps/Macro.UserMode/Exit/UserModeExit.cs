@@ -15,6 +15,9 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
 {
     const int PlacesAtOnce = 16;
 
+    /// <summary>How long a connection waits for its turn when its session opens too many at once.</summary>
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     readonly Func<IpAddress, object?> _sessionOf;
     readonly Dictionary<object, ExitSession> _sessions = new(ReferenceEqualityComparer.Instance);
     readonly Dictionary<Endpoint, UdpMapping> _mappings = [];
@@ -34,8 +37,15 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
     {
         ArgumentNullException.ThrowIfNull(loop);
         ArgumentNullException.ThrowIfNull(options);
-        // Room for connections that are open outside and those that wait for their end inside.
-        var stack = new Stack(new StackOptions { Mtu = options.Mtu, FarLoopback = options.FarLoopback, MaxConnections = 2 * options.MaxConnections }, loop.Memory, random);
+        var stack = new Stack(new StackOptions
+        {
+            Mtu = options.Mtu,
+            FarLoopback = options.FarLoopback,
+            // Room for connections that are open outside and those that wait for their end inside.
+            MaxConnections = 2 * options.MaxConnections,
+            MaxHalfOpen = options.MaxHalfOpen,
+            MaxHalfOpenPerSource = options.MaxHalfOpenPerSession,
+        }, loop.Memory, random);
         var hosted = loop.Add(stack, transmit, headroom, tailroom);
         var exit = new UserModeExit(hosted, policy, sessionOf, options);
         loop.Enter(() =>
@@ -89,13 +99,13 @@ public sealed class UserModeExit : IConnectionHandler, IUdpHandler, IEchoHandler
         if (!MayReach(IpProtocol.Tcp, remote))
             connection.RejectIncoming(TcpFailure.Prohibited);
         else if (Find(connection.Flow.Remote.Address) is not { } session || session.Connections.Count >= Options.MaxConnectionsPerSession
-            || !session.MayOpen(Loop.Now) || !HasPlaceForConnection(session))
+            || !session.TryBook(Loop.Now, s_patience, out var turn) || !HasPlaceForConnection(session))
         {
             Counters.Limited++;
             connection.RejectIncoming(TcpFailure.Prohibited);
         }
         else
-            ExitConnection.Start(this, session, connection);
+            ExitConnection.Start(this, session, connection, turn);
     }
 
     IcmpReason IUdpHandler.Receive(Endpoint local, Endpoint remote, ReadOnlySpan<byte> payload, Instant now)

@@ -25,6 +25,12 @@ public sealed record UserModeExitOptions
     /// <summary>As <see cref="MaxConnectionsPerSession"/>, of all sessions. Default 16384; each takes a file descriptor.</summary>
     public int MaxConnections { get; init; } = 16384;
 
+    /// <summary>Most connections of one session that are on their way up, 1..65535. Default 512; the SYN of one more is dropped, and comes again.</summary>
+    public int MaxHalfOpenPerSession { get; init; } = 512;
+
+    /// <summary>As <see cref="MaxHalfOpenPerSession"/>, of all sessions. Default 4096; one more drops the oldest.</summary>
+    public int MaxHalfOpen { get; init; } = 4096;
+
     /// <summary>Most mapped UDP ports of one session. Default 512; one more takes the place of the one unused for longest.</summary>
     public int MaxMappingsPerSession { get; init; } = 512;
 
@@ -34,7 +40,10 @@ public sealed record UserModeExitOptions
     /// <summary>Most identifiers of echo requests of one session at once. Default 16.</summary>
     public int MaxEchoesPerSession { get; init; } = 16;
 
-    /// <summary>New flows of one session in a second, of all kinds. Default 200, and as many at once.</summary>
+    /// <summary>
+    /// New flows of one session in a second, of all kinds. Default 200, and as many at once; connections beyond wait for their
+    /// turn, datagrams are dropped.
+    /// </summary>
     public int NewFlowsPerSecond { get; init; } = 200;
 
     /// <summary>Sessions about which something is remembered. Default 20000.</summary>

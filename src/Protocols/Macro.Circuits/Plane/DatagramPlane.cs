@@ -58,7 +58,7 @@ public sealed class DatagramPlane
     /// <summary>Datagrams for next hops.</summary>
     public PacketBatch Forwarded { get; }
 
-    /// <summary>Datagrams back to clients, wrapped in their sessions.</summary>
+    /// <summary>Datagrams back to clients, in their sessions: what next hops answer, and what the exit's policy has to say.</summary>
     public PacketBatch Returned { get; }
 
     /// <summary>IP packets that came out of this client's circuits, one batch for each end that got any.</summary>
@@ -89,6 +89,7 @@ public sealed class DatagramPlane
         // Each round opens one layer of the client's own circuits; relays and exits are done after the first.
         while (_count > 0)
             OpenLayer(now);
+        _sealer.Flush(Returned.Buffer, now);
         _held.ReleaseAll();
     }
 
@@ -322,11 +323,27 @@ public sealed class DatagramPlane
         var packet = payload[..length];
         // The resolver's address lies in a range that is always denied: it is no destination outside.
         var isQuery = ExitResolver.IsFor(packet);
-        if (!isQuery && policy.Decide(packet) != ExitVerdict.Accept)
-            Counters.Denied++;
+        if (!isQuery && policy.Decide(packet) is not ExitVerdict.Accept and var verdict)
+            Deny(inbound, packet, verdict, now);
         else if (SourceRewrite.Outbound(packet, lease.V4, lease.V6) && (isQuery ? ToResolver : ToExit).TryAdd(offset, length, default))
             Counters.ExitBytes += length;
         else
             Counters.Unroutable++;
+    }
+
+    /// <summary>A packet that makes no sense is dropped in silence; of one that may not go there the client hears.</summary>
+    void Deny(Inbound inbound, ReadOnlySpan<byte> packet, ExitVerdict verdict, Instant now)
+    {
+        Counters.Denied++;
+        if (verdict is not (ExitVerdict.OwnAddress or ExitVerdict.DeniedRange or ExitVerdict.DeniedPort or ExitVerdict.DeniedByRule))
+            return;
+        Span<byte> notice = stackalloc byte[DenialNotice.MaxSize];
+        if (!DenialNotice.TryWrite(packet, notice, out var length)
+            || !Returned.TryReserve(Message.DataHeaderSize, length, Message.DataTailroom, inbound.Remote, out var index))
+            return;
+        ref var slot = ref Returned[index];
+        notice[..length].CopyTo(Returned.Buffer.AsSpan(slot.Offset));
+        if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, now, out slot.Length))
+            slot.Offset -= Message.DataHeaderSize;
     }
 }
