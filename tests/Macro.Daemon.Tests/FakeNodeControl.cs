@@ -49,6 +49,11 @@ sealed class FakeNodeControl : INodeControl
         Hops = [new Hop { Role = HopRole.Exit, NodeId = "y", Region = "CH", RttMs = 12.5, Health = HopHealth.Good }],
     });
 
+    public Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel) => Task.FromResult(new WhyAnswer
+    {
+        Hops = [new HopReasons { Role = HopRole.Exit, NodeId = "y", Region = "CH", Considered = 1, Chance = 1, Why = ["Chosen first, the only exit that fits."] }],
+    });
+
     public Task<DoctorAnswer> ExamineAsync(CancellationToken cancel) => Task.FromResult(new DoctorAnswer
     {
         Findings = [new Finding { Name = "tun-udp", Ok = false, Message = "every UDP packet is passed by itself.", Remedy = "Use Linux 6.2 or later." }],

@@ -175,6 +175,8 @@ public class AllocationTests
 
         public void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload) => Assert.Fail("a payload");
 
+        public void PostOther(ReadOnlySpan<byte> datagram, Endpoint source) => Assert.Fail("another protocol");
+
         public void PostActivity(Tunnel tunnel)
         {
         }

@@ -43,7 +43,29 @@ public sealed class OwnerThreadTests : IDisposable
     {
         while (_owner.TryPost(new Letter { Bytes = [1] })) { }
 
-        Assert.True(_owner.TryPost(new Letter { Kind = 7 }, urgent: true));
+        Assert.True(_owner.TryPost(new Letter { Kind = 7, Rank = LetterRank.Urgent }));
+    }
+
+    [Fact]
+    public void A_flood_of_lesser_letters_takes_a_sixteenth_of_the_slots_and_no_more()
+    {
+        var lesser = Enumerable.Range(0, 100).Count(_ => _owner.TryPost(new Letter { Bytes = [1], Rank = LetterRank.Lesser }));
+        var ordinary = Enumerable.Range(0, 100).Count(_ => _owner.TryPost(new Letter { Bytes = [1] }));
+
+        Assert.Equal((1, 13), (lesser, ordinary));
+    }
+
+    [Fact]
+    public async Task A_lesser_letter_that_was_taken_makes_room_for_another()
+    {
+        _state.Expect(1);
+        Assert.True(_owner.TryPost(new Letter { Rank = LetterRank.Lesser }));
+        Assert.False(_owner.TryPost(new Letter { Rank = LetterRank.Lesser }));
+
+        _owner.Start();
+        await _state.Arrived.WaitAsync(s_patience);
+
+        Assert.True(_owner.TryPost(new Letter { Rank = LetterRank.Lesser }));
     }
 
     [Fact]

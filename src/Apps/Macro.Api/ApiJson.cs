@@ -12,6 +12,7 @@ namespace Macro.Api;
 [JsonSerializable(typeof(UpRequest))]
 [JsonSerializable(typeof(Status))]
 [JsonSerializable(typeof(CircuitAnswer))]
+[JsonSerializable(typeof(WhyAnswer))]
 [JsonSerializable(typeof(ProxyAnswer))]
 [JsonSerializable(typeof(RelayRequest))]
 [JsonSerializable(typeof(ExitRequest))]

@@ -12,6 +12,7 @@ public static class ApiPaths
     public const string Up = "/v1/up";
     public const string Down = "/v1/down";
     public const string Circuit = "/v1/circuit";
+    public const string CircuitWhy = "/v1/circuit/why";
     public const string Proxy = "/v1/proxy";
     public const string Relay = "/v1/relay";
     public const string Exit = "/v1/exit";

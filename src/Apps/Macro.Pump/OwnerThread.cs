@@ -55,12 +55,11 @@ public sealed class OwnerThread : IDisposable
     public void Start() => _thread.Start();
 
     /// <summary>Posts from a pump thread: copies the bytes, never waits for the owner. False, and counted, when the mailbox is full.</summary>
-    /// <param name="urgent">May use the slots that are kept free of ordinary letters.</param>
-    public bool TryPost(in Letter letter, bool urgent = false)
+    public bool TryPost(in Letter letter)
     {
         lock (_gate)
         {
-            if (_mailbox.TryPost(letter, urgent))
+            if (_mailbox.TryPost(letter))
             {
                 if (_mailbox.Count == 1)
                     Monitor.Pulse(_gate);

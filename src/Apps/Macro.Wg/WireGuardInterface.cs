@@ -113,7 +113,7 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
         _owner.TryPost(new Letter { Kind = (int)LetterKind.Packet, Subject = peer, Bytes = packet });
 
     void IDeviceSink.HandleActivity(Peer peer) =>
-        _owner.TryPost(new Letter { Kind = (int)LetterKind.Activity, Subject = peer }, urgent: true);
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Activity, Rank = LetterRank.Urgent, Subject = peer });
 
     void SendOutgoing()
     {

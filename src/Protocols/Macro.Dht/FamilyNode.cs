@@ -70,17 +70,28 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
     public void Ping(Endpoint endpoint, Id160? expected, int number, Instant now)
     {
         if (number != 0 || _queries.Count < MaxQueries)
-            Send(NewQuery(endpoint, expected, now, ping: number), now);
+            Send(NewQuery(endpoint, expected, now, number: number), now);
     }
 
+    public void AskItem(Endpoint endpoint, Id160 target, int number, Instant now) =>
+        Send(NewQuery(endpoint, null, now, number: number, target: target), now);
+
     Query NewQuery(
-        Endpoint to, Id160? expected, Instant now, Search? search = null, Candidate? candidate = null, bool stores = false, int ping = 0)
+        Endpoint to, Id160? expected, Instant now, Search? search = null, Candidate? candidate = null, bool stores = false,
+        int number = 0, Id160? target = null)
     {
         uint transaction;
         do
             transaction = random.NextUInt32();
         while (_queries.ContainsKey(transaction));
-        var query = new Query(transaction, to, expected, now) { Search = search, Candidate = candidate, Stores = stores, PingNumber = ping };
+        var query = new Query(transaction, to, expected, now)
+        {
+            Search = search,
+            Candidate = candidate,
+            Stores = stores,
+            Number = number,
+            Target = target,
+        };
         _queries.Add(transaction, query);
         return query;
     }
@@ -91,6 +102,7 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         var head = new QueryHead(Id, query.Transaction, node.ReadOnly);
         var length = query switch
         {
+            { Target: { } target } => Queries.Get(buffer, head, target, newerThan: null),
             { Search: null } => Queries.Ping(buffer, head),
             { Stores: true } => query.Search.Operation.WriteStore(buffer, head, query.Candidate!),
             _ => query.Search.Operation.WriteQuery(buffer, head),
@@ -165,10 +177,7 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         if (query.Expected is { } id && query.Tries > 1)
             Table.Failed(id, query.To, now);
         if (query.Search is not { } search)
-        {
-            if (query.PingNumber != 0)
-                node.Emit(new Pinged(query.PingNumber, query.To, null, now - query.Sent));
-        }
+            Tell(query, null, null, now);
         else if (query.Stores)
             search.Operation.StoreEnded(query.Candidate!, default(ErrorCode), now);
         else
@@ -184,8 +193,8 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
     {
         if (query.Search is not { } search)
         {
-            if (query.PingNumber != 0 && !query.GivenUp)
-                node.Emit(new Pinged(query.PingNumber, query.To, id, now - query.Sent));
+            if (!query.GivenUp)
+                Tell(query, id, id is null ? null : RawItem.Of(message), now);
         }
         else if (query.Stores)
         {
@@ -197,6 +206,16 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
             TakeAnswer(search, query.Candidate!, message, id, query.To, now);
             search.Step(now);
         }
+    }
+
+    /// <summary>The owner asked a single node.</summary>
+    void Tell(Query query, Id160? id, RawItem? item, Instant now)
+    {
+        if (query.Number == 0)
+            return;
+        node.Emit(query.Target is null
+            ? new Pinged(query.Number, query.To, id, now - query.Sent)
+            : new ItemAnswered(query.Number, query.To, id, item, now - query.Sent));
     }
 
     void TakeAnswer(Search search, Candidate candidate, in Message message, Id160? id, Endpoint source, Instant now)

@@ -27,7 +27,10 @@ public sealed class Node
 
     public Controller Controller { get; }
 
-    public Instant NextTimeout => Instant.Min(Relay.NextTimeout, Controller.NextTimeout);
+    /// <summary>How relays are found; null in a static network.</summary>
+    public Discovery? Discovery { get; set; }
+
+    public Instant NextTimeout => Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never);
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
     public void HandleHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via, Instant now)
@@ -64,9 +67,24 @@ public sealed class Node
         Controller.Observe(now);
     }
 
+    /// <summary>A datagram of the port that is not WireGuard (<see cref="DatagramKind"/>).</summary>
+    public void HandleOther(ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
+    {
+        switch (DatagramKinds.Of(datagram))
+        {
+            case DatagramKind.Krpc:
+                Discovery?.HandleDatagram(datagram, source, now);
+                Controller.Observe(now);
+                break;
+            case var _:
+                break;
+        }
+    }
+
     public void HandleTimeout(Instant now)
     {
         Relay.HandleTimeout(now);
+        Discovery?.HandleTimeout(now);
         Controller.HandleTimeout(now);
     }
 }

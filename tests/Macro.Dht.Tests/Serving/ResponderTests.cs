@@ -127,6 +127,52 @@ public sealed class ResponderTests
     }
 
     [Fact]
+    public void An_item_of_our_own_is_served_under_the_targets_that_we_want_until_it_is_replaced_or_removed()
+    {
+        using var key = new SigningKey(new byte[32]);
+        MutableItem Version(long sequence) => MutableItem.Sign(key, "m1"u8, sequence, ItemValue.FromBytes(new byte[480]));
+        _node.Serve(s_target, Version(1));
+        _node.Serve(s_target, Version(2));
+        _now += TimeSpan.FromDays(1);
+
+        Assert.True(Message.TryParse(Ask(Queries.Get(_buffer, _head, s_target, newerThan: null)), out var message));
+        Assert.Equal(key.PublicKey, message.Key);
+        Assert.True(MutableItem.TryVerify(key.PublicKey, "m1"u8, 2, message.Value, message.Signature, out _));
+        Assert.Equal(Tokens.Size, message.Token.Length);
+        Assert.True(Message.TryParse(Ask(Queries.Get(_buffer, _head, s_target, newerThan: 2)), out message));
+        Assert.Equal(2, message.Sequence);
+        Assert.True(message.Value.IsEmpty);
+        Assert.False(Has(Version(2).Target));
+
+        _node.StopServing(s_target);
+        Assert.False(Has(s_target));
+    }
+
+    [Fact]
+    public void What_others_put_does_not_displace_what_we_serve()
+    {
+        using var key = new SigningKey(new byte[32]);
+        var ours = MutableItem.Sign(key, [], 5, "1:a"u8);
+        _node.Serve(ours.Target, ours);
+        Assert.Equal(0, Put(key, [], 6, "1:b"u8.ToArray(), null));
+        Assert.Equal(0, Put(key, [], 6, "1:b"u8.ToArray(), null));
+        _now += TimeSpan.FromHours(3);
+
+        Assert.True(Message.TryParse(Ask(Queries.Get(_buffer, _head, ours.Target, newerThan: null)), out var message));
+        Assert.Equal(5, message.Sequence);
+    }
+
+    [Fact]
+    public void At_most_64_targets_are_served()
+    {
+        using var key = new SigningKey(new byte[32]);
+        var ours = MutableItem.Sign(key, [], 5, "1:a"u8);
+        for (var i = 0; i < ItemStore.MostServed; i++)
+            _node.Serve(Id160.Random(_random), ours);
+        Assert.Throws<InvalidOperationException>(() => _node.Serve(s_target, ours));
+    }
+
+    [Fact]
     public void One_network_fills_its_share_of_the_store_only()
     {
         using var key = new SigningKey(new byte[32]);

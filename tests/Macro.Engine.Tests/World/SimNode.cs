@@ -189,6 +189,12 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
 
     void IPlaneOwner.PostActivity(Tunnel tunnel) => _mailbox.Enqueue(() => Node.HandleActivity(tunnel, _world.Now));
 
+    void IPlaneOwner.PostOther(ReadOnlySpan<byte> datagram, Endpoint source)
+    {
+        var copy = datagram.ToArray();
+        _mailbox.Enqueue(() => Node.HandleOther(copy, source, _world.Now));
+    }
+
     ControlStatus IHopVerifier.Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
     {
         nextHop = default;

@@ -47,6 +47,9 @@ public sealed class NodeClient : IDisposable
     public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Circuit, ApiJson.Default.CircuitAnswer, cancel);
 
+    public Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel = default) =>
+        GetAsync(ApiPaths.CircuitWhy, ApiJson.Default.WhyAnswer, cancel);
+
     public Task<ProxyAnswer> ProxyAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Proxy, ApiJson.Default.ProxyAnswer, cancel);
 

@@ -12,8 +12,11 @@ public enum Mode
     /// <summary>Two hops: nobody sees both ends. The default.</summary>
     Balanced,
 
-    /// <summary>Three hops: guard, middle, exit.</summary>
+    /// <summary>Three hops: guard, middle, exit, no two of them in one country.</summary>
     Private,
+
+    /// <summary>As private, without a preference for near relays, and with another circuit every ten minutes.</summary>
+    Paranoid,
 }
 
 /// <summary>The state of the client part.</summary>
@@ -73,7 +76,10 @@ public sealed record UpRequest
     /// <summary>Null: as the settings say.</summary>
     public Mode? Mode { get; init; }
 
-    /// <summary>ISO 3166-1 country code of two letters, or "any"; null: as the settings say.</summary>
+    /// <summary>
+    /// ISO 3166-1 country codes of two letters in the order of preference, as in "CH,NL,any" ("any", at the end: every other);
+    /// null: as the settings say.
+    /// </summary>
     public string? ExitRegion { get; init; }
 }
 
@@ -223,6 +229,46 @@ public sealed record CircuitAnswer : Answer
 
     /// <summary>One for each further isolation key that is in use, in no order; the keys are not told.</summary>
     public IReadOnlyList<IsolatedCircuit> Isolated { get; init; } = [];
+}
+
+/// <summary>Why the circuits in use have the hops that they have.</summary>
+public sealed record WhyAnswer : Answer
+{
+    /// <summary>The main circuit, entry first; empty when there is none.</summary>
+    public required IReadOnlyList<HopReasons> Hops { get; init; }
+
+    /// <summary>One for each further isolation key, in the order of <see cref="CircuitAnswer.Isolated"/>.</summary>
+    public IReadOnlyList<IReadOnlyList<HopReasons>> Isolated { get; init; } = [];
+}
+
+/// <summary>Why a hop was chosen. The numbers are those of the moment of the choice.</summary>
+public sealed record HopReasons
+{
+    public required HopRole Role { get; init; }
+
+    /// <summary>The node id, z-base-32.</summary>
+    public required string NodeId { get; init; }
+
+    /// <summary>Two letters, "ZZ" unknown.</summary>
+    public required string Region { get; init; }
+
+    /// <summary>Relays that could have had this place.</summary>
+    public int Considered { get; init; }
+
+    /// <summary>This one's chance in a single draw, 0..1; 1 for a guard.</summary>
+    public double Chance { get; init; }
+
+    /// <summary>Mbit/s that were counted on.</summary>
+    public double Capacity { get; init; }
+
+    /// <summary>A cautious estimate of the share of circuits that it does not spoil, 0..1.</summary>
+    public double Reliability { get; init; }
+
+    /// <summary>Milliseconds of the way that was judged, there and back; null when nothing told.</summary>
+    public double? RttMs { get; init; }
+
+    /// <summary>The same in sentences.</summary>
+    public required IReadOnlyList<string> Why { get; init; }
 }
 
 /// <summary>The circuit of an isolation key of its own.</summary>

@@ -10,13 +10,13 @@ static class ConnectionCommands
 {
     public static Command Up()
     {
-        var mode = new Option<string>("--mode") { Description = "speed (1 hop), balanced (2) or private (3)." };
-        mode.AcceptOnlyFromAmong("speed", "balanced", "private");
-        var exit = new Option<string>("--exit") { Description = "Country of the exit, two letters, or any.", HelpName = "REGION" };
+        var mode = new Option<string>("--mode") { Description = "speed (1 hop), balanced (2), private or paranoid (3)." };
+        mode.AcceptOnlyFromAmong("speed", "balanced", "private", "paranoid");
+        var exit = new Option<string>("--exit") { Description = "Countries of the exit by preference, as in CH or CH,NL,any; or any.", HelpName = "REGION" };
         exit.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<string>() is not ("any" or [_, _]))
-                result.AddError("--exit expects two letters as in CH, or any.");
+            if (!(result.GetValueOrDefault<string>() ?? "").Split(',').All(region => region.Trim() is "any" or [_, _]))
+                result.AddError("--exit expects two letters as in CH, several as in CH,NL,any, or any.");
         });
         var wait = new Option<bool>("--wait") { Description = "Show the phases and return when traffic flows." };
         var timeout = new Option<int>("--timeout") { Description = "Seconds that --wait waits.", DefaultValueFactory = _ => 60, HelpName = "SECONDS" };

@@ -42,7 +42,7 @@ static class StatusCommands
     public static Command Circuit()
     {
         var watch = new Option<bool>("--watch") { Description = "Go on and show it as it is, until Ctrl-C." };
-        var command = new Command("circuit", "Show the hops of the circuits in use.") { watch };
+        var command = new Command("circuit", "Show the hops of the circuits in use.") { watch, Why() };
         command.Run(async (client, parsed, cancel) =>
         {
             var json = parsed.GetValue(GlobalOptions.Json);
@@ -74,6 +74,40 @@ static class StatusCommands
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    static Command Why()
+    {
+        var command = new Command("why", "Say in words why each hop was chosen.");
+        command.Run(async (client, parsed, cancel) =>
+        {
+            var answer = await client.CircuitWhyAsync(cancel);
+            if (parsed.GetValue(GlobalOptions.Json))
+            {
+                Terminal.Json(answer, ApiJson.Default.WhyAnswer);
+                return ExitCodes.Done;
+            }
+            ShowReasons(answer.Hops, "There is no circuit.");
+            for (var i = 0; i < answer.Isolated.Count; i++)
+            {
+                Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"Isolated circuit {i + 1}:"));
+                ShowReasons(answer.Isolated[i], "No path is chosen yet.");
+            }
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    static void ShowReasons(IReadOnlyList<HopReasons> hops, string nothing)
+    {
+        if (hops.Count == 0)
+            Terminal.Line(nothing);
+        foreach (var hop in hops)
+        {
+            Terminal.Line($"{Words.Of(hop.Role)}, {Words.Region(hop.Region)}, {hop.NodeId}");
+            foreach (var sentence in hop.Why)
+                Terminal.Line("  " + sentence);
+        }
     }
 
     static void ShowCircuits(CircuitAnswer answer, bool json)

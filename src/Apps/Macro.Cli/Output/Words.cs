@@ -11,6 +11,7 @@ static class Words
         Mode.Speed => "speed (the exit sees your address)",
         Mode.Balanced => "balanced",
         Mode.Private => "private",
+        Mode.Paranoid => "paranoid",
     };
 
     public static string Of(ConnectionState state) => state switch

@@ -126,6 +126,8 @@ sealed partial class EngineControl(
 
     public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.DescribeCircuits(Node.Controller));
 
+    public Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel) => Threads.RunAsync(() => PathWords.Describe(Node.Controller));
+
     public async Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel)
     {
         await Threads.RunAsync(() => Configure(o => o with { IsRelay = enabled }, Node.Relay.Leases));
@@ -244,20 +246,7 @@ sealed partial class EngineControl(
            let about = signed.Descriptor
            let endpoint = HopVerifier.Pick(about.Endpoints, Threads.HasV6)
            where signed.Id != keys.Identity.Id && about.IsRelay && !endpoint.IsNone
-           select new Candidate
-           {
-               IsExit = about.IsExit,
-               Family = about.Family,
-               Endpoints = about.Endpoints,
-               Target = new HopTarget
-               {
-                   Name = signed.Id.ToString(),
-                   RelayKey = about.RelayKey,
-                   Endpoint = endpoint,
-                   Descriptor = signed.Encode().ToArray(),
-                   Region = about.Region,
-               },
-           },
+           select Candidate.Of(signed, endpoint),
     ];
 
     async Task PublishAsync(CancellationToken cancel)

@@ -25,6 +25,8 @@ public interface INodeControl
 
     Task<CircuitAnswer> CircuitAsync(CancellationToken cancel);
 
+    Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel);
+
     /// <summary>Looks at the machine: what it gives the node, and what it could.</summary>
     Task<DoctorAnswer> ExamineAsync(CancellationToken cancel);
 

@@ -14,6 +14,7 @@ static class Words
         Mode.Speed => ConnectionMode.Speed,
         Mode.Balanced => ConnectionMode.Balanced,
         Mode.Private => ConnectionMode.Private,
+        Mode.Paranoid => ConnectionMode.Paranoid,
     };
 
     public static Status Describe(NodeThreads threads, ClientSide client, ExitSide exit, long sent, long received)
@@ -88,6 +89,7 @@ static class Words
         ConnectionMode.Speed => Mode.Speed,
         ConnectionMode.Balanced => Mode.Balanced,
         ConnectionMode.Private => Mode.Private,
+        ConnectionMode.Paranoid => Mode.Paranoid,
     };
 
     static Api.ConnectionState ToApi(Engine.ConnectionState state) => state switch

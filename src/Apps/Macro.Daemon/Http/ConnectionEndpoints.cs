@@ -21,6 +21,7 @@ static class ConnectionEndpoints
         app.MapGet(ApiPaths.StatusStream, StreamAsync);
         app.MapGet(ApiPaths.Doctor, (INodeControl node, CancellationToken cancel) => node.ExamineAsync(cancel));
         app.MapGet(ApiPaths.Circuit, (INodeControl node, CancellationToken cancel) => node.CircuitAsync(cancel));
+        app.MapGet(ApiPaths.CircuitWhy, (INodeControl node, CancellationToken cancel) => node.CircuitWhyAsync(cancel));
         app.MapGet(ApiPaths.Proxy, (INodeControl node) => Proxy(node.Status.Current));
         app.MapPost(ApiPaths.Up, UpAsync);
         app.MapPost(ApiPaths.Down, DownAsync);
@@ -72,13 +73,14 @@ static class ConnectionEndpoints
         Ready = status is { State: ConnectionState.Active, Proxy: not null },
     };
 
-    /// <summary>Null for any; two capital letters otherwise.</summary>
-    static string? Region(string? text) => text switch
+    /// <summary>Null for any; else regions of two capital letters in the order of preference, perhaps with "any" at the end.</summary>
+    static string? Region(string? text)
     {
-        null or "any" => null,
-        [var a, var b] when char.IsAsciiLetter(a) && char.IsAsciiLetter(b) => text.ToUpperInvariant(),
-        _ => throw new NodeException(ProblemCodes.BadRequest, $"'{text}' is not a region.", "Use two letters as in 'CH', or 'any'."),
-    };
+        string? regions = null;
+        return text is null || ExitRegions.TryParse(text, out regions)
+            ? regions
+            : throw new NodeException(ProblemCodes.BadRequest, $"'{text}' is not a region.", "Use two letters as in 'CH', several as in 'CH,NL,any', or 'any'.");
+    }
 
     static async Task StreamAsync(HttpContext context, INodeControl node)
     {

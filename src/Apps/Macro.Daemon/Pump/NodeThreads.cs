@@ -19,6 +19,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Handshake,
         Payload,
         Activity,
+        Other,
     }
 
     readonly IReadOnlyList<UdpPort> _sockets;
@@ -148,6 +149,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             case LetterKind.Activity:
                 Node.HandleActivity((Tunnel)letter.Subject!, now);
                 break;
+            case LetterKind.Other:
+                Node.HandleOther(letter.Bytes, letter.Remote, now);
+                break;
         }
     }
 
@@ -168,7 +172,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         _owner.TryPost(new Letter { Kind = (int)LetterKind.Payload, Bytes = payload, Subject = tunnel });
 
     void IPlaneOwner.PostActivity(Tunnel tunnel) =>
-        _owner.TryPost(new Letter { Kind = (int)LetterKind.Activity, Subject = tunnel }, urgent: true);
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Activity, Rank = LetterRank.Urgent, Subject = tunnel });
+
+    void IPlaneOwner.PostOther(ReadOnlySpan<byte> datagram, Endpoint source) =>
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Other, Rank = LetterRank.Lesser, Bytes = datagram, Remote = source });
 
     void SetPolicy(ExitPolicy? policy)
     {

@@ -60,8 +60,8 @@ public static class SettingsReader
     static ClientSection Client(SettingsDocument document, ClientSection defaults) => new()
     {
         Mode = document.Choice("client.mode", defaults.Mode, "a mode",
-            ("speed", Mode.Speed), ("balanced", Mode.Balanced), ("private", Mode.Private)),
-        ExitRegion = document.Text("client.exit_region", "any", RegionOrAny) is var region and not "any" ? region : null,
+            ("speed", Mode.Speed), ("balanced", Mode.Balanced), ("private", Mode.Private), ("paranoid", Mode.Paranoid)),
+        ExitRegion = document.Text("client.exit_region", "any", RegionOrAny) is { } text && ExitRegions.TryParse(text, out var regions) ? regions : null,
         Tunnel = document.Choice("client.tunnel", defaults.Tunnel, "a kind of tunnel",
             ("auto", TunnelMode.Auto), ("tun", TunnelMode.Tun), ("none", TunnelMode.None)),
         Proxy = document.Parsed("client.proxy", defaults.Proxy, ParseListener, "an endpoint to listen at; use \"127.0.0.1:1080\" or \"off\""),
@@ -188,5 +188,5 @@ public static class SettingsReader
         text is [>= 'A' and <= 'Z', >= 'A' and <= 'Z'] ? null : $"'{text}' is not a region; use two capital letters as in \"CH\", or \"ZZ\" for unknown";
 
     static string? RegionOrAny(string text) =>
-        text == "any" || Region(text) is null ? null : $"'{text}' is not a region; use two capital letters as in \"CH\", or \"any\"";
+        ExitRegions.TryParse(text, out _) ? null : $"'{text}' is not a region; use two capital letters as in \"CH\", or \"any\"";
 }

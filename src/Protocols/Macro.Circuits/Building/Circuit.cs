@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Macro.Core;
 using Macro.WireGuard;
 
@@ -7,18 +8,28 @@ public enum CircuitState
 {
     Building,
 
-    /// <summary>Every hop has answered and the exit carries packets.</summary>
+    /// <summary>Every hop has answered, and the last one does what the circuit is for.</summary>
     Ready,
 
     /// <summary>Over; <see cref="Circuit.Failure"/> says why, if it was not closed by its owner.</summary>
     Closed,
 }
 
+/// <summary>What the last hop of a circuit is for.</summary>
+public enum CircuitGoal
+{
+    /// <summary>Sends packets to the internet and is watched by probes, for as long as the circuit stands.</summary>
+    Exit,
+
+    /// <summary>Answers questions about the directory; that it answers the handshake shows that it is there. A short-lived link.</summary>
+    Directory,
+}
+
 /// <summary>Why a circuit ended, and which hop is to blame.</summary>
 public sealed record CircuitFailure(int HopIndex, string Reason);
 
 /// <summary>
-/// A client's circuit of 1 to 3 hops: nested WireGuard sessions, built by telescoping. The initiation for the next hop
+/// A circuit of 1 to 3 hops: nested WireGuard sessions, built by telescoping. The initiation for the next hop
 /// travels in the same burst as the <see cref="Extend"/> that opens its channel, so a hop costs one round trip.
 /// A state machine of one owner thread; datagrams leave through the outbox.
 /// </summary>
@@ -38,6 +49,7 @@ public sealed class Circuit
     readonly Outbox _outbox;
     readonly byte[][] _layers;
     readonly byte[] _frame = new byte[2048];
+    readonly Queue<(uint, ControlAnswer)> _answers = new(0);
     readonly Instant _buildDeadline;
     Instant _hopDeadline, _hopStarted;
     TimeSpan _patience = s_entryPatience;
@@ -61,6 +73,8 @@ public sealed class Circuit
         _nextRequest = random.NextUInt32();
         Entry = targets[0].Endpoint;
     }
+
+    public CircuitGoal Goal { get; init; } = CircuitGoal.Exit;
 
     public Hop[] Hops { get; }
 
@@ -103,6 +117,22 @@ public sealed class Circuit
 
     public void Start(Instant now) => Connect(0, now);
 
+    /// <summary>Asks the last hop about the directory; <see cref="TryTakeAnswer"/> has the answer when it came.</summary>
+    /// <returns>The number of the request.</returns>
+    public uint AskDirectory(ReadOnlyMemory<byte> request, Instant now)
+    {
+        if (Goal != CircuitGoal.Directory || State != CircuitState.Ready)
+            throw new InvalidOperationException("The circuit is no open link to a directory.");
+        return Ask(Hops[^1], new DirectoryRequest { Body = request }, now);
+    }
+
+    /// <summary>The answer to an <see cref="AskDirectory"/>: a <see cref="DirectoryAnswer"/>, or a status that says why there is none.</summary>
+    public bool TryTakeAnswer(out uint request, [NotNullWhen(true)] out ControlAnswer? answer)
+    {
+        (request, answer) = _answers.TryDequeue(out var taken) ? taken : (0, null);
+        return answer is not null;
+    }
+
     /// <summary>A handshake message (types 2, 3) that came for a hop by the way that leads to it.</summary>
     public void HandleHandshake(Hop hop, ReadOnlySpan<byte> datagram, Instant now)
     {
@@ -133,7 +163,7 @@ public sealed class Circuit
         else if (message is StatusAnswer { Asked: ControlType.Bind, Status: ControlStatus.Busy } && frame.Channel == hop.NextChannel)
             Reconnect(hop.Index + 1, now);
         else if (hop.Requests.TryComplete(frame.Channel, type))
-            HandleAnswer(hop, (ControlAnswer)message!, now);
+            HandleAnswer(hop, frame.Channel, (ControlAnswer)message!, now);
     }
 
     /// <summary>The fast path says that a timer of this hop may need setting, or that traffic began.</summary>
@@ -143,7 +173,7 @@ public sealed class Circuit
             return;
         hop.Tunnel.HandleActivity(now);
         Drive(hop, now);
-        if (State == CircuitState.Ready && IsActive(now))
+        if (State == CircuitState.Ready && Goal == CircuitGoal.Exit && IsActive(now))
             HurryProbes(now);
     }
 
@@ -177,7 +207,7 @@ public sealed class Circuit
             Drive(Hops[i], now);
             Repeat(Hops[i], now);
         }
-        if (State == CircuitState.Ready)
+        if (State == CircuitState.Ready && Goal == CircuitGoal.Exit)
             ProbeHops(now);
     }
 
@@ -226,17 +256,19 @@ public sealed class Circuit
         Drive(hop, now);
     }
 
-    void HandleAnswer(Hop hop, ControlAnswer answer, Instant now)
+    void HandleAnswer(Hop hop, uint request, ControlAnswer answer, Instant now)
     {
         switch (answer)
         {
+            case { Type: ControlType.Directory }:
+                _answers.Enqueue((request, answer));
+                break;
             case HelloAnswer hello:
                 Observed = hello.Observed;
                 break;
             case OpenExitAnswer terms:
                 ExitTerms = terms;
                 State = CircuitState.Ready;
-                _hopDeadline = Instant.Never;
                 Volatile.Write(ref _lastTraffic, now.Ticks);
                 HurryProbes(now);
                 ProbeHops(now);
@@ -263,12 +295,15 @@ public sealed class Circuit
         if (hop.Index == 0)
             Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
         if (hop.Next is not null)
-            Connect(hop.Index + 1, now);
-        else
         {
-            _hopDeadline = Instant.Never;
-            Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
+            Connect(hop.Index + 1, now);
+            return;
         }
+        _hopDeadline = Instant.Never;
+        if (Goal == CircuitGoal.Exit)
+            Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
+        else
+            State = CircuitState.Ready;
     }
 
     void Drive(Hop hop, Instant now)
@@ -325,12 +360,13 @@ public sealed class Circuit
     /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>
     int FirstSilent() => Array.FindIndex(Hops, hop => hop.Health.IsSilent);
 
-    void Ask(Hop hop, ControlMessage message, Instant now)
+    uint Ask(Hop hop, ControlMessage message, Instant now)
     {
         var body = ControlCodec.Encode(message);
         var id = _nextRequest++;
         hop.Requests.Add(id, message.Type, body, now);
         Send(hop, FrameType.Control, id, body, now);
+        return id;
     }
 
     void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now)

@@ -72,7 +72,7 @@ public sealed class Hop
     Tunnel MakeTunnel(out PrivateKey key)
     {
         key = PrivateKey.Generate(_random);
-        var options = new TunnelOptions { PrivateKey = key, Remote = Target.RelayKey, Mtu = CircuitMtu.Payload };
+        var options = new TunnelOptions { PrivateKey = key, Remote = Target.RelayKey, PresharedKey = Target.PresharedKey, Mtu = CircuitMtu.Payload };
         return new Tunnel(options, _indices, _random) { Context = this };
     }
 }

@@ -18,6 +18,9 @@ public sealed record HopTarget
     /// <summary>The signed descriptor, as the hop before it must be shown it.</summary>
     public required ReadOnlyMemory<byte> Descriptor { get; init; }
 
+    /// <summary>What all nodes of a private network share, and strangers who know an address do not; null elsewhere. Not owned.</summary>
+    public SecretBytes? PresharedKey { get; init; }
+
     /// <summary>ISO 3166 country, "ZZ" unknown.</summary>
     public string Region { get; init; } = "ZZ";
 }

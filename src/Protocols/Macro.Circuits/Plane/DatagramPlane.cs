@@ -13,6 +13,12 @@ namespace Macro.Circuits;
 /// </summary>
 public sealed class DatagramPlane
 {
+    /// <summary>
+    /// Datagrams in ten seconds that are not WireGuard and yet go to the owner thread, which needs some 20 µs for each: a
+    /// flood of them costs it a twentieth of its time. A busy node of the public DHT gets a hundred in a second.
+    /// </summary>
+    public const int MostOthers = 25_000;
+
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IPlaneOwner _owner;
@@ -23,6 +29,7 @@ public sealed class DatagramPlane
     readonly AeadJob[] _jobs;
     readonly Arrival[] _arrivals;
     volatile ExitPolicy? _policy;
+    Budget _others;
     int _count;
 
     /// <summary>One data message that waits to be opened.</summary>
@@ -90,7 +97,7 @@ public sealed class DatagramPlane
         var datagram = _received.Buffer.AsSpan(offset, length);
         if (!Message.TryReadType(datagram, out var type))
         {
-            Counters.Malformed++;
+            Other(datagram, source, via, now);
             return;
         }
         if (type != MessageType.Data)
@@ -105,6 +112,17 @@ public sealed class DatagramPlane
             Return(channel!, datagram, now);
         else
             Counters.Unknown++;
+    }
+
+    /// <summary>What is not WireGuard: the owner's, if the port speaks it, and as much as it has time for beside its work.</summary>
+    void Other(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via, Instant now)
+    {
+        if (via is not null || DatagramKinds.Of(datagram) == DatagramKind.Unknown)
+            Counters.Malformed++;
+        else if (_others.TrySpend(now, MostOthers))
+            _owner.PostOther(datagram, source);
+        else
+            Counters.Dropped++;
     }
 
     /// <summary>A hop's messages are taken only by the way that leads to it.</summary>

@@ -12,6 +12,9 @@ public interface IPlaneOwner
     /// <summary>A handshake message (types 1 to 3) from the network, or from inside a hop's session.</summary>
     void PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via);
 
+    /// <summary>A datagram of the port that is not WireGuard. A flood of them leaves room for all the others.</summary>
+    void PostOther(ReadOnlySpan<byte> datagram, Endpoint source);
+
     /// <summary>An opened payload: a control frame, or a handshake message to switch.</summary>
     void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload);
 
@@ -34,7 +37,7 @@ public sealed class PlaneCounters
     /// <summary>Bytes of IP packets passed to and from the internet for others.</summary>
     public long ExitBytes { get; internal set; }
 
-    /// <summary>Datagrams that are no WireGuard message.</summary>
+    /// <summary>Datagrams of no protocol that is spoken here.</summary>
     public long Malformed { get; internal set; }
 
     /// <summary>Data messages for an index that nobody has.</summary>

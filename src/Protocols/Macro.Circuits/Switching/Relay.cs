@@ -42,6 +42,9 @@ public sealed partial class Relay
     /// <summary>The exit's addresses; null while this node is no exit.</summary>
     public ExitLeases? Leases { get; private set; }
 
+    /// <summary>Who answers questions about the directory of relays; null: nobody here.</summary>
+    public IDirectoryService? Directory { get; set; }
+
     public RelayCounters Counters { get; } = new();
 
     public int Sessions => _inbounds.Count;
@@ -78,7 +81,7 @@ public sealed partial class Relay
         {
             var losesExit = inbound.Lease is not null && (!options.IsExit || leases != Leases);
             var losesRelay = inbound.Channels.Length > 0 && !options.IsRelay;
-            if (losesExit || losesRelay || !(options.IsRelay || options.IsExit))
+            if (options.PresharedKey != Options.PresharedKey || losesExit || losesRelay || !(options.IsRelay || options.IsExit))
                 Remove(inbound, now);
         }
         (Options, Leases) = (options, leases);
@@ -181,7 +184,7 @@ public sealed partial class Relay
                 Counters.Refused++;
                 return;
             }
-            var options = new TunnelOptions { PrivateKey = key, Remote = initiation.Remote, MayInitiate = false, Mtu = Options.Mtu, StagedPackets = 4 };
+            var options = new TunnelOptions { PrivateKey = key, Remote = initiation.Remote, PresharedKey = Options.PresharedKey, MayInitiate = false, Mtu = Options.Mtu, StagedPackets = 4 };
             inbound = new Inbound(new Tunnel(options, _indices, _random), source) { Expires = now + s_unproven };
             _inbounds[initiation.Remote] = inbound;
         }

@@ -1,4 +1,4 @@
-using Macro.Core;
+using Macro.Crypto;
 
 namespace Macro.Circuits;
 
@@ -16,6 +16,9 @@ public sealed record RelayOptions
 
     /// <summary>Largest payload of a session, in bytes.</summary>
     public int Mtu { get; init; } = CircuitMtu.Payload;
+
+    /// <summary>Every session is made with it in a private network; null elsewhere. Not owned.</summary>
+    public SecretBytes? PresharedKey { get; init; }
 
     /// <summary>ISO 3166 country told to clients, "ZZ" unknown.</summary>
     public string Region { get; init; } = "ZZ";

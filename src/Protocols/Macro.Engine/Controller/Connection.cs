@@ -1,3 +1,5 @@
+using Macro.Circuits;
+
 namespace Macro.Engine;
 
 /// <summary>How a circuit weighs speed against privacy.</summary>
@@ -9,18 +11,30 @@ public enum ConnectionMode
     /// <summary>2 hops: nobody sees both ends.</summary>
     Balanced,
 
-    /// <summary>3 hops: guard, middle, exit.</summary>
+    /// <summary>3 hops: guard, middle, exit, no two of them in one country.</summary>
     Private,
+
+    /// <summary>As private, by the weakest preference for fast relays, and with another circuit every ten minutes.</summary>
+    Paranoid,
 }
 
 public static class ConnectionModes
 {
-    public static int Hops(this ConnectionMode mode) => mode switch
+    static readonly PathProfile
+        s_speed = new(1, Capacity: 1, Reliability: 1, Speed: 2, DifferentCountries: false),
+        s_balanced = new(2, Capacity: 1, Reliability: 1, Speed: 1.5, DifferentCountries: false),
+        s_private = new(3, Capacity: 1, Reliability: 1, Speed: 1, DifferentCountries: true),
+        s_paranoid = new(3, Capacity: 1, Reliability: 1, Speed: 0, DifferentCountries: true);
+
+    public static PathProfile Profile(this ConnectionMode mode) => mode switch
     {
-        ConnectionMode.Speed => 1,
-        ConnectionMode.Balanced => 2,
-        ConnectionMode.Private => 3,
+        ConnectionMode.Speed => s_speed,
+        ConnectionMode.Balanced => s_balanced,
+        ConnectionMode.Private => s_private,
+        ConnectionMode.Paranoid => s_paranoid,
     };
+
+    public static int Hops(this ConnectionMode mode) => mode.Profile().Hops;
 }
 
 /// <summary>Where the client's connection stands.</summary>
@@ -59,8 +73,19 @@ public sealed record ConnectRequest
 {
     public ConnectionMode Mode { get; init; } = ConnectionMode.Balanced;
 
-    /// <summary>ISO 3166 country of the exit, or null for any.</summary>
+    /// <summary>
+    /// ISO 3166 countries of the exit in the order of preference, as in "CH,NL"; "any" at the end allows every other after them.
+    /// Null: any.
+    /// </summary>
     public string? ExitRegion { get; init; }
+
+    internal IReadOnlyList<string> Regions => [.. Wanted.Where(region => region != Any)];
+
+    internal bool OtherRegions => Wanted.Contains(Any);
+
+    string[] Wanted => ExitRegion?.Split(',') ?? [];
+
+    const string Any = "any";
 }
 
 /// <summary>The connection as it is now; a new value at every change.</summary>

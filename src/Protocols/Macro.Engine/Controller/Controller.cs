@@ -71,8 +71,8 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     public (string Problem, string Remedy)? WhyNot(ConnectRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var verdict = _paths.ChooseAmongAll(request, out _);
-        return verdict == PathVerdict.Ok ? null : PathChooser.Explain(verdict, request);
+        var answer = _paths.ChooseAmongAll(request);
+        return answer.Path is null ? PathProblem.Explain(answer, request) : null;
     }
 
     /// <summary>Gives up what stands, connects anew, and goes on trying until <see cref="Down"/>.</summary>

@@ -40,6 +40,9 @@ public sealed class KeptCircuit
     /// <summary>What there is to show.</summary>
     public Circuit? Shown => Building ?? Carrying;
 
+    /// <summary>Why <see cref="Shown"/> has the hops that it has; null before the first choice.</summary>
+    public ChosenPath? Path { get; private set; }
+
     /// <summary>A circuit stood already, and was lost.</summary>
     public bool WasLost { get; private set; }
 
@@ -62,14 +65,15 @@ public sealed class KeptCircuit
     internal void Build(Instant now)
     {
         _retryAt = Instant.Never;
-        var verdict = _paths.Choose(_request, now, out var path);
-        _hasNoPath = verdict != PathVerdict.Ok;
-        if (_hasNoPath)
+        var answer = _paths.Choose(_request, now);
+        _hasNoPath = answer.Path is null;
+        if (answer.Path is not { } path)
         {
-            Retry(PathChooser.Explain(verdict, _request), now);
+            Retry(PathProblem.Explain(answer, _request), now);
             return;
         }
-        Building = _make(path, now);
+        Path = path;
+        Building = _make(path.Targets, now);
         Building.Start(now);
     }
 

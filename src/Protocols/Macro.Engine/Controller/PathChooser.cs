@@ -8,23 +8,22 @@ sealed class PathChooser(IRandom random)
 {
     static readonly TimeSpan s_avoidFor = TimeSpan.FromMinutes(2);
 
+    readonly RelayRatings _ratings = new();
     readonly Dictionary<string, Instant> _avoided = [];
 
     public IReadOnlyList<Candidate> Candidates { get; set; } = [];
 
     /// <summary>A relay that failed is left out for two minutes, unless there is no path without it: it may have been the network in between.</summary>
-    public PathVerdict Choose(ConnectRequest request, Instant now, out HopTarget[] path)
+    public PathAnswer Choose(ConnectRequest request, Instant now)
     {
         foreach (var (name, until) in _avoided)
             if (until <= now)
                 _avoided.Remove(name);
-        var verdict = PathSelector.Choose(
-            [.. Candidates.Where(c => !_avoided.ContainsKey(c.Target.Name))], request.Mode.Hops(), request.ExitRegion, random, out path);
-        return verdict != PathVerdict.Ok && _avoided.Count > 0 ? ChooseAmongAll(request, out path) : verdict;
+        var answer = Choose(request, [.. Candidates.Where(c => !_avoided.ContainsKey(c.Target.Name))]);
+        return answer.Path is null && _avoided.Count > 0 ? ChooseAmongAll(request) : answer;
     }
 
-    public PathVerdict ChooseAmongAll(ConnectRequest request, out HopTarget[] path) =>
-        PathSelector.Choose(Candidates, request.Mode.Hops(), request.ExitRegion, random, out path);
+    public PathAnswer ChooseAmongAll(ConnectRequest request) => Choose(request, Candidates);
 
     public void Avoid(Circuit circuit, Instant now)
     {
@@ -34,13 +33,13 @@ sealed class PathChooser(IRandom random)
 
     public void ForgetFailures() => _avoided.Clear();
 
-    public static (string Problem, string Remedy) Explain(PathVerdict verdict, ConnectRequest request) => verdict switch
-    {
-        PathVerdict.NoRelays => ("No relay is known.", "Import a directory file: macrovpn network import FILE."),
-        PathVerdict.NoExit => ("No relay in the directory is an exit.", "Import a directory file that lists an exit: macrovpn network import FILE."),
-        PathVerdict.NoExitInRegion => ($"No exit is known in region {request.ExitRegion}.", "Choose another region with --exit, or leave it out."),
-        PathVerdict.TooFewRelays => ($"A circuit of {request.Mode.Hops()} hops needs as many relays of different operators and addresses; the directory has too few.",
-            "Import more relays, or choose a mode with fewer hops."),
-        PathVerdict.Ok => ("", ""),
-    };
+    PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among) => PathSelector.Choose(
+        new PathRequest
+        {
+            Profile = request.Mode.Profile(),
+            Candidates = among,
+            ExitRegions = request.Regions,
+            OtherRegions = request.OtherRegions,
+        },
+        _ratings, random);
 }

@@ -1,0 +1,36 @@
+using Macro.Api;
+using Macro.Circuits;
+using Macro.Engine;
+
+namespace Macro.Daemon.Hosting;
+
+/// <summary>Why circuits have the hops that they have, in the words of the API. Called on the owner thread.</summary>
+static class PathWords
+{
+    public static WhyAnswer Describe(Controller controller) => new()
+    {
+        Hops = Describe(controller.Main),
+        Isolated = [.. controller.Isolated.Select(Describe)],
+    };
+
+    static IReadOnlyList<HopReasons> Describe(KeptCircuit? kept) =>
+        kept is { Shown: not null, Path: { } path } ? [.. path.Hops.Select(Describe)] : [];
+
+    static HopReasons Describe(HopChoice hop) => new()
+    {
+        Role = hop.Place switch
+        {
+            HopPlace.Entry => HopRole.Entry,
+            HopPlace.Middle => HopRole.Middle,
+            HopPlace.Exit => HopRole.Exit,
+        },
+        NodeId = hop.Relay.Target.Name,
+        Region = hop.Relay.Region,
+        Considered = hop.Considered,
+        Chance = hop.Chance,
+        Capacity = hop.Capacity,
+        Reliability = hop.Reliability,
+        RttMs = hop.RoundTrip?.TotalMilliseconds,
+        Why = hop.Explain(),
+    };
+}

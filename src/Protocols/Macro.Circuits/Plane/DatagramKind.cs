@@ -1,0 +1,26 @@
+using Macro.WireGuard;
+
+namespace Macro.Circuits;
+
+/// <summary>What a datagram of the node's one UDP port is. All protocols share the port and differ in their first bytes.</summary>
+public enum DatagramKind
+{
+    /// <summary>None that is spoken here: dropped and counted.</summary>
+    Unknown,
+
+    /// <summary>Type 1..4, three zero bytes, a length that the type may have.</summary>
+    WireGuard,
+
+    /// <summary>A message of the DHT: a bencoded dictionary, which begins with 'd' (BEP 5).</summary>
+    Krpc,
+}
+
+public static class DatagramKinds
+{
+    public static DatagramKind Of(ReadOnlySpan<byte> datagram) => datagram switch
+    {
+        [(byte)'d', ..] => DatagramKind.Krpc,
+        _ when Message.TryReadType(datagram, out var _) => DatagramKind.WireGuard,
+        _ => DatagramKind.Unknown,
+    };
+}

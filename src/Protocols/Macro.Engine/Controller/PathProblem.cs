@@ -1,0 +1,31 @@
+using Macro.Circuits;
+
+namespace Macro.Engine;
+
+/// <summary>Why there is no path, and what helps, in words.</summary>
+static class PathProblem
+{
+    public static (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => answer.Verdict switch
+    {
+        PathVerdict.NoRelays => ("No relay is known.", "Import a directory file: macrovpn network import FILE."),
+        PathVerdict.NoExit => ("No relay in the directory is an exit.", "Import a directory file that lists an exit: macrovpn network import FILE."),
+        PathVerdict.NoExitInRegion => ($"No exit is known in region {request.ExitRegion}.", "Choose another region with --exit, or leave it out."),
+        PathVerdict.NoExitAllowed => ("Every exit is ruled out by a rule of yours.", "See which are blocked with 'macrovpn peers blocked'."),
+        PathVerdict.TooFewRelays => (TooFew(answer, request.Mode), Remedy(request.Mode)),
+        PathVerdict.Ok => ("", ""),
+    };
+
+    static string TooFew(PathAnswer answer, ConnectionMode mode)
+    {
+        var apart = mode.Profile().DifferentCountries
+            ? "operators, networks (/16, or /32 of IPv6), autonomous systems and countries"
+            : "operators, networks (/16, or /32 of IPv6) and autonomous systems";
+        var leftOut = answer.LeftOut.ToString();
+        return $"A circuit of {mode.Profile().Hops} hops needs relays of as many {apart}, and the relays that are known make none"
+            + (leftOut.Length == 0 ? "." : $": {leftOut}.");
+    }
+
+    static string Remedy(ConnectionMode mode) => mode == ConnectionMode.Speed
+        ? "Import relays that can be reached from here."
+        : "Import relays of other operators and networks, or choose a mode with fewer hops.";
+}
