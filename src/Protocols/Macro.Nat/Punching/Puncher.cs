@@ -26,6 +26,8 @@ public sealed class Puncher(IRandom random)
     /// <summary>Datagrams of an attempt that nobody knows, or that its peer did not write.</summary>
     public long Forged { get; private set; }
 
+    public bool Knows(ulong attempt) => _paths.ContainsKey(attempt);
+
     public ulong DrawAttempt() => random.NextUInt64();
 
     /// <summary>
