@@ -29,9 +29,24 @@ public sealed class HopVerifierTests
         Assert.Equal(ControlStatus.RefusedPolicy, Verify(_other, s_own.ToString(), out _));
 
     [Fact]
+    public void A_node_behind_a_NAT_is_known_by_its_introducers()
+    {
+        Assert.Equal(ControlStatus.Ok, Verify(_other, [], [_self.Id], out var next));
+        Assert.True(next.Endpoint.IsNone);
+        Assert.Equal([_self.Id], next.Introducers!);
+    }
+
+    [Fact]
     public void Another_node_at_our_address_is_none_of_us() => Assert.Equal(ControlStatus.Ok, Verify(_other, "44.1.0.1:51821", out _));
 
     ControlStatus Verify(NodeIdentity signer, string endpoint, out Endpoint nextHop)
+    {
+        var status = Verify(signer, [Endpoint.Parse(endpoint)], [], out var next);
+        nextHop = next.Endpoint;
+        return status;
+    }
+
+    ControlStatus Verify(NodeIdentity signer, Endpoint[] endpoints, NodeId[] introducers, out NextHop next)
     {
         var signed = SignedDescriptor.Sign(signer, new Descriptor
         {
@@ -42,9 +57,10 @@ public sealed class HopVerifierTests
             RelayKey = Crypto.PrivateKey.Generate(new SeededRandom(3)).PublicKey,
             Capabilities = Capabilities.Relay,
             Region = "ZZ",
-            Endpoints = [Endpoint.Parse(endpoint)],
+            Endpoints = endpoints,
+            Introducers = introducers,
         }, s_now);
         return new HopVerifier(DescriptorRules.Private, _self.Id, new HashSet<Endpoint> { s_own }, hasV6: true)
-            .Verify(signed.Encode(), s_now, out nextHop);
+            .Verify(signed.Encode(), s_now, out next);
     }
 }

@@ -1,5 +1,6 @@
 using Macro.Circuits;
 using Macro.Core;
+using Macro.Crypto;
 using Macro.WireGuard;
 
 namespace Macro.Engine;
@@ -14,6 +15,8 @@ public sealed class Node
     {
         Relay = new Relay(Indices, Switches, verifier, Outbox, random);
         Controller = new Controller(Indices, Outbox, random);
+        Registrar = new Registrar(Indices, Outbox, random);
+        Direct = new DirectPaths(Outbox, random);
     }
 
     public IndexTable Indices { get; } = new();
@@ -27,10 +30,18 @@ public sealed class Node
 
     public Controller Controller { get; }
 
+    /// <summary>How others reach this node when it stands behind a NAT.</summary>
+    public Registrar Registrar { get; }
+
+    /// <summary>Paths to nodes behind NATs, and from this one when it is.</summary>
+    public DirectPaths Direct { get; }
+
     /// <summary>How relays are found; null in a static network.</summary>
     public Discovery? Discovery { get; set; }
 
-    public Instant NextTimeout => Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never);
+    public Instant NextTimeout => Instant.Min(
+        Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never),
+        Instant.Min(Registrar.NextTimeout, Direct.NextTimeout));
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
     public void HandleHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via, Instant now)
@@ -42,7 +53,7 @@ public sealed class Node
             hop.Circuit.HandleHandshake(hop, datagram, now);
         else if (via is null)
             Relay.HandleDatagram(datagram, source, now);
-        Controller.Observe(now);
+        Observe(now);
     }
 
     /// <summary>An opened payload that the fast path left to the owner thread.</summary>
@@ -53,7 +64,7 @@ public sealed class Node
             Relay.HandlePayload(inbound, payload, now);
         else if (tunnel.Context is Hop hop)
             hop.Circuit.HandlePayload(hop, payload, now);
-        Controller.Observe(now);
+        Observe(now);
     }
 
     /// <summary>The fast path says that a timer of this tunnel may need setting.</summary>
@@ -64,7 +75,7 @@ public sealed class Node
             Relay.HandleActivity(inbound, now);
         else if (tunnel.Context is Hop hop)
             hop.Circuit.HandleActivity(hop, now);
-        Controller.Observe(now);
+        Observe(now);
     }
 
     /// <summary>A datagram of the port that is not WireGuard (<see cref="DatagramKind"/>).</summary>
@@ -76,6 +87,9 @@ public sealed class Node
                 Discovery?.HandleDatagram(datagram, source, now);
                 Controller.Observe(now);
                 break;
+            case DatagramKind.Disco:
+                Direct.HandleDatagram(datagram, source, socket: 0, now);
+                break;
             case var _:
                 break;
         }
@@ -86,5 +100,19 @@ public sealed class Node
         Relay.HandleTimeout(now);
         Discovery?.HandleTimeout(now);
         Controller.HandleTimeout(now);
+        Registrar.HandleTimeout(now);
+        while (Direct.HandleTimeout(now) is not null)
+        {
+        }
+        Observe(now);
+    }
+
+    void Observe(Instant now)
+    {
+        Controller.Observe(now);
+        Registrar.Observe(now);
+        while (Registrar.TryTakeIntroduced(out var link, out var request, out var message))
+            if (Direct.Meet(message, link.Exit.Health.RoundTrip ?? default, Relay.FindKey(new PublicKey(message.RelayKey.Span)), now) is { } answer)
+                link.Reply(request, answer, now);
     }
 }

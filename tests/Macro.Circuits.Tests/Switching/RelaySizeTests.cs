@@ -92,9 +92,9 @@ public class RelaySizeTests(ITestOutputHelper output)
     /// <summary>Every descriptor leads to the same relay.</summary>
     sealed class AnyHop : IHopVerifier
     {
-        public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
+        public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out NextHop next)
         {
-            nextHop = new Endpoint(IpAddress.FromV4(0x2c810001), 51820);
+            next = new NextHop { Endpoint = new Endpoint(IpAddress.FromV4(0x2c810001), 51820) };
             return ControlStatus.Ok;
         }
     }

@@ -32,13 +32,31 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Node.Controller.MainEnd = (IsolationKey.Device, _device);
         Node.Controller.MostSpares = 0;
         _exit = new ExitPlane(leases, this, 16);
+        Identity = NodeIdentity.Generate(world.Random);
         Candidate = new Candidate
         {
-            Id = new NodeId(_key.PublicKey),
+            Id = Identity.Id,
             IsExit = exit,
             Endpoints = [endpoint],
             Target = new HopTarget { Name = name, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ" },
         };
+    }
+
+    public NodeIdentity Identity { get; }
+
+    /// <summary>As its descriptor names it while it stands behind a NAT: by its introducers.</summary>
+    public Candidate CandidateBehindNat
+    {
+        get
+        {
+            var introducers = Node.Registrar.Introducers;
+            var descriptor = new byte[18 + NodeId.Size * (2 + introducers.Count)];
+            Identity.Id.Write(descriptor.AsSpan(18));
+            _key.PublicKey.Write(descriptor.AsSpan(18 + NodeId.Size));
+            for (var i = 0; i < introducers.Count; i++)
+                introducers[i].Write(descriptor.AsSpan(18 + NodeId.Size * (2 + i)));
+            return Candidate with { Endpoints = [], Introducers = introducers, Target = Candidate.Target with { Endpoint = default, Descriptor = descriptor } };
+        }
     }
 
     public string Name { get; }
@@ -89,6 +107,13 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public void Up(ConnectionMode mode, string? region = null)
     {
         Node.Controller.Up(new ConnectRequest { Mode = mode, ExitRegion = region }, _world.Now);
+        Flush();
+    }
+
+    /// <summary>Something happens on the owner thread.</summary>
+    public void Do(Action action)
+    {
+        action();
         Flush();
     }
 
@@ -198,12 +223,25 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         _mailbox.Enqueue(() => Node.HandleOther(copy, source, _world.Now));
     }
 
-    ControlStatus IHopVerifier.Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
+    ControlStatus IHopVerifier.Verify(ReadOnlySpan<byte> descriptor, Instant now, out NextHop next)
     {
-        nextHop = default;
-        if (descriptor.Length != 18)
+        next = default;
+        if (descriptor.Length < 18 || (descriptor.Length - 18) % NodeId.Size != 0)
             return ControlStatus.RefusedUnverified;
-        nextHop = new Endpoint(IpAddress.Read(descriptor[..16]), (ushort)((descriptor[16] << 8) | descriptor[17]));
+        if (descriptor.Length == 18)
+        {
+            next = new NextHop { Endpoint = new Endpoint(IpAddress.Read(descriptor[..16]), (ushort)((descriptor[16] << 8) | descriptor[17])) };
+            return ControlStatus.Ok;
+        }
+        var introducers = new List<NodeId>();
+        for (var at = 18 + 2 * NodeId.Size; at < descriptor.Length; at += NodeId.Size)
+            introducers.Add(new NodeId(descriptor.Slice(at, NodeId.Size)));
+        next = new NextHop
+        {
+            Id = new NodeId(descriptor.Slice(18, NodeId.Size)),
+            RelayKey = new PublicKey(descriptor.Slice(18 + NodeId.Size, NodeId.Size)),
+            Introducers = introducers,
+        };
         return ControlStatus.Ok;
     }
 

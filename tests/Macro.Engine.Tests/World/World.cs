@@ -32,6 +32,9 @@ sealed class World(ulong seed)
     /// <summary>Most that a datagram comes late: with it, one may overtake another.</summary>
     public TimeSpan Jitter { get; set; }
 
+    /// <summary>Who stands behind which NAT.</summary>
+    public NatTopology Topology { get; } = new();
+
     /// <summary>Everything that crossed the network: source, destination, bytes.</summary>
     public Action<Endpoint, Endpoint, byte[]>? Tap { get; set; }
 
@@ -73,7 +76,7 @@ sealed class World(ulong seed)
     public void Send(Endpoint from, Endpoint to, byte[] datagram)
     {
         Tap?.Invoke(from, to, datagram);
-        if (Loss > 0 && Random.NextDouble() < Loss)
+        if (!Topology.TryRoute(from, to, Now, out from, out to) || (Loss > 0 && Random.NextDouble() < Loss))
             return;
         if (Errors > 0 && Random.NextDouble() < Errors)
             datagram[Random.NextInt(datagram.Length)] ^= (byte)(1 << Random.NextInt(8));

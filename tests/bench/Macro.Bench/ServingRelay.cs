@@ -57,9 +57,9 @@ sealed class ServingRelay
     {
         readonly Endpoint[] _hops = [.. Enumerable.Range(0, 1000).Select(NextHop)];
 
-        public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
+        public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out NextHop next)
         {
-            nextHop = _hops[BinaryPrimitives.ReadInt32LittleEndian(descriptor)];
+            next = new NextHop { Endpoint = _hops[BinaryPrimitives.ReadInt32LittleEndian(descriptor)] };
             return ControlStatus.Ok;
         }
     }

@@ -13,17 +13,18 @@ namespace Macro.Daemon.Devices;
 /// <param name="hasV6">Whether the UDP port carries IPv6.</param>
 sealed class HopVerifier(DescriptorRules rules, NodeId self, IReadOnlySet<Endpoint> own, bool hasV6) : IHopVerifier
 {
-    public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
+    public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out NextHop next)
     {
-        nextHop = default;
+        next = default;
         if (SignedDescriptor.TryDecode(descriptor, rules, now, out var signed) != DescriptorVerdict.Valid)
             return ControlStatus.RefusedUnverified;
         if (signed!.Id == self || !signed.Descriptor.IsRelay)
             return ControlStatus.RefusedPolicy;
         if (signed.Descriptor.Endpoints.Any(own.Contains))
             return ControlStatus.RefusedPolicy;
-        nextHop = Pick(signed.Descriptor.Endpoints, hasV6);
-        return nextHop.IsNone ? ControlStatus.RefusedUnreachable : ControlStatus.Ok;
+        var about = signed.Descriptor;
+        next = new NextHop { Id = signed.Id, RelayKey = about.RelayKey, Endpoint = Pick(about.Endpoints, hasV6), Introducers = about.Introducers };
+        return next.Endpoint.IsNone && about.Introducers.Count == 0 ? ControlStatus.RefusedUnreachable : ControlStatus.Ok;
     }
 
     /// <summary>IPv4 before IPv6: every relay has it, and both ends of a leg must agree. None when nothing can be reached.</summary>

@@ -245,7 +245,7 @@ sealed partial class EngineControl(
         .. from signed in directory.Current()
            let about = signed.Descriptor
            let endpoint = HopVerifier.Pick(about.Endpoints, Threads.HasV6)
-           where signed.Id != keys.Identity.Id && about.IsRelay && !endpoint.IsNone
+           where signed.Id != keys.Identity.Id && about.IsRelay && (!endpoint.IsNone || about.Introducers.Count > 0)
            select Candidate.Of(signed, endpoint),
     ];
 

@@ -1,5 +1,5 @@
-using System.Diagnostics.CodeAnalysis;
 using Macro.Core;
+using Macro.Peers;
 using Macro.WireGuard;
 
 namespace Macro.Circuits;
@@ -23,6 +23,12 @@ public enum CircuitGoal
 
     /// <summary>Answers questions about the directory; that it answers the handshake shows that it is there. A short-lived link.</summary>
     Directory,
+
+    /// <summary>Introduces this node, which stands behind a NAT, to others. Kept, and watched by probes.</summary>
+    Registration,
+
+    /// <summary>Introduces others to this node. A short-lived link.</summary>
+    Introduction,
 }
 
 /// <summary>How a hop failed its circuit.</summary>
@@ -46,7 +52,7 @@ public sealed record CircuitFailure(int HopIndex, string Reason, CircuitFailureK
 /// travels in the same burst as the <see cref="Extend"/> that opens its channel, so a hop costs one round trip.
 /// A state machine of one owner thread; datagrams leave through the outbox.
 /// </summary>
-public sealed class Circuit
+public sealed partial class Circuit
 {
     static readonly TimeSpan s_buildTimeout = TimeSpan.FromSeconds(10);
 
@@ -62,7 +68,6 @@ public sealed class Circuit
     readonly Outbox _outbox;
     readonly byte[][] _layers;
     readonly byte[] _frame = new byte[2048];
-    readonly Queue<(uint, ControlAnswer)> _answers = new(0);
     readonly Instant _buildDeadline;
     readonly bool _isHurried;
     Instant _hopDeadline, _hopStarted;
@@ -90,6 +95,11 @@ public sealed class Circuit
     }
 
     public CircuitGoal Goal { get; init; } = CircuitGoal.Exit;
+
+    /// <summary>Of the node that registers; null for every other goal.</summary>
+    public NodeIdentity? Identity { get; init; }
+
+    bool IsWatched => Goal is CircuitGoal.Exit or CircuitGoal.Registration;
 
     public Hop[] Hops { get; }
 
@@ -132,22 +142,6 @@ public sealed class Circuit
 
     public void Start(Instant now) => Connect(0, now);
 
-    /// <summary>Asks the last hop about the directory; <see cref="TryTakeAnswer"/> has the answer when it came.</summary>
-    /// <returns>The number of the request.</returns>
-    public uint AskDirectory(ReadOnlyMemory<byte> request, Instant now)
-    {
-        if (Goal != CircuitGoal.Directory || State != CircuitState.Ready)
-            throw new InvalidOperationException("The circuit is no open link to a directory.");
-        return Ask(Hops[^1], new DirectoryRequest { Body = request }, now);
-    }
-
-    /// <summary>The answer to an <see cref="AskDirectory"/>: a <see cref="DirectoryAnswer"/>, or a status that says why there is none.</summary>
-    public bool TryTakeAnswer(out uint request, [NotNullWhen(true)] out ControlAnswer? answer)
-    {
-        (request, answer) = _answers.TryDequeue(out var taken) ? taken : (0, null);
-        return answer is not null;
-    }
-
     /// <summary>A handshake message (types 2, 3) that came for a hop by the way that leads to it.</summary>
     public void HandleHandshake(Hop hop, ReadOnlySpan<byte> datagram, Instant now)
     {
@@ -171,6 +165,8 @@ public sealed class Circuit
             return;
         if (message is PathChallenge challenge)
             Send(hop, FrameType.Control, frame.Channel, ControlCodec.Encode(new PathResponse { Status = ControlStatus.Ok, Token = challenge.Token }), now);
+        else if (message is Introduced introduced && Goal == CircuitGoal.Registration && _introduced.Count < MostIntroduced)
+            _introduced.Enqueue((frame.Channel, introduced));
         else if (!isAnswer)
             return;
         else if (message is ProbeAnswer probe)
@@ -188,7 +184,7 @@ public sealed class Circuit
             return;
         hop.Tunnel.HandleActivity(now);
         Drive(hop, now);
-        if (State == CircuitState.Ready && Goal == CircuitGoal.Exit && IsActive(now))
+        if (State == CircuitState.Ready && IsWatched && IsActive(now))
             HurryProbes(now);
     }
 
@@ -222,7 +218,7 @@ public sealed class Circuit
             Drive(Hops[i], now);
             Repeat(Hops[i], now);
         }
-        if (State == CircuitState.Ready && Goal == CircuitGoal.Exit)
+        if (State == CircuitState.Ready && IsWatched)
             ProbeHops(now);
     }
 
@@ -275,7 +271,7 @@ public sealed class Circuit
     {
         switch (answer)
         {
-            case { Type: ControlType.Directory }:
+            case { Type: ControlType.Directory or ControlType.Introduce }:
                 _answers.Enqueue((request, answer));
                 break;
             case HelloAnswer hello:
@@ -283,10 +279,10 @@ public sealed class Circuit
                 break;
             case OpenExitAnswer terms:
                 ExitTerms = terms;
-                State = CircuitState.Ready;
-                Volatile.Write(ref _lastTraffic, now.Ticks);
-                HurryProbes(now);
-                ProbeHops(now);
+                BecomeReady(now);
+                break;
+            case { Type: ControlType.Register, Status: ControlStatus.Ok }:
+                BecomeReady(now);
                 break;
             case { Status: not ControlStatus.Ok }:
                 // The hop that refuses to extend is honest about its neighbour; the blame goes to the one it cannot reach.
@@ -317,8 +313,18 @@ public sealed class Circuit
         _hopDeadline = Instant.Never;
         if (Goal == CircuitGoal.Exit)
             Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
+        else if (Goal == CircuitGoal.Registration)
+            Register(hop, now);
         else
             State = CircuitState.Ready;
+    }
+
+    void BecomeReady(Instant now)
+    {
+        State = CircuitState.Ready;
+        Volatile.Write(ref _lastTraffic, now.Ticks);
+        HurryProbes(now);
+        ProbeHops(now);
     }
 
     void Drive(Hop hop, Instant now)

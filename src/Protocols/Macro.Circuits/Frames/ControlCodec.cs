@@ -75,7 +75,8 @@ public static class ControlCodec
     {
         Hello m => [m.Version, m.Features],
         HelloAnswer m => [m.Version, m.Roles, m.Mtu, m.LoadClass, Encode(m.Observed)],
-        Extend m => [(ulong)m.Channel, m.Descriptor],
+        Extend { Introducer.IsEmpty: true } m => [(ulong)m.Channel, m.Descriptor],
+        Extend m => [(ulong)m.Channel, m.Descriptor, m.Introducer],
         Bind m => [(ulong)m.Channel, (ulong)m.Index],
         OpenExit m => [m.V4, m.V6],
         OpenExitAnswer m => [m.V4, m.V6, m.Region, m.Policy, m.Mtu],
@@ -86,6 +87,11 @@ public static class ControlCodec
         PathResponse m => [m.Token],
         DirectoryRequest m => [m.Body],
         DirectoryAnswer m => [m.Body],
+        Register m => [m.Node, m.Signature],
+        Introduce m => [m.Node, m.Attempt, m.Key, m.RelayKey, m.Offer, m.RoundTrip],
+        IntroduceAnswer m => [m.Offer],
+        Introduced m => [m.Attempt, m.Key, m.RelayKey, m.Offer, m.RoundTrip],
+        IntroducedAnswer m => [m.Attempt, m.Offer],
         StatusAnswer => [],
         _ => throw new ArgumentException($"{message.GetType().Name} has no wire form.", nameof(message)),
     };
@@ -93,13 +99,20 @@ public static class ControlCodec
     static ControlMessage? Request(ControlType type, Map map) => type switch
     {
         ControlType.Hello when map.Number(2) is { } version => new Hello { Version = version, Features = map.Number(3) ?? 0 },
-        ControlType.Extend when map.UInt32(2) is { } channel && map.Blob(3) is { } descriptor => new Extend { Channel = channel, Descriptor = descriptor },
+        ControlType.Extend when map.UInt32(2) is { } channel && map.Blob(3) is { } descriptor => new Extend { Channel = channel, Descriptor = descriptor, Introducer = map.Blob(4) ?? default },
         ControlType.Bind when map.UInt32(2) is { } channel && map.UInt32(3) is { } index => new Bind { Channel = channel, Index = index },
         ControlType.OpenExit => new OpenExit { V4 = map.Flag(2), V6 = map.Flag(3) },
         ControlType.Probe when map.Number(2) is { } token => new Probe { Token = token },
         ControlType.Close when map.UInt32(2) is { } channel => new Close { Channel = channel },
         ControlType.PathChallenge when map.Number(2) is { } token => new PathChallenge { Token = token },
         ControlType.Directory when map.Blob(2) is { } body => new DirectoryRequest { Body = body },
+        ControlType.Register when map.Blob(2) is { Length: 32 } node && map.Blob(3) is { Length: 64 } signature => new Register { Node = node, Signature = signature },
+        ControlType.Introduce when map.Blob(2) is { Length: 32 } node && map.Number(3) is { } attempt && map.Blob(4) is { Length: 32 } key
+            && map.Blob(5) is { Length: 32 } relayKey && map.Blob(6) is { } offer && map.Number(7) is { } rtt =>
+            new Introduce { Node = node, Attempt = attempt, Key = key, RelayKey = relayKey, Offer = offer, RoundTrip = rtt },
+        ControlType.Introduced when map.Number(2) is { } attempt && map.Blob(3) is { Length: 32 } key
+            && map.Blob(4) is { Length: 32 } relayKey && map.Blob(5) is { } offer && map.Number(6) is { } rtt =>
+            new Introduced { Attempt = attempt, Key = key, RelayKey = relayKey, Offer = offer, RoundTrip = rtt },
         _ => null,
     };
 
@@ -134,6 +147,8 @@ public static class ControlCodec
             },
             ControlType.PathChallenge when status == ControlStatus.Ok => new PathResponse { Status = status, Token = map.Number(2) ?? 0 },
             ControlType.Directory when status == ControlStatus.Ok => new DirectoryAnswer { Status = status, Body = map.Blob(2) ?? default },
+            ControlType.Introduce when status == ControlStatus.Ok => new IntroduceAnswer { Status = status, Offer = map.Blob(2) ?? default },
+            ControlType.Introduced when map.Number(2) is { } attempt => new IntroducedAnswer { Status = status, Attempt = attempt, Offer = map.Blob(3) ?? default },
             _ => new StatusAnswer(type) { Status = status },
         };
     }

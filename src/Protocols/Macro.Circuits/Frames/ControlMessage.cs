@@ -8,11 +8,14 @@ public enum ControlType : byte
     Hello = 1,
     Extend = 2,
     Bind = 3,
+    Introduce = 4,
     OpenExit = 5,
     Probe = 6,
     Close = 9,
     PathChallenge = 10,
     Directory = 11,
+    Register = 12,
+    Introduced = 13,
 }
 
 /// <summary>How a request ended. The asker acts on the group: retry elsewhere, retry later, or give up.</summary>
@@ -97,6 +100,10 @@ public sealed record Extend : ControlMessage
 {
     public required uint Channel { get; init; }
     public required ReadOnlyMemory<byte> Descriptor { get; init; }
+
+    /// <summary>The signed descriptor of one of its introducers, when it stands behind a NAT and is not registered here; else empty.</summary>
+    public ReadOnlyMemory<byte> Introducer { get; init; }
+
     public override ControlType Type => ControlType.Extend;
 }
 

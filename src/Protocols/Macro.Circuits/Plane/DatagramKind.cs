@@ -1,3 +1,4 @@
+using Macro.Nat;
 using Macro.WireGuard;
 
 namespace Macro.Circuits;
@@ -13,6 +14,9 @@ public enum DatagramKind
 
     /// <summary>A message of the DHT: a bencoded dictionary, which begins with 'd' (BEP 5).</summary>
     Krpc,
+
+    /// <summary>Looks for a direct path: docs/protocol/disco.md.</summary>
+    Disco,
 }
 
 public static class DatagramKinds
@@ -20,6 +24,7 @@ public static class DatagramKinds
     public static DatagramKind Of(ReadOnlySpan<byte> datagram) => datagram switch
     {
         [(byte)'d', ..] => DatagramKind.Krpc,
+        _ when DiscoMessage.IsDisco(datagram) => DatagramKind.Disco,
         _ when Message.TryReadType(datagram, out var _) => DatagramKind.WireGuard,
         _ => DatagramKind.Unknown,
     };

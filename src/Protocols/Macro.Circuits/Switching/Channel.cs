@@ -8,7 +8,8 @@ namespace Macro.Circuits;
 /// <see cref="NextHop"/>, and what comes back for a bound index is wrapped for the client. Until the next hop has answered,
 /// only a few handshake initiations pass: a relay is no amplifier.
 /// </summary>
-public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
+/// <param name="reached">The next hop when it stands behind a NAT: then its endpoint may change, and <paramref name="nextHop"/> is none.</param>
+public sealed class Channel(Inbound owner, uint number, Endpoint nextHop, IReachedHop? reached = null)
 {
     /// <summary>Receiver indices that one channel may hold at a time.</summary>
     public const int MaxIndices = 4;
@@ -33,7 +34,9 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop)
     /// <summary>Chosen by the client, unique within its session.</summary>
     public uint Number { get; } = number;
 
-    public Endpoint NextHop { get; } = nextHop;
+    public Endpoint NextHop => Reached is null ? nextHop : Reached.Remote;
+
+    internal IReachedHop? Reached { get; } = reached;
 
     /// <summary>The next hop has answered a handshake: data may flow.</summary>
     public bool IsOpen => _isOpen;

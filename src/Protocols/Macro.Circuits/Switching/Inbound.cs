@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Crypto;
 using Macro.WireGuard;
 
 namespace Macro.Circuits;
@@ -17,7 +18,7 @@ public sealed class Inbound : IDeadline
     // Honest clients ask a few things while they build and then probe once a second. The owner thread serves all sessions:
     // none may keep it busy, nor use a relay to knock at other doors without end.
     const int MostRequests = 100, MostInitiations = 20, MostChallenges = 20;
-    Budget _requests, _initiations, _challenges;
+    Budget _requests, _initiations, _challenges, _introductions;
 
     volatile Location _remote;
     volatile UnprovenPath? _unproven;
@@ -26,8 +27,9 @@ public sealed class Inbound : IDeadline
     volatile ExitLease? _lease;
     volatile bool _understandsControl;
 
-    public Inbound(Tunnel tunnel, Endpoint remote)
+    public Inbound(Tunnel tunnel, Endpoint remote, PublicKey localKey = default)
     {
+        LocalKey = localKey;
         Tunnel = tunnel;
         _remote = _responded = new Location(remote);
         tunnel.Context = this;
@@ -45,6 +47,12 @@ public sealed class Inbound : IDeadline
     public ExitLease? Lease => _lease;
 
     internal ReadOnlySpan<Channel> Channels => _channels;
+
+    /// <summary>The relay key that the client addressed.</summary>
+    internal PublicKey LocalKey { get; }
+
+    /// <summary>Set while this is the session of a node behind a NAT that is reached through us.</summary>
+    internal Registration? Registration { get; set; }
 
     /// <summary>The client has proven that it holds its key and our answer reached it; until then it costs us little.</summary>
     internal bool IsProven { get; set; }
@@ -106,6 +114,8 @@ public sealed class Inbound : IDeadline
 
     /// <summary>Whether one more initiation may pass, over all channels: closing one and opening another wins nothing.</summary>
     internal bool MayInitiate(Instant now) => _initiations.TrySpend(now, MostInitiations);
+
+    internal bool MayIntroduce(Instant now) => _introductions.TrySpend(now, Introducer.MostAsked);
 
     internal void Add(Channel channel) => _channels = [.. _channels, channel];
 

@@ -14,11 +14,15 @@ public sealed partial class Relay
         {
             case ControlVerdict.Ok when !isAnswer:
                 inbound.UnderstandsControl = true;
-                if (Handle(inbound, message!, now) is { } answer)
-                    Answer(inbound, request, answer, now);
+                if (Handle(inbound, request, message!, now) is { } reply)
+                    Answer(inbound, request, reply, now);
                 break;
             case ControlVerdict.Ok when message is PathResponse response:
                 inbound.HandleResponse(response.Token);
+                break;
+            case ControlVerdict.Ok when message is IntroducedAnswer answer:
+                if (_introducer.TryTakeAnswer(inbound, answer, out var asker, out var asked, out var told))
+                    Answer(asker!, asked, told!, now);
                 break;
             case ControlVerdict.Unknown when !isAnswer:
                 Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.Unsupported }, now);
@@ -42,7 +46,7 @@ public sealed partial class Relay
         return true;
     }
 
-    ControlAnswer? Handle(Inbound inbound, ControlMessage message, Instant now) => message switch
+    ControlAnswer? Handle(Inbound inbound, uint request, ControlMessage message, Instant now) => message switch
     {
         Hello => new HelloAnswer
         {
@@ -58,7 +62,9 @@ public sealed partial class Relay
         OpenExit => HandleOpenExit(inbound, now),
         Probe probe => new ProbeAnswer { Status = ControlStatus.Ok, Token = probe.Token },
         Close close => HandleClose(inbound, close, now),
-        DirectoryRequest request => HandleDirectory(inbound, request, now),
+        DirectoryRequest question => HandleDirectory(inbound, question, now),
+        Register register => new StatusAnswer(ControlType.Register) { Status = Options.IsRelay ? _introducer.Register(inbound, register) : ControlStatus.RefusedPolicy },
+        Introduce introduce => HandleIntroduce(inbound, request, introduce, now),
         _ => new StatusAnswer(message.Type) { Status = ControlStatus.Unsupported },
     };
 
@@ -72,13 +78,33 @@ public sealed partial class Relay
         var channel = inbound.FindChannel(extend.Channel);
         if (channel is null && inbound.Channels.Length >= Inbound.MaxChannels)
             return ControlStatus.RefusedLoad;
-        var verdict = _verifier.Verify(extend.Descriptor.Span, now, out var nextHop);
+        var verdict = _verifier.Verify(extend.Descriptor.Span, now, out var next);
         if (verdict != ControlStatus.Ok)
             return verdict;
         if (channel is not null)
-            return channel.NextHop == nextHop ? ControlStatus.Ok : ControlStatus.Busy;
-        inbound.Add(new Channel(inbound, extend.Channel, nextHop));
+            return channel.NextHop == (next.Endpoint.IsNone ? _introducer.Find(next.Id)?.Remote : next.Endpoint) ? ControlStatus.Ok : ControlStatus.Busy;
+        if (!next.Endpoint.IsNone)
+        {
+            inbound.Add(new Channel(inbound, extend.Channel, next.Endpoint));
+            return ControlStatus.Ok;
+        }
+        if (_introducer.Find(next.Id) is not { } registration)
+            return ControlStatus.RefusedUnreachable;
+        if (registration.Channels >= Registration.MaxChannels)
+            return ControlStatus.RefusedLoad;
+        registration.Channels++;
+        inbound.Add(new Channel(inbound, extend.Channel, default, registration));
         return ControlStatus.Ok;
+    }
+
+    /// <summary>The answer comes when the node has said how it may be met.</summary>
+    StatusAnswer? HandleIntroduce(Inbound inbound, uint request, Introduce introduce, Instant now)
+    {
+        var status = _introducer.Introduce(inbound, request, introduce, now, out var session, out var message);
+        if (status != ControlStatus.Ok)
+            return new StatusAnswer(ControlType.Introduce) { Status = status };
+        SendFrame(session!, FrameType.Control, 0, ControlCodec.Encode(message!), session!.Remote, now);
+        return null;
     }
 
     ControlStatus HandleBind(Inbound inbound, Bind bind) =>
@@ -125,8 +151,7 @@ public sealed partial class Relay
         }
         if (inbound.FindChannel(close.Channel) is not { } channel)
             return new StatusAnswer(ControlType.Close) { Status = ControlStatus.NotFound };
-        _switches.UnbindAll(channel);
-        inbound.Remove(channel);
+        Remove(channel);
         return new StatusAnswer(ControlType.Close) { Status = ControlStatus.Ok };
     }
 }

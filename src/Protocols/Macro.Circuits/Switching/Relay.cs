@@ -25,6 +25,7 @@ public sealed partial class Relay
     readonly Dictionary<PublicKey, Inbound> _inbounds = [];
     readonly Deadlines<Inbound> _deadlines = new();
     readonly HandshakeLoad _load = new();
+    readonly Introducer _introducer = new();
     readonly byte[] _buffer = new byte[2048];
     readonly byte[] _frame = new byte[2048];
     ListenKey[] _keys = [];
@@ -49,6 +50,12 @@ public sealed partial class Relay
 
     public int Sessions => _inbounds.Count;
 
+    /// <summary>Nodes behind NATs that are reached through this one.</summary>
+    public int Registrations => _introducer.Registrations;
+
+    /// <summary>Where they are reached now. For tests.</summary>
+    internal IEnumerable<Endpoint> RegisteredEndpoints => _introducer.Endpoints;
+
     public Instant NextTimeout => _deadlines.Next;
 
     /// <summary>
@@ -68,6 +75,9 @@ public sealed partial class Relay
         foreach (var copy in keys.Except(_keys.Select(k => k.Key)))
             copy.Dispose();
     }
+
+    /// <summary>The private part of a relay key that clients may address now; null when it is none. Owned by the relay.</summary>
+    public PrivateKey? FindKey(PublicKey key) => Array.Find(_keys, k => k.Key.PublicKey == key)?.Key;
 
     /// <summary>
     /// From now on this node does this for others. Sessions that use what is no more there end: an address that another
@@ -185,7 +195,7 @@ public sealed partial class Relay
                 return;
             }
             var options = new TunnelOptions { PrivateKey = key, Remote = initiation.Remote, PresharedKey = Options.PresharedKey, MayInitiate = false, Mtu = Options.Mtu, StagedPackets = 4 };
-            inbound = new Inbound(new Tunnel(options, _indices, _random), source) { Expires = now + s_unproven };
+            inbound = new Inbound(new Tunnel(options, _indices, _random), source, key.PublicKey) { Expires = now + s_unproven };
             _inbounds[initiation.Remote] = inbound;
         }
         var output = inbound.Tunnel.AcceptInitiation(initiation, _buffer, now);
@@ -281,13 +291,19 @@ public sealed partial class Relay
     /// <summary>False for a session that ended while something of it was still on its way to the owner thread.</summary>
     bool IsServed(Inbound inbound) => _inbounds.GetValueOrDefault(inbound.Tunnel.Remote) == inbound;
 
+    void Remove(Channel channel)
+    {
+        _switches.UnbindAll(channel);
+        channel.Owner.Remove(channel);
+        if (channel.Reached is Registration registration)
+            registration.Channels--;
+    }
+
     void Remove(Inbound inbound, Instant now)
     {
         foreach (var channel in inbound.Channels)
-        {
-            _switches.UnbindAll(channel);
-            inbound.Remove(channel);
-        }
+            Remove(channel);
+        _introducer.Forget(inbound);
         if (inbound.Lease is { } lease)
         {
             inbound.SetLease(null);
