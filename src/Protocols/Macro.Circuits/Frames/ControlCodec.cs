@@ -23,7 +23,7 @@ public enum ControlVerdict
 public static class ControlCodec
 {
     const byte AnswerBit = 0x80;
-    const int MaxText = 128, MaxBlob = 700;
+    const int MaxText = 128, MaxBlob = DirectoryRequest.MaxBody;
 
     /// <summary>Encoded bytes, at most <see cref="ControlMessage.MaxSize"/>.</summary>
     public static byte[] Encode(ControlMessage message)
@@ -84,6 +84,8 @@ public static class ControlCodec
         Close m => [(ulong)m.Channel],
         PathChallenge m => [m.Token],
         PathResponse m => [m.Token],
+        DirectoryRequest m => [m.Body],
+        DirectoryAnswer m => [m.Body],
         StatusAnswer => [],
         _ => throw new ArgumentException($"{message.GetType().Name} has no wire form.", nameof(message)),
     };
@@ -97,6 +99,7 @@ public static class ControlCodec
         ControlType.Probe when map.Number(2) is { } token => new Probe { Token = token },
         ControlType.Close when map.UInt32(2) is { } channel => new Close { Channel = channel },
         ControlType.PathChallenge when map.Number(2) is { } token => new PathChallenge { Token = token },
+        ControlType.Directory when map.Blob(2) is { } body => new DirectoryRequest { Body = body },
         _ => null,
     };
 
@@ -130,6 +133,7 @@ public static class ControlCodec
                 Drops = map.Number(3) ?? 0,
             },
             ControlType.PathChallenge when status == ControlStatus.Ok => new PathResponse { Status = status, Token = map.Number(2) ?? 0 },
+            ControlType.Directory when status == ControlStatus.Ok => new DirectoryAnswer { Status = status, Body = map.Blob(2) ?? default },
             _ => new StatusAnswer(type) { Status = status },
         };
     }

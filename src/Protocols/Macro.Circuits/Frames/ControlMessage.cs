@@ -12,6 +12,7 @@ public enum ControlType : byte
     Probe = 6,
     Close = 9,
     PathChallenge = 10,
+    Directory = 11,
 }
 
 /// <summary>How a request ended. The asker acts on the group: retry elsewhere, retry later, or give up.</summary>
@@ -172,6 +173,22 @@ public sealed record PathResponse : ControlAnswer
 {
     public ulong Token { get; init; }
     public override ControlType Type => ControlType.PathChallenge;
+}
+
+/// <summary>A question about the directory of relays; what it says is the directory's own affair.</summary>
+public sealed record DirectoryRequest : ControlMessage
+{
+    /// <summary>Most bytes of <see cref="Body"/>, and of an answer's.</summary>
+    public const int MaxBody = 1152;
+
+    public required ReadOnlyMemory<byte> Body { get; init; }
+    public override ControlType Type => ControlType.Directory;
+}
+
+public sealed record DirectoryAnswer : ControlAnswer
+{
+    public required ReadOnlyMemory<byte> Body { get; init; }
+    public override ControlType Type => ControlType.Directory;
 }
 
 /// <summary>The answer to a request that returns nothing but its status, and to every message that is not understood.</summary>

@@ -24,15 +24,22 @@ public sealed partial class Relay
                 Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.Unsupported }, now);
                 break;
             case ControlVerdict.Malformed:
-                Counters.Malformed++;
-                if (++inbound.Abuse > AbuseLimit)
-                    Remove(inbound, now);
-                else
+                if (!CountAbuse(inbound, now))
                     Answer(inbound, request, new StatusAnswer(type) { Status = ControlStatus.BadRequest }, now);
                 break;
             case var _:
                 break;
         }
+    }
+
+    /// <summary>True when that was once too often and the session is gone.</summary>
+    bool CountAbuse(Inbound inbound, Instant now)
+    {
+        Counters.Malformed++;
+        if (++inbound.Abuse <= AbuseLimit)
+            return false;
+        Remove(inbound, now);
+        return true;
     }
 
     ControlAnswer? Handle(Inbound inbound, ControlMessage message, Instant now) => message switch
@@ -51,6 +58,7 @@ public sealed partial class Relay
         OpenExit => HandleOpenExit(inbound, now),
         Probe probe => new ProbeAnswer { Status = ControlStatus.Ok, Token = probe.Token },
         Close close => HandleClose(inbound, close, now),
+        DirectoryRequest request => HandleDirectory(inbound, request, now),
         _ => new StatusAnswer(message.Type) { Status = ControlStatus.Unsupported },
     };
 
@@ -93,6 +101,18 @@ public sealed partial class Relay
             Policy = Options.PolicySummary,
             Mtu = CircuitMtu.Inner,
         };
+    }
+
+    ControlAnswer? HandleDirectory(Inbound inbound, DirectoryRequest request, Instant now)
+    {
+        if (Directory is null)
+            return new StatusAnswer(ControlType.Directory) { Status = ControlStatus.Unsupported };
+        var status = Directory.Answer(request.Body.Span, now, out var body);
+        if (status == ControlStatus.Ok)
+            return new DirectoryAnswer { Status = status, Body = body };
+        if (status == ControlStatus.BadRequest && CountAbuse(inbound, now))
+            return null;
+        return new StatusAnswer(ControlType.Directory) { Status = status };
     }
 
     StatusAnswer? HandleClose(Inbound inbound, Close close, Instant now)

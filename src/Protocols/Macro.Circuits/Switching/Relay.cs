@@ -42,6 +42,9 @@ public sealed partial class Relay
     /// <summary>The exit's addresses; null while this node is no exit.</summary>
     public ExitLeases? Leases { get; private set; }
 
+    /// <summary>Who answers questions about the directory of relays; null: nobody here.</summary>
+    public IDirectoryService? Directory { get; set; }
+
     public RelayCounters Counters { get; } = new();
 
     public int Sessions => _inbounds.Count;
