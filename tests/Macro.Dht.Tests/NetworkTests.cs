@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Sim;
 
 namespace Macro.Dht.Tests;
 
@@ -89,6 +90,39 @@ public sealed class NetworkTests(ITestOutputHelper output)
             world.Await<PutEnded>(world.Any(), (dht, now) => dht.PutMutable(MutableItem.Sign(key, [], sequence, value), null, now));
         Assert.Equal(7, world.Await<GetEnded>(world.Any(), (dht, now) => dht.GetMutable(key.PublicKey, [], disjoint: true, now)).Item!.Sequence);
         Assert.Null(world.Await<GetEnded>(world.Any(), (dht, now) => dht.GetMutable(key.PublicKey, "x"u8, disjoint: false, now)).Item);
+    }
+
+    [Fact]
+    public void Who_announced_a_topic_is_asked_for_his_own_item()
+    {
+        var world = new World(5) { Loss = 0.1 };
+        world.Grow(100);
+        world.Run(TimeSpan.FromMinutes(1));
+        var topic = Id160.HashOf("macro/1"u8);
+        using var key = new SigningKey(Seed(1));
+        var item = MutableItem.Sign(key, "m1"u8, 7, ItemValue.FromBytes(new byte[480]));
+        var relay = world.Any();
+        relay.Dht.Serve(topic, item);
+        Assert.InRange(world.Await<PeersEnded>(relay, (dht, now) => dht.Announce(topic, relay.Endpoint.Port, implied: true, now)).Announced, 8, 24);
+        var client = world.Add(new DhtOptions { Bootstrap = world.Some(4), ReadOnly = true });
+        world.Run(TimeSpan.FromSeconds(5));
+
+        var number = world.Do(client, (dht, now) => dht.GetPeers(topic, now));
+        world.Run(TimeSpan.FromSeconds(5));
+        var peer = Assert.Single(client.Events.OfType<PeersFound>().Where(found => found.Operation == number).SelectMany(found => found.Peers));
+        var answered = world.Await<ItemAnswered>(client, (dht, now) => dht.AskItem(peer, topic, now));
+        var raw = answered.Item!;
+        Assert.Equal(relay.State.Id, answered.Id);
+        Assert.True(MutableItem.TryVerify(raw.Key, "m1"u8, raw.Sequence, raw.Value.Span, raw.Signature.Span, out var verified));
+        Assert.Equal(7, verified.Sequence);
+
+        var other = world.Any();
+        answered = world.Await<ItemAnswered>(client, (dht, now) => dht.AskItem(other.Endpoint, Id160.HashOf("other"u8), now));
+        Assert.Equal((other.State.Id, null), (answered.Id, answered.Item));
+        answered = world.Await<ItemAnswered>(client, (dht, now) => dht.AskItem(world.NewEndpoint(), topic, now));
+        Assert.Equal((null, null), (answered.Id, answered.Item));
+        answered = world.Await<ItemAnswered>(client, (dht, now) => dht.AskItem(Endpoint.Parse("10.0.0.1:6881"), topic, now));
+        Assert.Equal((null, null), (answered.Id, answered.Item));
     }
 
     [Fact]

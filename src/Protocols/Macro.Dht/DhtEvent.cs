@@ -20,6 +20,11 @@ public abstract record OperationEvent(int Operation) : DhtEvent;
 /// <param name="Id">Null when the node did not answer.</param>
 public sealed record Pinged(int Operation, Endpoint Endpoint, Id160? Id, TimeSpan RoundTrip) : OperationEvent(Operation);
 
+/// <summary>A node was asked directly for an item.</summary>
+/// <param name="Id">Null when it did not answer.</param>
+/// <param name="Item">Null when it holds none, or none that is mutable.</param>
+public sealed record ItemAnswered(int Operation, Endpoint Endpoint, Id160? Id, RawItem? Item, TimeSpan RoundTrip) : OperationEvent(Operation);
+
 /// <param name="Closest">Nodes that answered, closest first.</param>
 public sealed record NodesFound(int Operation, IReadOnlyList<NodeInfo> Closest, LookupReport Report) : OperationEvent(Operation);
 

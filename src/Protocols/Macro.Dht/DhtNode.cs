@@ -99,6 +99,32 @@ public sealed class DhtNode
         return number;
     }
 
+    /// <summary>
+    /// Asks one node for a mutable item, whatever its key: <see cref="ItemAnswered"/>. What comes back is not verified, and need
+    /// not belong to the target: who announced himself under a topic answers with his own item (<see cref="Serve"/>).
+    /// </summary>
+    public int AskItem(Endpoint endpoint, Id160 target, Instant now)
+    {
+        var number = NextOperation();
+        if (Family(endpoint.Address.IsV4) is { } family && family.MayAsk(endpoint))
+            family.AskItem(endpoint, target, number, now);
+        else
+            Emit(new ItemAnswered(number, endpoint, null, null, TimeSpan.Zero));
+        return number;
+    }
+
+    /// <summary>
+    /// Answers who asks for this target with an item of ours, until it is replaced or <see cref="StopServing"/> ends it. The
+    /// target may be any key, as a topic that we announce ourselves under. At most 64 targets.
+    /// </summary>
+    public void Serve(Id160 target, MutableItem item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        Items.Serve(target, item);
+    }
+
+    public void StopServing(Id160 target) => Items.StopServing(target);
+
     /// <summary>Looks for the nodes closest to a target: <see cref="NodesFound"/>.</summary>
     public int FindNodes(Id160 target, Instant now) =>
         Start(new FindNodes(this, NextOperation(), target, 1, Want.None, now), now);

@@ -70,17 +70,28 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
     public void Ping(Endpoint endpoint, Id160? expected, int number, Instant now)
     {
         if (number != 0 || _queries.Count < MaxQueries)
-            Send(NewQuery(endpoint, expected, now, ping: number), now);
+            Send(NewQuery(endpoint, expected, now, number: number), now);
     }
 
+    public void AskItem(Endpoint endpoint, Id160 target, int number, Instant now) =>
+        Send(NewQuery(endpoint, null, now, number: number, target: target), now);
+
     Query NewQuery(
-        Endpoint to, Id160? expected, Instant now, Search? search = null, Candidate? candidate = null, bool stores = false, int ping = 0)
+        Endpoint to, Id160? expected, Instant now, Search? search = null, Candidate? candidate = null, bool stores = false,
+        int number = 0, Id160? target = null)
     {
         uint transaction;
         do
             transaction = random.NextUInt32();
         while (_queries.ContainsKey(transaction));
-        var query = new Query(transaction, to, expected, now) { Search = search, Candidate = candidate, Stores = stores, PingNumber = ping };
+        var query = new Query(transaction, to, expected, now)
+        {
+            Search = search,
+            Candidate = candidate,
+            Stores = stores,
+            Number = number,
+            Target = target,
+        };
         _queries.Add(transaction, query);
         return query;
     }
@@ -91,6 +102,7 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         var head = new QueryHead(Id, query.Transaction, node.ReadOnly);
         var length = query switch
         {
+            { Target: { } target } => Queries.AskItem(buffer, head, target),
             { Search: null } => Queries.Ping(buffer, head),
             { Stores: true } => query.Search.Operation.WriteStore(buffer, head, query.Candidate!),
             _ => query.Search.Operation.WriteQuery(buffer, head),
@@ -120,13 +132,12 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
             return DatagramVerdict.Answer;
         }
         // A node takes a new id when it learns its address (BEP 42): what we knew it under is gone, and it is a newcomer.
-        var renamed = query.Expected is { } expected && expected != id;
-        if (renamed)
-            Table.Renamed(query.Expected!.Value, source);
+        if (query.Expected is { } expected && expected != id)
+            Table.Renamed(expected, source);
         var found = new NodeInfo(id, source);
         if (Table.Answered(found, IsSecure(found), now) is { } questionable)
             Ping(questionable.Node.Endpoint, questionable.Node.Id, 0, now);
-        End(query, message, renamed && query.Search is not null ? null : id, now);
+        End(query, message, id, now);
         return DatagramVerdict.Answer;
     }
 
@@ -152,7 +163,7 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         {
             query.Tries++;
             if (query is { Stores: false, Candidate: { State: CandidateState.Asked } candidate })
-                candidate.State = CandidateState.Late;
+                candidate.Become(CandidateState.Late);
             Send(query, now);
             if (!query.Stores)
                 _deadlines.Set(query, now + 2 * _roundTrips.Patience);
@@ -165,15 +176,12 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         if (query.Expected is { } id && query.Tries > 1)
             Table.Failed(id, query.To, now);
         if (query.Search is not { } search)
-        {
-            if (query.PingNumber != 0)
-                node.Emit(new Pinged(query.PingNumber, query.To, null, now - query.Sent));
-        }
+            Tell(query, null, null, now);
         else if (query.Stores)
             search.Operation.StoreEnded(query.Candidate!, default(ErrorCode), now);
         else
         {
-            query.Candidate!.State = CandidateState.Failed;
+            query.Candidate!.Become(CandidateState.Failed);
             search.Step(now);
         }
     }
@@ -184,8 +192,8 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
     {
         if (query.Search is not { } search)
         {
-            if (query.PingNumber != 0 && !query.GivenUp)
-                node.Emit(new Pinged(query.PingNumber, query.To, id, now - query.Sent));
+            if (!query.GivenUp)
+                Tell(query, id, id is null ? null : RawItem.Of(message), now);
         }
         else if (query.Stores)
         {
@@ -199,15 +207,25 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         }
     }
 
+    /// <summary>The owner asked a single node.</summary>
+    void Tell(Query query, Id160? id, RawItem? item, Instant now)
+    {
+        if (query.Number == 0)
+            return;
+        node.Emit(query.Target is null
+            ? new Pinged(query.Number, query.To, id, now - query.Sent)
+            : new ItemAnswered(query.Number, query.To, id, item, now - query.Sent));
+    }
+
     void TakeAnswer(Search search, Candidate candidate, in Message message, Id160? id, Endpoint source, Instant now)
     {
-        if (id is not { } known)
+        if (id is not { } known || known == Id)
         {
-            candidate.State = CandidateState.Failed;
+            candidate.Become(CandidateState.Failed);
             return;
         }
         search.Identify(candidate, known);
-        candidate.State = CandidateState.Answered;
+        candidate.Become(CandidateState.Answered);
         candidate.Eligible = !options.EnforceSecureIds || IsSecure(candidate.Node);
         if (message.Token.Length <= MaxToken)
             candidate.Token = message.Token.ToArray();

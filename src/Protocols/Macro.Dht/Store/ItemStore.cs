@@ -6,20 +6,35 @@ namespace Macro.Dht;
 
 /// <summary>
 /// Items of others (BEP 44), for two hours since the last put. One network of sources has at most a share; when the store
-/// is full, the item farthest from us goes, of equally far ones the oldest.
+/// is full, the item farthest from us goes, of equally far ones the oldest. Beside them our own items, each under the targets
+/// that its owner wants: those answer before anything that others put there.
 /// </summary>
 sealed class ItemStore(DhtOptions options)
 {
-    public const int MostOfSite = 64;
+    public const int MostOfSite = 64, MostServed = 64;
 
     static readonly TimeSpan s_life = TimeSpan.FromHours(2);
 
-    readonly Dictionary<Id160, Item> _items = [];
+    readonly Dictionary<Id160, Item> _items = [], _served = new(0);
     Instant _nextSweep = new(0);
 
     public int Count => _items.Count;
 
-    public bool TryGet(Id160 target, Instant now, [NotNullWhen(true)] out Item? item)
+    /// <exception cref="InvalidOperationException">Too many targets.</exception>
+    public void Serve(Id160 target, MutableItem item)
+    {
+        if (_served.Count >= MostServed && !_served.ContainsKey(target))
+            throw new InvalidOperationException("Too many targets are served.");
+        _served[target] = new Item(item.Value, item, default);
+    }
+
+    public void StopServing(Id160 target) => _served.Remove(target);
+
+    /// <summary>What a get is answered with.</summary>
+    public bool TryGet(Id160 target, Instant now, [NotNullWhen(true)] out Item? item) =>
+        _served.TryGetValue(target, out item) || TryGetStored(target, now, out item);
+
+    bool TryGetStored(Id160 target, Instant now, [NotNullWhen(true)] out Item? item)
     {
         if (_items.TryGetValue(target, out item) && item.Expires > now)
             return true;
@@ -33,7 +48,7 @@ sealed class ItemStore(DhtOptions options)
     {
         if (value.Length > MutableItem.MaxValue)
             return ErrorCode.ValueTooBig;
-        if (TryGet(target, now, out var held))
+        if (TryGetStored(target, now, out var held))
             held.Expires = now + s_life;
         else
             Add(target, new Item(value.ToArray(), null, source), own, now);
@@ -49,7 +64,7 @@ sealed class ItemStore(DhtOptions options)
         if (put is not { Key: { } key, Sequence: >= 0 and { } sequence })
             return ErrorCode.Protocol;
         var target = MutableItem.TargetOf(key, put.Salt);
-        TryGet(target, now, out var held);
+        TryGetStored(target, now, out var held);
         // The signature is the dear check, and a repetition needs none.
         if (held?.Mutable is { } same && same.Sequence == sequence && same.Value.Span.SequenceEqual(put.Value)
             && (put.Cas is null || put.Cas == sequence))
