@@ -8,7 +8,7 @@ public class PathKeeperTests
     static readonly PunchedPath s_v4 = new(Endpoint.Parse("44.1.0.1:51820"), 0, TimeSpan.FromMilliseconds(20));
     static readonly PunchedPath s_v6 = new(Endpoint.Parse("[2a00::1]:51820"), 0, TimeSpan.FromMilliseconds(20));
 
-    readonly MappingLifetime _lifetime = new();
+    readonly KeepaliveInterval _lifetime = new();
     readonly PathKeeper _keeper;
     Instant _now = s_start;
     int _pings;
@@ -104,7 +104,7 @@ public class PathKeeperTests
         _lifetime.Measured(TimeSpan.FromSeconds(10));
         Assert.Equal(TimeSpan.FromSeconds(8), _lifetime.Interval);
         _lifetime.Measured(TimeSpan.FromMinutes(10));
-        Assert.Equal(MappingLifetime.Longest, _lifetime.Interval);
+        Assert.Equal(KeepaliveInterval.Longest, _lifetime.Interval);
     }
 
     void Settle(PunchedPath path)

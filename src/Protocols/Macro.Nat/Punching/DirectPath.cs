@@ -10,7 +10,7 @@ public sealed class DirectPath : IDeadline
     readonly PathKeeper _keeper;
     readonly Instant _expires;
 
-    internal DirectPath(DiscoSession disco, Punch punch, MappingLifetime lifetime, object? context, Instant expires)
+    internal DirectPath(DiscoSession disco, Punch punch, KeepaliveInterval lifetime, object? context, Instant expires)
     {
         (_disco, _punch, _expires, Context) = (disco, punch, expires, context);
         _keeper = new PathKeeper(lifetime);

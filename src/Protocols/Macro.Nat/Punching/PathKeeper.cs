@@ -20,7 +20,7 @@ public enum PathUse
 /// both ways as soon as a pong is late, back to the relayed path 6.5 s after the last one. IPv6 counts as 10 ms nearer,
 /// and a better way must be better by a fifth. A state machine of one owner thread.
 /// </summary>
-public sealed class PathKeeper(MappingLifetime lifetime)
+public sealed class PathKeeper(KeepaliveInterval lifetime)
 {
     const int MaxWays = 4, PongsToTrust = 2;
 

@@ -19,7 +19,7 @@ public sealed class Puncher(IRandom random)
     public int Count => _paths.Count;
 
     /// <summary>What this network's NAT was found to forget after.</summary>
-    public MappingLifetime Lifetime { get; } = new();
+    public KeepaliveInterval Lifetime { get; } = new();
 
     public Instant NextTimeout => _deadlines.Next;
 

@@ -3,10 +3,10 @@ using Macro.Core;
 namespace Macro.Nat;
 
 /// <summary>
-/// How long a silent flow may be without its NAT forgetting it, as this node has found out: what keepalives go by. RFC 4787
-/// REQ-5 asks for two minutes, home routers give 30 s, and some less.
+/// How often keepalives go out so that no NAT forgets a silent flow, learnt from flows that were lost and from measurements
+/// of how long mappings live. RFC 4787 REQ-5 asks for two minutes, home routers give 30 s, and some less.
 /// </summary>
-public sealed class MappingLifetime
+public sealed class KeepaliveInterval
 {
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(25), Shortest = TimeSpan.FromSeconds(5);
 
