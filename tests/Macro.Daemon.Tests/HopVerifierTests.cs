@@ -31,9 +31,11 @@ public sealed class HopVerifierTests
     [Fact]
     public void Another_node_at_our_address_is_none_of_us() => Assert.Equal(ControlStatus.Ok, Verify(_other, "44.1.0.1:51821", out _));
 
+    static readonly DescriptorRules s_rules = DescriptorRules.ForStatic("test");
+
     ControlStatus Verify(NodeIdentity signer, string endpoint, out Endpoint nextHop)
     {
-        var signed = SignedDescriptor.Sign(signer, new Descriptor
+        var signed = SignedDescriptor.Sign(signer, s_rules.Network, new Descriptor
         {
             Epoch = Epoch.At(s_now),
             NotBefore = s_now,
@@ -44,7 +46,7 @@ public sealed class HopVerifierTests
             Region = "ZZ",
             Endpoints = [Endpoint.Parse(endpoint)],
         }, s_now);
-        return new HopVerifier(DescriptorRules.Private, _self.Id, new HashSet<Endpoint> { s_own }, hasV6: true)
+        return new HopVerifier(s_rules, _self.Id, new HashSet<Endpoint> { s_own }, hasV6: true)
             .Verify(signed.Encode(), s_now, out nextHop);
     }
 }

@@ -7,6 +7,8 @@ namespace Macro.Peers.Tests;
 
 public sealed class DescriptorTests
 {
+    static readonly DescriptorRules s_static = DescriptorRules.ForStatic("lab");
+
     [Fact]
     public void What_is_signed_is_read_back()
     {
@@ -28,10 +30,10 @@ public sealed class DescriptorTests
     public void The_signature_is_that_of_a_BEP_44_item()
     {
         var signed = Example.Signed();
-        byte[] salt = [.. "m1"u8, .. BitConverter.GetBytes(Epoch.At(Example.Now))];
+        var salt = NetworkKey.Public.Salt(Epoch.At(Example.Now));
         byte[] item =
         [
-            .. "4:salt6:"u8, .. salt, .. "3:seqi1800000000e1:v192:"u8, .. signed.Value,
+            .. "4:salt10:"u8, .. salt, .. "3:seqi1800000000e1:v192:"u8, .. signed.Value,
         ];
         Assert.Equal(192, signed.Value.Length);
         Assert.True(Ed25519.Verify(signed.Id.Key, item, signed.Signature));
@@ -74,10 +76,10 @@ public sealed class DescriptorTests
             Static = true,
             Validity = TimeSpan.FromDays(30),
             Endpoints = [Endpoint.Parse("10.0.0.1:51900")],
-        });
-        Assert.Equal(DescriptorVerdict.Valid, Example.Check(signed, DescriptorRules.Private, Example.Now + TimeSpan.FromDays(29)));
+        }, network: s_static.Network);
+        Assert.Equal(DescriptorVerdict.Valid, Example.Check(signed, s_static, Example.Now + TimeSpan.FromDays(29)));
         Assert.Equal(DescriptorVerdict.OtherNetworkKind, Example.Check(signed));
-        Assert.Equal(DescriptorVerdict.OtherNetworkKind, Example.Check(Example.Signed(), DescriptorRules.Private));
+        Assert.Equal(DescriptorVerdict.OtherNetworkKind, Example.Check(Example.Signed(), s_static));
     }
 
     [Theory]

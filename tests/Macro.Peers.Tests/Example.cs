@@ -32,8 +32,8 @@ static class Example
         Endpoints = [Endpoint.Parse("198.41.0.4:51900"), Endpoint.Parse("[2001:503:ba3e::2:30]:51900")],
     };
 
-    public static SignedDescriptor Signed(Descriptor? descriptor = null, Instant? at = null) =>
-        SignedDescriptor.Sign(Alice, descriptor ?? Relay, at ?? Now);
+    public static SignedDescriptor Signed(Descriptor? descriptor = null, Instant? at = null, NetworkKey? network = null) =>
+        SignedDescriptor.Sign(Alice, network ?? NetworkKey.Public, descriptor ?? Relay, at ?? Now);
 
     public static DescriptorVerdict Check(SignedDescriptor signed, DescriptorRules? rules = null, Instant? now = null) =>
         SignedDescriptor.TryDecode(signed.Encode(), rules ?? Rules, now ?? Now, out _);

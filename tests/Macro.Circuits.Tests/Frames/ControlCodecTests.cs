@@ -43,6 +43,20 @@ public class ControlCodecTests
     }
 
     [Fact]
+    public void The_largest_body_of_a_directory_message_fits()
+    {
+        var body = new byte[DirectoryRequest.MaxBody];
+        body[^1] = 7;
+        var bytes = ControlCodec.Encode(new DirectoryAnswer { Status = ControlStatus.Ok, Body = body });
+        Assert.InRange(bytes.Length, body.Length, ControlMessage.MaxSize);
+        ControlCodec.Decode(bytes, out var answer, out _, out var isAnswer);
+        Assert.True(isAnswer);
+        Assert.Equal(body, Assert.IsType<DirectoryAnswer>(answer).Body.ToArray());
+        ControlCodec.Decode(ControlCodec.Encode(new DirectoryRequest { Body = body }), out var request, out _, out _);
+        Assert.Equal(body, Assert.IsType<DirectoryRequest>(request).Body.ToArray());
+    }
+
+    [Fact]
     public void Bytes_of_a_probe_are_as_documented() =>
         Assert.Equal("a20006021903e8", Convert.ToHexStringLower(ControlCodec.Encode(new Probe { Token = 1000 })));
 

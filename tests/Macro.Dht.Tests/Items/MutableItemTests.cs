@@ -78,9 +78,9 @@ public sealed class MutableItemTests
             NextRelayKey = s_key,
             Endpoints = [Endpoint.Parse("198.41.0.4:51900")],
         };
-        var signed = SignedDescriptor.Sign(identity, relay, now);
+        var signed = SignedDescriptor.Sign(identity, NetworkKey.Public, relay, now);
 
         Assert.True(MutableItem.TryVerify(
-            signed.Id.Key, SignedDescriptor.Salt(Epoch.At(now)), signed.Sequence, ItemValue.FromBytes(signed.Value), signed.Signature, out _));
+            signed.Id.Key, NetworkKey.Public.Salt(Epoch.At(now)), signed.Sequence, signed.ToItemValue(), signed.Signature, out _));
     }
 }

@@ -25,7 +25,7 @@ public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDi
         var now = Instant.FromUnixSeconds(clock.Now.UnixSeconds);
         var epoch = Epoch.At(now);
         var (current, next, _) = keys.PublicRelayKeys;
-        return SignedDescriptor.Sign(keys.Identity, new Descriptor
+        return SignedDescriptor.Sign(keys.Identity, directory.Rules.Network, new Descriptor
         {
             Epoch = epoch,
             NotBefore = now,

@@ -16,7 +16,7 @@ public sealed class NetworkDirectory
     public const string FileName = "directory";
 
     readonly Lock _lock = new();
-    readonly RelayDirectory _directory = new();
+    readonly RelayDirectory _directory;
     readonly DataFolder _folder;
     readonly NodeSettings _settings;
     readonly WallClock _clock;
@@ -27,7 +27,8 @@ public sealed class NetworkDirectory
         _folder = folder;
         _settings = settings;
         _clock = clock;
-        Rules = settings.Network.Static ? DescriptorRules.Private : DescriptorRules.Public;
+        Rules = settings.Network.Static ? DescriptorRules.ForStatic(settings.Network.Name) : DescriptorRules.Public;
+        _directory = new RelayDirectory(Rules.Network);
         if (folder.TryRead(FileName) is { } own
             && DirectoryFile.TryRead(Encoding.UTF8.GetString(own), Rules, clock.Now, out var network, out var entries) && network == settings.Network.Name)
             Take(entries);

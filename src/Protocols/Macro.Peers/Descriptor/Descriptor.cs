@@ -20,6 +20,9 @@ public enum Capabilities : ushort
 
     /// <summary>An exit that carries IPv6.</summary>
     ExitV6 = 8,
+
+    /// <summary>Reached over TCP port 443 besides.</summary>
+    Tcp443 = 16,
 }
 
 /// <summary>What an exit lets through, coarsely; the exit tells details when it is opened. Unknown values count as Custom.</summary>

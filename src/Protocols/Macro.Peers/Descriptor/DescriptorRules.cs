@@ -4,21 +4,39 @@ namespace Macro.Peers;
 public sealed record DescriptorRules
 {
     /// <summary>The public network: 3 hours, 16 bits of work, public addresses.</summary>
-    public static readonly DescriptorRules Public = new();
+    public static DescriptorRules Public { get; } = new() { Network = NetworkKey.Public };
 
     /// <summary>
-    /// A private network without discovery (network.static in the settings): descriptors travel as files, so they may live
-    /// 30 days, cost no work, and name private addresses. They carry a signed flag, which the public network refuses.
+    /// A network without discovery (network.static in the settings): descriptors travel as files, so they may live
+    /// 30 days, cost no work, and name private addresses. They carry a signed flag, which all other networks refuse.
     /// </summary>
-    public static readonly DescriptorRules Private = new()
+    public static DescriptorRules ForStatic(string name) => new()
     {
+        Network = NetworkKey.ForStatic(name),
         Static = true,
         MaxValidity = TimeSpan.FromDays(30),
+        AllowsPrivateAddresses = true,
         WorkBits = 0,
     };
 
+    /// <summary>
+    /// What the key's network accepts. Members of a private network are invited, so no work keeps strangers out there, and
+    /// its relays may stand in one building.
+    /// </summary>
+    public static DescriptorRules For(NetworkKey network)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        return network.IsPrivate ? new() { Network = network, AllowsPrivateAddresses = true, WorkBits = 0 } : Public;
+    }
+
+    /// <summary>The network whose descriptors these are: others' signatures do not fit.</summary>
+    public required NetworkKey Network { get; init; }
+
     /// <summary>Whether descriptors must carry the static flag, or must not.</summary>
     public bool Static { get; init; }
+
+    /// <summary>Whether endpoints may be addresses that are not public.</summary>
+    public bool AllowsPrivateAddresses { get; init; }
 
     public TimeSpan MaxValidity { get; init; } = TimeSpan.FromHours(3);
 

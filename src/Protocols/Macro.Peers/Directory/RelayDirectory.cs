@@ -7,7 +7,7 @@ public enum DirectoryChange
 {
     Added,
 
-    /// <summary>Newer than the one that was held.</summary>
+    /// <summary>It supersedes the one that was held.</summary>
     Replaced,
 
     /// <summary>The held one is the same or newer.</summary>
@@ -18,24 +18,33 @@ public enum DirectoryChange
 }
 
 /// <summary>
-/// The verified descriptors that this node holds, one for each node: the newest. Bounded. Not thread-safe; what it hands
-/// out is immutable.
+/// The verified descriptors that this node holds, one for each node: the newest. Ordered by their <see cref="Position"/>s in
+/// the running epoch. Bounded. Not thread-safe; what it hands out is immutable.
 /// </summary>
 public sealed class RelayDirectory
 {
     public const int DefaultCapacity = 50_000;
 
     readonly Dictionary<NodeId, SignedDescriptor> _descriptors = [];
+    readonly PriorityQueue<SignedDescriptor, long> _expiries = new();
+    readonly byte[] _epochValue = new byte[NetworkKey.Size];
+    readonly NetworkKey _network;
     readonly int _capacity;
+    PositionIndex _index = new();
 
-    /// <param name="capacity">Most descriptors, about 0.5 kB each.</param>
-    public RelayDirectory(int capacity = DefaultCapacity)
+    /// <param name="capacity">Most descriptors, about 0.7 kB each.</param>
+    public RelayDirectory(NetworkKey network, int capacity = DefaultCapacity)
     {
+        ArgumentNullException.ThrowIfNull(network);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        _capacity = capacity;
+        (_network, _capacity) = (network, capacity);
+        _network.EpochValue(Epoch, _epochValue);
     }
 
     public int Count => _descriptors.Count;
+
+    /// <summary>The epoch whose order holds; <see cref="Advance"/> sets it.</summary>
+    public uint Epoch { get; private set; }
 
     public SignedDescriptor? Find(NodeId id) => _descriptors.GetValueOrDefault(id);
 
@@ -47,25 +56,66 @@ public sealed class RelayDirectory
     public DirectoryChange Offer(SignedDescriptor signed, Instant now)
     {
         ArgumentNullException.ThrowIfNull(signed);
-        if (_descriptors.TryGetValue(signed.Id, out var held))
-        {
-            if (held.Sequence >= signed.Sequence)
-                return DirectoryChange.Known;
-            _descriptors[signed.Id] = signed;
-            return DirectoryChange.Replaced;
-        }
-        if (_descriptors.Count >= _capacity && RemoveExpired(now) == 0)
+        Advance(now);
+        var held = Find(signed.Id);
+        if (held is not null && !signed.Supersedes(held))
+            return DirectoryChange.Known;
+        if (held is not null)
+            Remove(held);
+        else if (_descriptors.Count >= _capacity)
             return DirectoryChange.Full;
         _descriptors.Add(signed.Id, signed);
-        return DirectoryChange.Added;
+        _expiries.Enqueue(signed, signed.Descriptor.Expires.Ticks);
+        AddToIndex(signed);
+        return held is null ? DirectoryChange.Added : DirectoryChange.Replaced;
     }
 
-    /// <summary>How many were forgotten.</summary>
-    public int RemoveExpired(Instant now)
+    /// <summary>Forgets what has expired, and takes the order of the epoch that <paramref name="now"/> is in. How many were forgotten.</summary>
+    public int Advance(Instant now)
     {
-        var expired = _descriptors.Values.Where(d => now >= d.Descriptor.Expires).Select(d => d.Id).ToArray();
-        foreach (var id in expired)
-            _descriptors.Remove(id);
-        return expired.Length;
+        var forgotten = 0;
+        while (_expiries.TryPeek(out var signed, out var expires) && expires <= now.Ticks)
+        {
+            _expiries.Dequeue();
+            // One that was superseded is gone already.
+            if (Find(signed.Id) != signed)
+                continue;
+            Remove(signed);
+            forgotten++;
+        }
+        if (Peers.Epoch.At(now) != Epoch)
+            Turn(Peers.Epoch.At(now));
+        return forgotten;
+    }
+
+    /// <summary>In the order of positions.</summary>
+    public IEnumerable<SignedDescriptor> In(Shard shard) => _index.Between(shard.First, shard.Last);
+
+    public Position PositionOf(NodeId id) => Position.Of(id, _epochValue);
+
+    internal DirectoryItem ItemOf(SignedDescriptor signed) => new(PositionOf(signed.Id), (uint)signed.Sequence, signed.Digest);
+
+    internal IEnumerable<SignedDescriptor> Between(ulong first, ulong last) => _index.Between(first, last);
+
+    internal RangeSummary Summarize(ulong first, ulong last) => _index.Summarize(first, last);
+
+    internal ReadOnlySpan<byte> EpochValue => _epochValue;
+
+    void AddToIndex(SignedDescriptor signed) =>
+        _index.Add(Position.Of(signed.Id, _epochValue), signed, RangeSummary.Of(signed, _epochValue));
+
+    void Remove(SignedDescriptor signed)
+    {
+        _descriptors.Remove(signed.Id);
+        _index.Remove(Position.Of(signed.Id, _epochValue), signed);
+    }
+
+    void Turn(uint epoch)
+    {
+        Epoch = epoch;
+        _network.EpochValue(epoch, _epochValue);
+        _index = new PositionIndex();
+        foreach (var signed in _descriptors.Values)
+            AddToIndex(signed);
     }
 }

@@ -3,9 +3,9 @@ using Macro.Simulation;
 
 namespace Macro.Peers.Tests;
 
-public sealed class DirectoryTests
+public sealed class RelayDirectoryTests
 {
-    readonly RelayDirectory _directory = new(capacity: 3);
+    readonly RelayDirectory _directory = new(NetworkKey.Public, capacity: 3);
 
     [Fact]
     public void The_newest_descriptor_of_a_node_counts()
@@ -17,6 +17,18 @@ public sealed class DirectoryTests
         Assert.Equal(DirectoryChange.Replaced, _directory.Offer(young, Example.Now));
         Assert.Equal(DirectoryChange.Known, _directory.Offer(old, Example.Now));
         Assert.Same(young, _directory.Find(Example.Alice.Id));
+    }
+
+    [Fact]
+    public void Of_two_descriptors_with_one_number_the_same_one_counts_everywhere()
+    {
+        SignedDescriptor[] both = [Example.Signed(), Example.Signed(Example.Relay with { LoadClass = 9 })];
+        _directory.Offer(both[0], Example.Now);
+        _directory.Offer(both[1], Example.Now);
+        var other = new RelayDirectory(NetworkKey.Public);
+        other.Offer(both[1], Example.Now);
+        other.Offer(both[0], Example.Now);
+        Assert.Same(_directory.Find(Example.Alice.Id), other.Find(Example.Alice.Id));
     }
 
     [Fact]
@@ -68,6 +80,6 @@ public sealed class DirectoryTests
     static SignedDescriptor Relay(ulong seed)
     {
         using var identity = NodeIdentity.Generate(new SeededRandom(seed));
-        return SignedDescriptor.Sign(identity, Example.Relay, Example.Now);
+        return SignedDescriptor.Sign(identity, NetworkKey.Public, Example.Relay, Example.Now);
     }
 }
