@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Sim;
 
 namespace Macro.Dht.Tests;
 

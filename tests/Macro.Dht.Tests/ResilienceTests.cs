@@ -1,6 +1,5 @@
 using Macro.Core;
-using Macro.Crypto;
-using Macro.Simulation;
+using Macro.Sim;
 
 namespace Macro.Dht.Tests;
 
@@ -17,7 +16,7 @@ public sealed class ResilienceTests(ITestOutputHelper output)
         var times = new List<double>();
         for (var i = 0; i < 200; i++)
         {
-            var item = Item(i);
+            var item = TestItems.Make(i);
             var put = world.Await<PutEnded>(world.Any(), (dht, now) => dht.PutMutable(item, null, now));
             Assert.InRange(put.Stored, 8, 24);
             var got = world.Await<GetEnded>(world.Any(), (dht, now) => dht.GetMutable(item.Key, [], disjoint: false, now));
@@ -36,7 +35,7 @@ public sealed class ResilienceTests(ITestOutputHelper output)
         const int Size = 500, Items = 50;
         var world = new World(3);
         world.Grow(Size);
-        var items = Enumerable.Range(0, Items).Select(Item).ToArray();
+        var items = Enumerable.Range(0, Items).Select(number => TestItems.Make(number)).ToArray();
         int asked = 0, found = 0;
         for (var minute = 0; minute < 120; minute++)
         {
@@ -46,7 +45,7 @@ public sealed class ResilienceTests(ITestOutputHelper output)
             for (var i = 0; i < 10; i++)
             {
                 var item = items[world.Random.NextInt(Items)];
-                var got = world.Await<GetEnded>(Settled(world), (dht, now) => dht.GetMutable(item.Key, [], disjoint: false, now));
+                var got = world.Await<GetEnded>(world.AnySettled(), (dht, now) => dht.GetMutable(item.Key, [], disjoint: false, now));
                 asked++;
                 found += got.Item is not null ? 1 : 0;
             }
@@ -76,7 +75,7 @@ public sealed class ResilienceTests(ITestOutputHelper output)
         var times = new List<double>();
         for (var i = 0; i < 100; i++)
         {
-            var item = Item(i);
+            var item = TestItems.Make(i);
             var put = world.Await<PutEnded>(world.Any(), (dht, now) => dht.PutMutable(item, null, now));
             Assert.InRange(put.Stored, 4, 24);
             var got = world.Await<GetEnded>(world.Any(), (dht, now) => dht.GetMutable(item.Key, [], disjoint: false, now));
@@ -132,20 +131,21 @@ public sealed class ResilienceTests(ITestOutputHelper output)
         // An attacker with that many networks has ids that fit: here nobody checks them.
         var options = new DhtOptions { EnforceSecureIds = false };
         world.Grow(400, options: options);
-        var item = Item(1);
+        var item = TestItems.Make(1);
         world.Await<PutEnded>(world.Any(), (dht, now) => dht.PutMutable(item, null, now));
         world.Run(TimeSpan.FromMinutes(10));
-        var quiet = Enumerable.Range(0, 20).Select(i => world.Await<GetEnded>(Settled(world), (dht, now) => dht.GetMutable(Item(100 + i).Key, [], disjoint: false, now))).ToArray();
+        var quiet = Enumerable.Range(0, 20).Select(i => world.Await<GetEnded>(world.AnySettled(), (dht, now) => dht.GetMutable(TestItems.Make(100 + i).Key, [], disjoint: false, now))).ToArray();
         Assert.DoesNotContain(quiet, got => got.Report.Crowded);
 
         var target = item.Target;
+        var gang = new Gang(world);
         for (var i = 0; i < 30; i++)
-            world.AddLiar(target.RandomSibling(100 + i, world.Random), world.Some(40));
+            gang.Add(target.RandomSibling(100 + i, world.Random), world.Some(40));
         world.Run(TimeSpan.FromMinutes(2));
         int found = 0, noticed = 0;
         for (var i = 0; i < 50; i++)
         {
-            var got = world.Await<GetEnded>(Settled(world), (dht, now) => dht.GetMutable(item.Key, [], disjoint: true, now));
+            var got = world.Await<GetEnded>(world.AnySettled(), (dht, now) => dht.GetMutable(item.Key, [], disjoint: true, now));
             found += got.Item is not null ? 1 : 0;
             noticed += got.Report.Crowded ? 1 : 0;
         }
@@ -160,8 +160,9 @@ public sealed class ResilienceTests(ITestOutputHelper output)
     {
         var world = new World(8);
         world.Grow(200);
-        var item = Item(1);
-        var liars = Enumerable.Range(0, 20).Select(i => world.AddLiar(item.Target.RandomSibling(100 + i, world.Random), world.Some(40))).ToArray();
+        var item = TestItems.Make(1);
+        var gang = new Gang(world);
+        var liars = Enumerable.Range(0, 20).Select(i => gang.Add(item.Target.RandomSibling(100 + i, world.Random), world.Some(40))).ToArray();
         world.Run(TimeSpan.FromMinutes(2));
         for (var i = 0; i < 10; i++)
         {
@@ -183,24 +184,5 @@ public sealed class ResilienceTests(ITestOutputHelper output)
         var estimates = world.Nodes.Select(node => node.State.Nodes ?? 0).Order().ToArray();
         output.WriteLine($"5 % {estimates[50]:F0}, median {estimates[500]:F0}, 95 % {estimates[950]:F0}");
         Assert.InRange(estimates[500], 700, 1400);
-    }
-
-    /// <summary>One that has been up for a while.</summary>
-    static WorldNode Settled(World world)
-    {
-        while (true)
-        {
-            var node = world.Any();
-            if (node.State.Contacts >= Bucket.Size)
-                return node;
-        }
-    }
-
-    static MutableItem Item(int number)
-    {
-        var seed = new byte[32];
-        BitConverter.TryWriteBytes(seed, number + 1);
-        using var key = new SigningKey(seed);
-        return MutableItem.Sign(key, [], 1, ItemValue.FromBytes(new byte[100]));
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Macro.Core;
+using Macro.Sim;
 
 namespace Macro.Dht.Tests;
 

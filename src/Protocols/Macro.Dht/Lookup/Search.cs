@@ -77,7 +77,7 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
     {
         if (Ended)
             return;
-        var done = Advance(path: -1, Wanted, Parallel, now);
+        var done = Advance(path: -1, Wanted, HasArrived ? Width : Parallel, now);
         for (var path = 0; path < paths && paths > 1; path++)
             done &= Advance(path, WidthOfPath, ParallelInPath, now);
         if (!done)
@@ -94,6 +94,10 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
         }
         End(now);
     }
+
+    /// <summary>As near as the closest of this many nodes are on average: hardly a nearer one will turn up.</summary>
+    bool HasArrived => _candidates.Count >= Width && _candidates[Width - 1] is { HasId: true } last
+        && Family.Density.Nodes is { } nodes && (last.Node.Id ^ Target).Fraction * nodes < 1.2 * Width;
 
     /// <summary>Ends the search; what is still under way is no longer its business.</summary>
     public void End(Instant now)
@@ -133,8 +137,9 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
     /// <summary>Keeps queries under way at the closest nodes of a path, -1 for all. True when enough of them have answered.</summary>
     bool Advance(int path, int wanted, int parallel, Instant now)
     {
-        int answered = 0, underWay = 0, late = 0;
-        for (var i = 0; i < _candidates.Count && answered < wanted; i++)
+        int answered = 0, underWay = 0, late = 0, silent = 0;
+        // While all of them answer in time, no more are asked than are wanted; then others are asked in advance.
+        for (var i = 0; i < _candidates.Count && answered + (silent == 0 ? underWay : 0) < wanted; i++)
         {
             var candidate = _candidates[i];
             if (path >= 0 && candidate.Path != path)
@@ -146,6 +151,7 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
                     break;
                 case CandidateState.Late:
                     late++;
+                    silent++;
                     break;
                 case CandidateState.New when _asked >= MostAsked:
                     break;
@@ -161,6 +167,7 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
                     underWay++;
                     break;
                 case CandidateState.Failed:
+                    silent++;
                     break;
             }
         }

@@ -117,23 +117,34 @@ sealed class RoutingTable(Id160 own, bool limits, Instant now)
     /// <param name="failing">Also those that did not answer last time.</param>
     public int Closest(Id160 target, Span<NodeInfo> nodes, bool failing = false)
     {
+        // The target's own bucket is nearest, then all the deeper ones together, then one after the other towards the first.
         var count = 0;
-        foreach (var bucket in CollectionsMarshal.AsSpan(_buckets))
-            foreach (var contact in CollectionsMarshal.AsSpan(bucket.Contacts))
-            {
-                if (contact.Failures > 0 && !failing)
-                    continue;
-                var at = count;
-                while (at > 0 && target.CompareDistance(contact.Node.Id, nodes[at - 1].Id) < 0)
-                    at--;
-                if (at == nodes.Length)
-                    continue;
-                if (count < nodes.Length)
-                    count++;
-                nodes[at..(count - 1)].CopyTo(nodes[(at + 1)..count]);
-                nodes[at] = contact.Node;
-            }
+        var nearest = Math.Min(Own.CommonPrefix(target), _buckets.Count - 1);
+        Take(_buckets[nearest], target, nodes, failing, ref count);
+        if (count < nodes.Length)
+            for (var i = nearest + 1; i < _buckets.Count; i++)
+                Take(_buckets[i], target, nodes, failing, ref count);
+        for (var i = nearest - 1; i >= 0 && count < nodes.Length; i--)
+            Take(_buckets[i], target, nodes, failing, ref count);
         return count;
+    }
+
+    static void Take(Bucket bucket, Id160 target, Span<NodeInfo> nodes, bool failing, ref int count)
+    {
+        foreach (var contact in CollectionsMarshal.AsSpan(bucket.Contacts))
+        {
+            if (contact.Failures > 0 && !failing)
+                continue;
+            var at = count;
+            while (at > 0 && target.CompareDistance(contact.Node.Id, nodes[at - 1].Id) < 0)
+                at--;
+            if (at == nodes.Length)
+                continue;
+            if (count < nodes.Length)
+                count++;
+            nodes[at..(count - 1)].CopyTo(nodes[(at + 1)..count]);
+            nodes[at] = contact.Node;
+        }
     }
 
     /// <summary>A contact that was silent for long, or null.</summary>

@@ -22,7 +22,7 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
     Instant _samplesUntil = new(0);
     int _sampled;
 
-    public PeerStore Peers { get; } = new(options);
+    public PeerStore Peers { get; } = new(options, random);
 
     public ItemStore Items { get; } = new(options);
 
@@ -184,7 +184,7 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
     void WritePeers(ref BencodeWriter writer, Id160 infoHash, bool v4, Instant now)
     {
         Span<Endpoint> peers = stackalloc Endpoint[v4 ? MostPeers : MostPeersV6];
-        var count = Peers.Sample(infoHash, v4, peers, random, now);
+        var count = Peers.Sample(infoHash, v4, peers, now);
         if (count == 0)
             return;
         Span<byte> compact = stackalloc byte[Compact.EndpointV6];
@@ -200,7 +200,7 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
     {
         if (_samplesUntil <= now)
         {
-            _sampled = Peers.SampleInfoHashes(_samples, random);
+            _sampled = Peers.SampleInfoHashes(_samples);
             _samplesUntil = now + s_sampleInterval;
         }
         writer.Integer("num"u8, Peers.InfoHashes);

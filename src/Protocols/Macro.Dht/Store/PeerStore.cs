@@ -1,13 +1,16 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Macro.Core;
+using Macro.Crypto;
 
 namespace Macro.Dht;
 
 /// <summary>
-/// Who announced himself for which info-hash (BEP 5), for half an hour each. A full list gives up the oldest peer of the
-/// network that has most of them, so that whoever announces from one /24 displaces himself only.
+/// Who announced himself for which info-hash (BEP 5), for half an hour each. A full list gives up a peer of the /16 or /32 that
+/// has most of them, so that whoever announces from one network displaces himself only; and of those the one that a secret
+/// order puts last, so that what is kept is a fair choice however often somebody announces.
 /// </summary>
-sealed class PeerStore(DhtOptions options)
+sealed class PeerStore(DhtOptions options, IRandom random)
 {
     /// <summary>Peers of one /24 or /48 for one info-hash, and for all together.</summary>
     public const int MostOfSite = 4, MostOfSiteInAll = 256;
@@ -16,6 +19,7 @@ sealed class PeerStore(DhtOptions options)
 
     readonly Dictionary<Id160, List<Peer>> _peers = [];
     readonly Dictionary<Site, int> _ofSite = [];
+    readonly byte[] _secret = NewSecret(random);
     Instant _nextSweep = new(0);
 
     public int InfoHashes => _peers.Count;
@@ -37,49 +41,39 @@ sealed class PeerStore(DhtOptions options)
             _peers.Add(infoHash, peers = new List<Peer>(1));
         }
         Drop(peers, known => known.Endpoint == peer || known.Expires <= now);
-        MakeRoom(peers, site);
         if (IsGreedy(site))
             return;
-        peers.Add(new Peer(peer, now + s_life));
+        peers.Add(new Peer(peer, now + s_life, RankOf(peer.Address)));
         CollectionsMarshal.GetValueRefOrAddDefault(_ofSite, site, out _)++;
+        if (!options.Local && peers.Count(known => Site.Of(known.Endpoint.Address) == site) > MostOfSite)
+            Drop(peers, Last(peers, known => Site.Of(known.Endpoint.Address) == site));
+        else if (peers.Count > options.MaxPeers)
+        {
+            var largest = Largest(peers);
+            Drop(peers, Last(peers, known => RegionOf(known.Endpoint.Address) == largest));
+        }
     }
 
-    /// <summary>A random choice of the peers of one family, with as many networks in it as there are.</summary>
-    public int Sample(Id160 infoHash, bool v4, Span<Endpoint> sample, IRandom random, Instant now)
+    /// <summary>A random choice of the peers of one family: one of each /16 or /32, then a second of each, and so on.</summary>
+    public int Sample(Id160 infoHash, bool v4, Span<Endpoint> sample, Instant now)
     {
         if (!_peers.TryGetValue(infoHash, out var peers))
             return 0;
-        Span<Endpoint> live = new Endpoint[peers.Count];
-        var count = 0;
-        foreach (var peer in peers)
-            if (peer.Expires > now && peer.Endpoint.Address.IsV4 == v4)
-                live[count++] = peer.Endpoint;
-        live = live[..count];
-        random.Shuffle(live);
-        if (count <= sample.Length)
+        var live = peers.Where(peer => peer.Expires > now && peer.Endpoint.Address.IsV4 == v4).Select(peer => peer.Endpoint).ToArray();
+        random.Shuffle(live.AsSpan());
+        if (live.Length > sample.Length)
         {
-            live.CopyTo(sample);
-            return count;
+            var ofRegion = new Dictionary<UInt128, int>();
+            var turns = Array.ConvertAll(live, peer => CollectionsMarshal.GetValueRefOrAddDefault(ofRegion, RegionOf(peer.Address), out _)++);
+            Array.Sort(turns, live);
         }
-        var sites = new HashSet<Site>();
-        var chosen = 0;
-        foreach (ref var peer in live)
-        {
-            if (chosen == sample.Length)
-                return chosen;
-            if (!sites.Add(Site.Of(peer.Address)))
-                continue;
-            sample[chosen++] = peer;
-            peer = default;
-        }
-        foreach (var peer in live)
-            if (!peer.IsNone && chosen < sample.Length)
-                sample[chosen++] = peer;
-        return chosen;
+        var count = Math.Min(sample.Length, live.Length);
+        live.AsSpan(0, count).CopyTo(sample);
+        return count;
     }
 
     /// <summary>Info-hashes at random (BEP 51).</summary>
-    public int SampleInfoHashes(Span<Id160> sample, IRandom random)
+    public int SampleInfoHashes(Span<Id160> sample)
     {
         var all = _peers.Keys.ToArray();
         random.Shuffle(all.AsSpan());
@@ -88,41 +82,42 @@ sealed class PeerStore(DhtOptions options)
         return count;
     }
 
-    /// <summary>Makes room for one more peer of a network.</summary>
-    void MakeRoom(List<Peer> peers, Site newcomer)
+    /// <summary>The last in the secret order; of one address with several ports the oldest.</summary>
+    static int Last(List<Peer> peers, Predicate<Peer> which)
     {
-        if (options.Local)
-        {
-            if (peers.Count >= options.MaxPeers)
-                Drop(peers, 0);
-            return;
-        }
-        var oldest = -1;
-        var ofSite = 0;
+        var last = -1;
         for (var i = 0; i < peers.Count; i++)
-        {
-            if (Site.Of(peers[i].Endpoint.Address) != newcomer)
-                continue;
-            ofSite++;
-            if (oldest < 0)
-                oldest = i;
-        }
-        if (ofSite >= MostOfSite)
-            Drop(peers, oldest);
-        else if (peers.Count >= options.MaxPeers)
-            Drop(peers, OldestOfLargest(peers));
+            if (which(peers[i]) && (last < 0 || peers[i].Rank > peers[last].Rank))
+                last = i;
+        return last;
     }
 
     /// <summary>By /16 and /32: who has one /24 often has its neighbours too.</summary>
-    static int OldestOfLargest(List<Peer> peers)
+    static UInt128 Largest(List<Peer> peers)
     {
         var counts = new Dictionary<UInt128, int>();
         foreach (var peer in peers)
-            CollectionsMarshal.GetValueRefOrAddDefault(counts, Region(peer), out _)++;
-        var largest = counts.MaxBy(region => region.Value).Key;
-        return peers.FindIndex(peer => Region(peer) == largest);
+            CollectionsMarshal.GetValueRefOrAddDefault(counts, RegionOf(peer.Endpoint.Address), out _)++;
+        var most = counts.Values.Max();
+        // Several may be as large: the one whose last is last of all.
+        return RegionOf(peers[Last(peers, peer => counts[RegionOf(peer.Endpoint.Address)] == most)].Endpoint.Address);
+    }
 
-        static UInt128 Region(Peer peer) => peer.Endpoint.Address is { IsV4: true } v4 ? v4.Bits >> 16 : peer.Endpoint.Address.Bits >> 96 << 96;
+    static UInt128 RegionOf(IpAddress address) => address.IsV4 ? address.Bits >> 16 : address.Bits >> 96 << 96;
+
+    ulong RankOf(IpAddress address)
+    {
+        Span<byte> bytes = stackalloc byte[16], mac = stackalloc byte[Blake2s.MacSize];
+        address.WriteMapped(bytes);
+        Blake2s.Mac(mac, _secret, bytes);
+        return BinaryPrimitives.ReadUInt64LittleEndian(mac);
+    }
+
+    static byte[] NewSecret(IRandom random)
+    {
+        var secret = new byte[Blake2s.HashSize];
+        random.Fill(secret);
+        return secret;
     }
 
     bool MakeRoom(Id160 newcomer, Id160 own)
@@ -164,5 +159,5 @@ sealed class PeerStore(DhtOptions options)
             _ofSite.Remove(site);
     }
 
-    readonly record struct Peer(Endpoint Endpoint, Instant Expires);
+    readonly record struct Peer(Endpoint Endpoint, Instant Expires, ulong Rank);
 }

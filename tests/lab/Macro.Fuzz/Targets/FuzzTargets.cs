@@ -6,7 +6,10 @@ public static class FuzzTargets
     public static IReadOnlyList<string> Names { get; } = [.. All().Select(target => target.Name)];
 
     public static IEnumerable<IFuzzTarget> All() =>
-        [new IpTarget(), new TcpTarget(), new UdpTarget(), new IcmpTarget(), new DnsTarget(), new DnsResolverTarget(), new SocksTarget(), new HttpTarget()];
+    [
+        new IpTarget(), new TcpTarget(), new UdpTarget(), new IcmpTarget(), new DnsTarget(), new DnsResolverTarget(), new SocksTarget(),
+        new HttpTarget(), new BencodeTarget(), new KrpcTarget(),
+    ];
 }
 
 /// <summary>A digest of what was seen (FNV-1a), grown step by step.</summary>
