@@ -102,7 +102,7 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         var head = new QueryHead(Id, query.Transaction, node.ReadOnly);
         var length = query switch
         {
-            { Target: { } target } => Queries.Get(buffer, head, target, newerThan: null),
+            { Target: { } target } => Queries.AskItem(buffer, head, target),
             { Search: null } => Queries.Ping(buffer, head),
             { Stores: true } => query.Search.Operation.WriteStore(buffer, head, query.Candidate!),
             _ => query.Search.Operation.WriteQuery(buffer, head),
@@ -132,13 +132,12 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
             return DatagramVerdict.Answer;
         }
         // A node takes a new id when it learns its address (BEP 42): what we knew it under is gone, and it is a newcomer.
-        var renamed = query.Expected is { } expected && expected != id;
-        if (renamed)
-            Table.Renamed(query.Expected!.Value, source);
+        if (query.Expected is { } expected && expected != id)
+            Table.Renamed(expected, source);
         var found = new NodeInfo(id, source);
         if (Table.Answered(found, IsSecure(found), now) is { } questionable)
             Ping(questionable.Node.Endpoint, questionable.Node.Id, 0, now);
-        End(query, message, renamed && query.Search is not null ? null : id, now);
+        End(query, message, id, now);
         return DatagramVerdict.Answer;
     }
 
@@ -164,7 +163,7 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
         {
             query.Tries++;
             if (query is { Stores: false, Candidate: { State: CandidateState.Asked } candidate })
-                candidate.State = CandidateState.Late;
+                candidate.Become(CandidateState.Late);
             Send(query, now);
             if (!query.Stores)
                 _deadlines.Set(query, now + 2 * _roundTrips.Patience);
@@ -182,7 +181,7 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
             search.Operation.StoreEnded(query.Candidate!, default(ErrorCode), now);
         else
         {
-            query.Candidate!.State = CandidateState.Failed;
+            query.Candidate!.Become(CandidateState.Failed);
             search.Step(now);
         }
     }
@@ -220,13 +219,13 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
 
     void TakeAnswer(Search search, Candidate candidate, in Message message, Id160? id, Endpoint source, Instant now)
     {
-        if (id is not { } known)
+        if (id is not { } known || known == Id)
         {
-            candidate.State = CandidateState.Failed;
+            candidate.Become(CandidateState.Failed);
             return;
         }
         search.Identify(candidate, known);
-        candidate.State = CandidateState.Answered;
+        candidate.Become(CandidateState.Answered);
         candidate.Eligible = !options.EnforceSecureIds || IsSecure(candidate.Node);
         if (message.Token.Length <= MaxToken)
             candidate.Token = message.Token.ToArray();

@@ -219,6 +219,42 @@ public sealed class ResponderTests
         Assert.InRange(toOne, 0, 200 * 1024);
     }
 
+    [Theory]
+    [InlineData("d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz1234564:wantl2:n42:n6ee1:q9:find_node1:t1:a1:y1:qe")]
+    [InlineData("d1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz1234564:wantl2:n42:n6ee1:q9:get_peers1:t1:a1:y1:qe")]
+    [InlineData("d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz1234564:wantl2:n42:n6ee1:q3:get1:t1:a1:y1:qe")]
+    [InlineData("d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q17:sample_infohashes1:t1:a1:y1:qe")]
+    public void When_the_allowance_is_spent_no_answer_is_longer_than_three_times_the_query(string text)
+    {
+        Fill();
+        var query = Encoding.ASCII.GetBytes(text);
+        for (var i = 0; i < 2000; i++)
+            Ask(query, new Endpoint(IpAddress.FromV4(0x08000000u + (uint)i * 251), 53));
+        var answer = Ask(query, new Endpoint(IpAddress.FromV4(0x09000000u), 53));
+        Assert.InRange(answer.Length, 1, 3 * query.Length);
+    }
+
+    [Fact]
+    public void An_item_of_our_own_is_given_to_whoever_asks_directly_even_when_the_allowance_is_spent()
+    {
+        Fill();
+        using var key = new SigningKey(new byte[32]);
+        _node.Serve(s_target, MutableItem.Sign(key, "m1"u8, 1_800_000_000, ItemValue.FromBytes(new byte[480])));
+        var greedy = _buffer[..Queries.Get(_buffer, _head, s_target, newerThan: null)];
+        for (var i = 0; i < 2000; i++)
+            Ask(greedy, new Endpoint(IpAddress.FromV4(0x08000000u + (uint)i * 251), 53));
+        Assert.True(Message.TryParse(Ask(greedy, new Endpoint(IpAddress.FromV4(0x09000000u), 53)), out var message));
+        Assert.True(message.Value.IsEmpty);
+
+        var asked = _buffer[..Queries.AskItem(_buffer, _head with { ReadOnly = false }, s_target)];
+        byte[] answer = [];
+        for (var i = 0; i < 500; i++)
+            answer = Ask(asked, new Endpoint(IpAddress.FromV4(0x09000000u + (uint)i * 251), 53));
+        Assert.True(Message.TryParse(answer, out message));
+        Assert.Equal(484, message.Value.Length);
+        Assert.InRange(answer.Length, 1, 3 * asked.Length);
+    }
+
     [Fact]
     public void Read_only_nodes_answer_nobody_and_read_only_askers_are_no_contacts()
     {
@@ -264,6 +300,21 @@ public sealed class ResponderTests
         var answer = Encoding.ASCII.GetString(Ask(length));
         Assert.Contains("5:nodes", answer);
         Assert.DoesNotContain("nodes6", answer);
+    }
+
+    /// <summary>Contacts in both families and a peer for each info-hash, so that answers have something to tell.</summary>
+    void Fill()
+    {
+        for (var i = 0; i < 30; i++)
+        {
+            foreach (var v4 in new[] { true, false })
+            {
+                var address = v4 ? IpAddress.FromV4(0x2c800001u + ((uint)i << 8)) : new IpAddress(((UInt128)0x2a0e440000000000UL << 64) | ((UInt128)(uint)i << 80) | 1);
+                var node = new NodeInfo(Id160.Random(_random), new Endpoint(address, 6881));
+                _node.Family(v4)!.Table.Answered(node, secure: true, _now);
+            }
+            _node.Peers.Announce(Id160.Random(_random), new Endpoint(IpAddress.FromV4(0x2c800001u + ((uint)i << 8)), 7), default, _now);
+        }
     }
 
     int _sentBesides;

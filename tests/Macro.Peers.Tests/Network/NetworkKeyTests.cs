@@ -8,18 +8,18 @@ public sealed class NetworkKeyTests
 {
     static readonly NetworkKey s_private = NetworkKey.FromBytes([.. Enumerable.Range(0, 32).Select(i => (byte)i)]);
 
-    /// <summary>The values of docs/protocol/descriptor.md.</summary>
+    /// <summary>The values of docs/protocol/network.md.</summary>
     [Fact]
     public void Keys_salts_and_topics_are_those_of_the_published_vectors()
     {
-        Assert.Equal("05a53c3f50b43a0d2e3ae56d8e2f2b1b", Convert.ToHexStringLower(NetworkKey.Public.Bytes[..16]));
-        Assert.Equal("", Convert.ToHexStringLower(NetworkKey.ForStatic("lab").Bytes[..16]));
-        Assert.Equal("", Convert.ToHexStringLower(NetworkKey.Public.Salt(83333)));
-        Assert.Equal("", Convert.ToHexStringLower(s_private.PresharedKey()!.Span));
+        Assert.Equal("0f39c1d53a0669fca6ec1b6348d3cefc", Convert.ToHexStringLower(NetworkKey.Public.Bytes[..16]));
+        Assert.Equal("acb1a5c7d0b7b0f199c83316ce7b41b4", Convert.ToHexStringLower(NetworkKey.ForStatic("lab").Bytes[..16]));
+        Assert.Equal("6d31b58a46f3ded3989b", Convert.ToHexStringLower(NetworkKey.Public.Salt(83333)));
+        Assert.Equal("4b4f4a8985169f6d97cc76fe9a0f0e7b11d9a1f3af5108045f925c2101f33ddf", Convert.ToHexStringLower(s_private.PresharedKey()!.Span));
         var topic = new byte[Topic.Size];
         Topic.Write(topic, NetworkKey.Public, 83333, Facet.Exit, new Shard(4, 9));
-        Assert.Equal("", Convert.ToHexStringLower(topic));
-        Assert.Equal(0ul, Position.Of(Example.Alice.Id, NetworkKey.Public, 83333).Value);
+        Assert.Equal("6cf14dd27ff5a4e1437fd2eccb82a451a4f781ff", Convert.ToHexStringLower(topic));
+        Assert.Equal(0x51962f9a578d6b97ul, Position.Of(Example.Alice.Id, NetworkKey.Public, 83333).Value);
     }
 
     [Fact]

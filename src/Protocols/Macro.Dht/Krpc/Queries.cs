@@ -50,6 +50,19 @@ static class Queries
         return Finish(ref writer, "get"u8, head);
     }
 
+    /// <summary>
+    /// A get of one node: so long that an item of 480 bytes is at most three times as long, and a node gives it to whoever asks.
+    /// </summary>
+    public static int AskItem(Span<byte> buffer, in QueryHead head, Id160 target)
+    {
+        Span<byte> padding = stackalloc byte[160];
+        padding.Clear();
+        var writer = Begin(buffer, head);
+        writer.Id("target"u8, target);
+        writer.String("z"u8, padding);
+        return Finish(ref writer, "get"u8, head);
+    }
+
     public static int PutImmutable(Span<byte> buffer, in QueryHead head, ReadOnlySpan<byte> value, ReadOnlySpan<byte> token)
     {
         var writer = Begin(buffer, head);

@@ -1,3 +1,5 @@
+using Macro.Core;
+
 namespace Macro.Dht;
 
 enum CandidateState : byte
@@ -13,9 +15,19 @@ enum CandidateState : byte
 }
 
 /// <summary>A node that a search knows of.</summary>
-sealed class Candidate(NodeInfo node, bool hasId, byte path)
+/// <param name="teller">Who told of it; null when we knew it ourselves.</param>
+sealed class Candidate(NodeInfo node, bool hasId, byte path, Candidate? teller)
 {
+    /// <summary>Who tells of so many silent nodes, and of so many times more than answer, misleads.</summary>
+    const int MostSilent = 4;
+
+    Candidate? _other;
+    bool _ownWord = teller is null;
+    int _silent, _answering;
+
     public NodeInfo Node { get; set; } = node;
+
+    public Site Site { get; } = Site.Of(node.Endpoint.Address);
 
     /// <summary>False for an endpoint of the bootstrap list until it has answered.</summary>
     public bool HasId { get; set; } = hasId;
@@ -23,7 +35,12 @@ sealed class Candidate(NodeInfo node, bool hasId, byte path)
     /// <summary>Which of the disjoint paths it belongs to: the first that heard of it.</summary>
     public byte Path { get; } = path;
 
-    public CandidateState State { get; set; }
+    public CandidateState State { get; private set; }
+
+    /// <summary>Told of by somebody whose other nodes are silent, and by nobody better.</summary>
+    public bool IsDoubtful => !_ownWord && teller!.Misleads && _other is not { Misleads: false };
+
+    bool Misleads => _silent >= MostSilent && _silent > MostSilent * _answering;
 
     /// <summary>May hold what is stored: its id belongs to its address, or nobody asks that.</summary>
     public bool Eligible { get; set; }
@@ -36,4 +53,28 @@ sealed class Candidate(NodeInfo node, bool hasId, byte path)
 
     /// <summary>It holds the very item that is being put.</summary>
     public bool HoldsOurs { get; set; }
+
+    public void Become(CandidateState state)
+    {
+        if (teller is not null)
+        {
+            teller._silent += IsSilent(state) - IsSilent(State);
+            teller._answering += state == CandidateState.Answered ? 1 : 0;
+        }
+        State = state;
+
+        static int IsSilent(CandidateState state) => state is CandidateState.Late or CandidateState.Failed ? 1 : 0;
+    }
+
+    /// <summary>Another tells of it too: the last one counts beside the first.</summary>
+    public void ToldBy(Candidate? another)
+    {
+        if (another is null)
+            _ownWord = true;
+        else if (another != teller)
+            _other = another;
+    }
+
+    /// <summary>Was this the first who told of it?</summary>
+    public bool WasToldBy(Candidate? other) => teller == other;
 }

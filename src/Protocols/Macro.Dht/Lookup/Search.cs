@@ -13,14 +13,17 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
     public const int Width = 8;
 
     const int Parallel = 5, ParallelInPath = 3, WidthOfPath = 4, WidthInCrowd = 3 * Width;
-    const int MostCandidates = 128, MostOfSite = 2, MostNodesOfAnswer = 2 * Width;
+    const int MostCandidates = 128, MostNodesOfAnswer = 2 * Width;
+
+    /// <summary>Nodes of one /24 or /48: those that one answer tells of or that live, those that are asked, those that are known.</summary>
+    const int MostOfSite = 2, MostAskedOfSite = 4, MostKnownOfSite = 8;
 
     /// <summary>Nodes asked, after which a search ends with what it has: liars that make up ever closer ones get no further.</summary>
     const int MostAsked = 256;
 
     readonly List<Candidate> _candidates = new(2 * Width);
     bool _densityChecked;
-    int _asked;
+    int _asked, _doubtfulAsked;
 
     public Operation Operation { get; } = operation;
 
@@ -36,20 +39,27 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
     int Wanted => Crowded ? WidthInCrowd : Width;
 
     /// <summary>Takes a node in, unless it is known already or its network has its share.</summary>
-    public void Add(NodeInfo node, bool hasId, int path)
+    /// <param name="teller">Null when we know it ourselves.</param>
+    public void Add(NodeInfo node, bool hasId, int path, Candidate? teller = null)
     {
-        if (_candidates.Count >= MostCandidates && !MakeRoom(node.Id))
-            return;
         var site = Site.Of(node.Endpoint.Address);
-        var ofSite = 0;
+        int ofSite = 0, ofTeller = 0;
         foreach (var known in _candidates)
         {
-            if (known.Node.Endpoint == node.Endpoint || (known.HasId && hasId && known.Node.Id == node.Id))
+            if (known.Node.Endpoint == node.Endpoint)
+            {
+                Hear(known, node.Id, hasId, teller);
                 return;
-            if (limits && hasId && Site.Of(known.Node.Endpoint.Address) == site && ++ofSite == MostOfSite)
-                return;
+            }
+            if (known.Site != site)
+                continue;
+            ofSite++;
+            ofTeller += known.WasToldBy(teller) ? 1 : 0;
         }
-        Insert(new Candidate(node, hasId, (byte)(path % paths)));
+        if (limits && hasId && (ofTeller >= MostOfSite || ofSite >= MostKnownOfSite))
+            return;
+        if (_candidates.Count < MostCandidates || MakeRoom(node.Id))
+            Insert(new Candidate(node, hasId, (byte)(path % paths), teller));
     }
 
     /// <summary>Takes in the nodes of an answer.</summary>
@@ -57,19 +67,33 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
     {
         for (var i = 0; i < MostNodesOfAnswer && Compact.TryReadNode(compactNodes, v4, i, out var node); i++)
             if (Family.MayAsk(node))
-                Add(node, hasId: true, from.Path);
+                Add(node, hasId: true, from.Path, from);
     }
 
     /// <summary>The node's id became known, or was another than we had been told.</summary>
     public void Identify(Candidate candidate, Id160 id)
     {
-        if (candidate.HasId)
-            return;
+        if (!candidate.HasId || candidate.Node.Id != id)
+            Move(candidate, id);
+    }
+
+    /// <summary>
+    /// Somebody tells of a node that we know of. Under another id the nearer one counts until it has answered: else a liar's
+    /// word that it is far away would keep it from being asked.
+    /// </summary>
+    void Hear(Candidate known, Id160 id, bool hasId, Candidate? teller)
+    {
+        known.ToldBy(teller);
+        if (hasId && known is { HasId: true, State: CandidateState.New } && Target.CompareDistance(id, known.Node.Id) < 0)
+            Move(known, id);
+    }
+
+    void Move(Candidate candidate, Id160 id)
+    {
         _candidates.Remove(candidate);
         candidate.Node = candidate.Node with { Id = id };
         candidate.HasId = true;
-        if (!_candidates.Exists(known => known.HasId && known.Node.Id == id))
-            Insert(candidate);
+        Insert(candidate);
     }
 
     /// <summary>Sends what is due and looks whether the search is over.</summary>
@@ -134,8 +158,14 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
         return distances[..count];
     }
 
-    /// <summary>Keeps queries under way at the closest nodes of a path, -1 for all. True when enough of them have answered.</summary>
-    bool Advance(int path, int wanted, int parallel, Instant now)
+    /// <summary>
+    /// Keeps queries under way at the closest nodes of a path, -1 for all. True when enough of them have answered. The closest
+    /// of the doubtful nodes are asked when the others are done: in a network of which half has just died many are true.
+    /// </summary>
+    bool Advance(int path, int wanted, int parallel, Instant now) =>
+        Advance(path, wanted, parallel, doubtful: false, now) && Advance(path, wanted, parallel, doubtful: true, now);
+
+    bool Advance(int path, int wanted, int parallel, bool doubtful, Instant now)
     {
         int answered = 0, underWay = 0, late = 0, silent = 0;
         // While all of them answer in time, no more are asked than are wanted; then others are asked in advance.
@@ -153,15 +183,16 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
                     late++;
                     silent++;
                     break;
-                case CandidateState.New when _asked >= MostAsked:
-                    break;
                 case CandidateState.New when underWay >= parallel:
                     return false;
-                case CandidateState.New:
+                case CandidateState.New when MayAsk(candidate, doubtful):
                     _asked++;
-                    candidate.State = CandidateState.Asked;
+                    _doubtfulAsked += candidate.IsDoubtful ? 1 : 0;
+                    candidate.Become(CandidateState.Asked);
                     Family.Ask(this, candidate, now);
                     underWay++;
+                    break;
+                case CandidateState.New:
                     break;
                 case CandidateState.Asked:
                     underWay++;
@@ -172,6 +203,23 @@ sealed class Search(Operation operation, FamilyNode family, Id160 target, int pa
             }
         }
         return underWay == 0 && late == 0;
+    }
+
+    bool MayAsk(Candidate candidate, bool doubtful)
+    {
+        if (_asked >= MostAsked || (candidate.IsDoubtful && (!doubtful || _doubtfulAsked >= Width)))
+            return false;
+        if (!limits || !candidate.HasId)
+            return true;
+        int asked = 0, living = 0;
+        foreach (var known in _candidates)
+        {
+            if (known.State == CandidateState.New || known.Site != candidate.Site)
+                continue;
+            asked++;
+            living += known.State == CandidateState.Failed ? 0 : 1;
+        }
+        return living < MostOfSite && asked < MostAskedOfSite;
     }
 
     void Insert(Candidate candidate)

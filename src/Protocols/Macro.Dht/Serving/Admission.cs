@@ -17,7 +17,8 @@ sealed class Admission(int queriesPerSecond)
     /// <summary>The same for all such sources together: what a node can be abused for at most.</summary>
     const int TotalRate = 128 << 10, TotalBurst = 512 << 10;
 
-    const int AmplificationAllowed = 3;
+    /// <summary>Times the query.</summary>
+    public const int AmplificationAllowed = 3;
 
     readonly Dictionary<UInt128, Source> _sources = [];
     Source _total;

@@ -12,6 +12,9 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
     /// <summary>Longest answers: those that pass every path (1280 bytes less headers), and those that pass an Ethernet.</summary>
     const int LongestV6 = 1232, LongestV4 = 1400;
 
+    /// <summary>Bytes of an answer besides nodes, value and transaction id; and what a signed value brings with it.</summary>
+    const int Frame = 140, Signed = 150;
+
     const int MostPeers = 50, MostPeersV6 = 24, MostSamples = 20;
 
     static readonly TimeSpan s_sampleInterval = TimeSpan.FromMinutes(10);
@@ -47,10 +50,15 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
             Fail(query, source, code);
         else
         {
-            var length = Write(query, family, source, buffer, withData: true, now);
-            // To an address that nobody has proven, much goes only while the allowance for that lasts; the rest always.
+            var length = Write(query, family, source, buffer, family.V4 ? LongestV4 : LongestV6, withData: true, now);
+            // To an address that nobody has proven, much goes only while the allowance for that lasts; else three times the query.
             if (!family.Table.Knows(sender, source) && !_admission.AllowExcess(source.Address, size, length, now))
-                length = Write(query, family, source, buffer, withData: false, now);
+            {
+                var longest = Admission.AmplificationAllowed * size;
+                length = Write(query, family, source, buffer, longest, withData: true, now);
+                if (length > longest)
+                    length = Write(query, family, source, buffer, longest, withData: false, now);
+            }
             outbox.Send(buffer[..length], source);
         }
         if (query.ReadOnly)
@@ -106,8 +114,9 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
         return mutable ? Items.PutMutable(query, source, own, now) : Items.PutImmutable(target, query.Value, source, own, now);
     }
 
+    /// <param name="longest">Bytes; what does not fit are nodes.</param>
     /// <param name="withData">False: nodes and token only.</param>
-    int Write(in Message query, FamilyNode family, Endpoint source, Span<byte> buffer, bool withData, Instant now)
+    int Write(in Message query, FamilyNode family, Endpoint source, Span<byte> buffer, int longest, bool withData, Instant now)
     {
         var writer = Replies.Begin(buffer, source, family.Id);
         if (query.Method is not (Method.Ping or Method.AnnouncePeer or Method.Put))
@@ -122,8 +131,8 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
                 writer.Integer("interval"u8, (long)s_sampleInterval.TotalSeconds);
             if (full && item!.Mutable is { } signed)
                 WriteKey(ref writer, signed.Key);
-            WriteNodes(ref writer, query, family, target, full ? item!.Value.Length : 0);
-            if (query.Method == Method.SampleInfohashes)
+            WriteNodes(ref writer, query, family, target, longest - (full ? item!.Value.Length + Signed : 0));
+            if (query.Method == Method.SampleInfohashes && withData)
                 WriteSamples(ref writer, now);
             if (item?.Mutable is { } current)
             {
@@ -151,12 +160,11 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
         writer.String("k"u8, bytes);
     }
 
-    void WriteNodes(ref BencodeWriter writer, in Message query, FamilyNode family, Id160 target, int valueSize)
+    void WriteNodes(ref BencodeWriter writer, in Message query, FamilyNode family, Id160 target, int longest)
     {
         var want = query.Want is { } wanted && wanted != Want.None ? wanted : family.V4 ? Want.V4 : Want.V6;
         // Beside a large value there is room for few nodes, and who has the value hardly needs them.
-        const int Frame = 300;
-        var room = (family.V4 ? LongestV4 : LongestV6) - valueSize - Frame;
+        var room = longest - Frame - query.Transaction.Length;
         if (want.HasFlag(Want.V4) && node.Family(v4: true) is { } v4)
             WriteNodes(ref writer, "nodes"u8, v4, target, Compact.NodeV4, ref room);
         if (want.HasFlag(Want.V6) && node.Family(v4: false) is { } v6)

@@ -24,11 +24,25 @@ public static class ProofOfWork
     public static ulong Solve(NodeId id, uint epoch, int bits)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bits, 40);
+        ulong nonce = 0;
+        while (!TrySolve(id, epoch, bits, ref nonce, int.MaxValue))
+        {
+        }
+        return nonce;
+    }
+
+    /// <summary>
+    /// Goes on from <paramref name="nonce"/> for at most <paramref name="tries"/> hashes. True: it is the answer. False: it is where
+    /// to go on.
+    /// </summary>
+    public static bool TrySolve(NodeId id, uint epoch, int bits, ref ulong nonce, int tries)
+    {
         Span<byte> input = stackalloc byte[InputSize];
         Prepare(input, id, epoch);
-        for (ulong nonce = 0; ; nonce++)
+        for (; tries > 0; tries--, nonce++)
             if (Bits(input, nonce) >= bits)
-                return nonce;
+                return true;
+        return false;
     }
 
     static void Prepare(Span<byte> input, NodeId id, uint epoch)

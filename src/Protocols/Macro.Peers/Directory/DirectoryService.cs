@@ -21,8 +21,8 @@ public enum ServiceVerdict
 /// </summary>
 public sealed class DirectoryService(RelayDirectory directory, DescriptorRules rules)
 {
-    /// <summary>Items of a range that are listed, and no longer summed up by parts: both take the same room.</summary>
-    internal const int ListedAtOnce = 8;
+    /// <summary>Items of a range that are listed, and no longer summed up by parts: both take about the same room.</summary>
+    internal const int ListedAtOnce = 16;
 
     const int MostPublished = 256;
 
@@ -34,6 +34,7 @@ public sealed class DirectoryService(RelayDirectory directory, DescriptorRules r
     readonly WorkBudget _reading = new(TimeSpan.FromMilliseconds(50));
     readonly WorkBudget _checking = new(TimeSpan.FromMilliseconds(50));
     readonly Queue<SignedDescriptor> _published = [];
+    readonly WorkDemand _demand = new(rules.WorkBits);
 
     /// <summary>What a published descriptor must keep to.</summary>
     public DescriptorRules Rules { get; set; } = rules;
@@ -41,8 +42,11 @@ public sealed class DirectoryService(RelayDirectory directory, DescriptorRules r
     /// <summary>Relays in the network, as this node estimates; 0: as many as it holds.</summary>
     public uint Estimate { get; set; }
 
-    /// <summary>The root of the newest settled epoch, see <see cref="DirectoryRoot"/>.</summary>
+    /// <summary>The root of the newest settled epoch.</summary>
     public DirectoryRoot Root { get; set; }
+
+    /// <summary>This node's own newest descriptor, by which it answers who it is; null: it does not say.</summary>
+    public SignedDescriptor? Self { get; set; }
 
     /// <summary>
     /// A good descriptor that the directory does not hold yet: its endpoints are to be proven, then it is offered to the
@@ -62,7 +66,12 @@ public sealed class DirectoryService(RelayDirectory directory, DescriptorRules r
         switch (message)
         {
             case AskRoot:
-                reply = new RootTold(directory.Epoch, Root.Epoch, Root.Sketch, (uint)directory.Count, Math.Max(Estimate, (uint)directory.Count));
+                reply = new RootTold(
+                    directory.Epoch, Root.Epoch, Root.Sketch, (uint)directory.Count, Math.Max(Estimate, (uint)directory.Count),
+                    (byte)_demand.Bits(directory.Count, now));
+                break;
+            case AskSelf:
+                reply = new SelfTold(Self is null ? [] : Self.Encode().ToArray());
                 break;
             case EpochQuestion m when m.Epoch != directory.Epoch:
                 reply = new OtherEpoch(directory.Epoch);
@@ -108,21 +117,18 @@ public sealed class DirectoryService(RelayDirectory directory, DescriptorRules r
         {
             var count = directory.Summarize(range.First, range.Last).Count;
             var lists = count <= ListedAtOnce || !range.CanSplit;
-            var size = lists ? 2 + Math.Min(count, 2 * ListedAtOnce) * DirectoryItem.Size : SplitSize;
+            var size = lists ? 2 + Math.Min(count, ListedAtOnce) * DirectoryItem.Size : SplitSize;
             if (size > room)
                 break;
             if (!_reading.TrySpend(lists ? s_perItem * count : s_perFingerprint * PositionRange.Parts, now))
                 return null;
             room -= size;
             contents.Add(lists
-                ? new RangeItems([.. directory.Between(range.First, range.Last).Take(2 * ListedAtOnce).Select(directory.ItemOf)])
-                : Split(directory, range, asked.Salt));
+                ? new RangeItems([.. directory.Between(range.First, range.Last).Take(ListedAtOnce).Select(directory.ItemOf)])
+                : new RangeSplit([.. Enumerable.Range(0, PositionRange.Parts).Select(part => directory.Fingerprint(range.Part(part), asked.Salt))]));
         }
         return new Reconciled(directory.Epoch, contents);
     }
-
-    internal static RangeSplit Split(RelayDirectory directory, PositionRange range, ulong salt) =>
-        new([.. Enumerable.Range(0, PositionRange.Parts).Select(range.Part).Select(p => directory.Summarize(p.First, p.Last).Fingerprint(salt))]);
 
     Fetched? Find(Fetch asked, Instant now)
     {
@@ -156,8 +162,17 @@ public sealed class DirectoryService(RelayDirectory directory, DescriptorRules r
         var verdict = SignedDescriptor.TryDecode(bytes, Rules, now, out var signed);
         if (verdict != DescriptorVerdict.Valid)
             return verdict == DescriptorVerdict.TooLittleWork ? PublishVerdict.TooLittleWork : PublishVerdict.Invalid;
-        if (directory.Find(signed!.Id) is { } known && !signed.Supersedes(known))
-            return PublishVerdict.Known;
+        if (directory.Find(signed!.Id) is { } known)
+        {
+            if (!signed.Supersedes(known))
+                return PublishVerdict.Known;
+        }
+        else if (Rules.WorkBits > 0)
+        {
+            if (ProofOfWork.Bits(signed.Id, signed.Descriptor.Epoch, signed.Descriptor.ProofOfWork) < _demand.Bits(directory.Count, now))
+                return PublishVerdict.TooLittleWork;
+            _demand.NoteNewcomer(now);
+        }
         _published.Enqueue(signed);
         return PublishVerdict.Pending;
     }

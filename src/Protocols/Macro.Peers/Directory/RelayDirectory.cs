@@ -15,6 +15,9 @@ public enum DirectoryChange
 
     /// <summary>There is no room, and nothing held has expired.</summary>
     Full,
+
+    /// <summary>Others hold it: it stands in another part of the network, of which contacts enough are held.</summary>
+    Elsewhere,
 }
 
 /// <summary>
@@ -46,6 +49,18 @@ public sealed class RelayDirectory
     /// <summary>The epoch whose order holds; <see cref="Advance"/> sets it.</summary>
     public uint Epoch { get; private set; }
 
+    /// <summary>The part of the network that is held, see <see cref="Coverage"/>; everything at first.</summary>
+    public Shard Part { get; private set; } = new(0, 0);
+
+    /// <summary>From now on this part is held, and contacts in the others.</summary>
+    public void Cover(Shard part)
+    {
+        Part = part;
+        foreach (var signed in _descriptors.Values.Where(s => !part.Contains(PositionOf(s.Id))).ToArray())
+            if (HasContacts(PositionOf(signed.Id), Coverage.Contacts + 1))
+                Remove(signed);
+    }
+
     public SignedDescriptor? Find(NodeId id) => _descriptors.GetValueOrDefault(id);
 
     /// <summary>Those that count now, in the order of their ids.</summary>
@@ -64,6 +79,8 @@ public sealed class RelayDirectory
             Remove(held);
         else if (_descriptors.Count >= _capacity)
             return DirectoryChange.Full;
+        else if (!Part.Contains(PositionOf(signed.Id)) && HasContacts(PositionOf(signed.Id), Coverage.Contacts))
+            return DirectoryChange.Elsewhere;
         _descriptors.Add(signed.Id, signed);
         _expiries.Enqueue(signed, signed.Descriptor.Expires.Ticks);
         AddToIndex(signed);
@@ -99,7 +116,12 @@ public sealed class RelayDirectory
 
     internal RangeSummary Summarize(ulong first, ulong last) => _index.Summarize(first, last);
 
+    internal ulong Fingerprint(PositionRange range, ulong salt) => Summarize(range.First, range.Last).Fingerprint(salt);
+
     internal ReadOnlySpan<byte> EpochValue => _epochValue;
+
+    bool HasContacts(Position position, int many) =>
+        position.ShardOf(Part.Bits) is var part && _index.Summarize(part.First, part.Last).Count >= many;
 
     void AddToIndex(SignedDescriptor signed) =>
         _index.Add(Position.Of(signed.Id, _epochValue), signed, RangeSummary.Of(signed, _epochValue));

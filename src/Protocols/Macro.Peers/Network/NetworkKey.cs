@@ -35,6 +35,12 @@ public sealed class NetworkKey : IEquatable<NetworkKey>
     /// <summary>The 32 bytes, as an invite link carries them.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
+    /// <summary>
+    /// Names the network where its key must not stand: the first 8 bytes of BLAKE2s("macro network tag 1" || key), 16
+    /// hexadecimal digits.
+    /// </summary>
+    public string Tag => Convert.ToHexStringLower(Hash("macro network tag 1"u8, _bytes).AsSpan(0, 8));
+
     /// <summary>A network whose descriptors travel as files: BLAKE2s("macro static network 1" || name in UTF-8).</summary>
     public static NetworkKey ForStatic(string name)
     {

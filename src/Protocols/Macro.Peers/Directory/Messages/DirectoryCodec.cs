@@ -16,11 +16,13 @@ public static class DirectoryCodec
         AskRoot = 3,
         Reconcile = 4,
         Fetch = 5,
+        AskSelf = 6,
         Published = 0x81,
         ShardListed = 0x82,
         RootTold = 0x83,
         Reconciled = 0x84,
         Fetched = 0x85,
+        SelfTold = 0x86,
         OtherEpoch = 0xff,
     }
 
@@ -67,6 +69,7 @@ public static class DirectoryCodec
                 writer.Bytes(m.Root.ToArray());
                 writer.UInt32(m.Held);
                 writer.UInt32(m.Estimate);
+                writer.Byte(m.Work);
                 break;
             case Reconcile m:
                 writer.Byte((byte)Kind.Reconcile);
@@ -98,6 +101,13 @@ public static class DirectoryCodec
                 writer.Byte(checked((byte)m.Considered));
                 writer.Descriptors(m.Descriptors);
                 break;
+            case AskSelf:
+                writer.Byte((byte)Kind.AskSelf);
+                break;
+            case SelfTold m:
+                writer.Byte((byte)Kind.SelfTold);
+                writer.Bytes(m.Descriptor.Span);
+                break;
             case OtherEpoch m:
                 writer.Byte((byte)Kind.OtherEpoch);
                 writer.UInt32(m.Epoch);
@@ -119,11 +129,13 @@ public static class DirectoryCodec
             Kind.AskShard => AskShard(ref reader),
             Kind.ShardListed => ShardListed(ref reader),
             Kind.AskRoot => new AskRoot(),
-            Kind.RootTold => new RootTold(reader.UInt32(), reader.UInt32(), new PublicKey(reader.Bytes(PublicKey.Size)), reader.UInt32(), reader.UInt32()),
+            Kind.RootTold => new RootTold(reader.UInt32(), reader.UInt32(), new PublicKey(reader.Bytes(PublicKey.Size)), reader.UInt32(), reader.UInt32(), reader.Byte()),
             Kind.Reconcile => Reconcile(ref reader),
             Kind.Reconciled => Reconciled(ref reader),
             Kind.Fetch => Fetch(ref reader),
             Kind.Fetched => Fetched(ref reader),
+            Kind.AskSelf => new AskSelf(),
+            Kind.SelfTold => reader.Rest(SignedDescriptor.MaxSize) is { } self ? new SelfTold(self) : null,
             Kind.OtherEpoch => new OtherEpoch(reader.UInt32()),
             _ => null,
         };

@@ -75,6 +75,15 @@ public readonly record struct DirectoryItem(Position Position, uint Sequence, ui
     public bool Supersedes(DirectoryItem other) => (Sequence, Digest).CompareTo((other.Sequence, other.Digest)) > 0;
 }
 
+/// <summary>
+/// Who are you? Asked of a relay under whose relay key a session stands: so a node cannot list the endpoint and the key of
+/// another one as its own. The answer is <see cref="SelfTold"/>.
+/// </summary>
+public sealed record AskSelf : DirectoryMessage;
+
+/// <param name="Descriptor">The node's own newest, as <see cref="SignedDescriptor.Encode"/> gives it; empty: it has none.</param>
+public sealed record SelfTold(ReadOnlyMemory<byte> Descriptor) : DirectoryMessage;
+
 /// <summary>How much do you know? The answer is <see cref="RootTold"/>.</summary>
 public sealed record AskRoot : DirectoryMessage;
 
@@ -83,7 +92,8 @@ public sealed record AskRoot : DirectoryMessage;
 /// <param name="Root">See <see cref="DirectoryRoot"/>.</param>
 /// <param name="Held">Relays that it holds.</param>
 /// <param name="Estimate">Relays in the network, by its estimate.</param>
-public sealed record RootTold(uint Epoch, uint RootEpoch, PublicKey Root, uint Held, uint Estimate) : DirectoryMessage;
+/// <param name="Work">Bits of work that it asks of newcomers, see <see cref="WorkDemand"/>.</param>
+public sealed record RootTold(uint Epoch, uint RootEpoch, PublicKey Root, uint Held, uint Estimate, byte Work) : DirectoryMessage;
 
 /// <summary>
 /// What have you in these ranges, about which we differ or of which I know nothing yet? The answer is

@@ -79,6 +79,16 @@ ref struct DirectoryReader(ReadOnlySpan<byte> bytes)
         return descriptors;
     }
 
+    /// <summary>What is left; null when it is too much.</summary>
+    public byte[]? Rest(int most)
+    {
+        if (_rest.Length > most)
+            return null;
+        var rest = _rest.ToArray();
+        _rest = default;
+        return rest;
+    }
+
     public PublishVerdict[]? Verdicts()
     {
         int count = Byte();
