@@ -21,8 +21,11 @@ sealed class Candidate(NodeInfo node, bool hasId, byte path, Candidate? teller)
     /// <summary>Who tells of so many silent nodes, and of so many times more than answer, misleads.</summary>
     const int MostSilent = 4;
 
+    /// <summary>What so many tell of is not doubtful.</summary>
+    const int Enough = 3;
+
     Candidate? _other;
-    bool _ownWord = teller is null;
+    int _tellers = teller is null ? Enough : 1;
     int _silent, _answering;
 
     public NodeInfo Node { get; set; } = node;
@@ -37,8 +40,8 @@ sealed class Candidate(NodeInfo node, bool hasId, byte path, Candidate? teller)
 
     public CandidateState State { get; private set; }
 
-    /// <summary>Told of by somebody whose other nodes are silent, and by nobody better.</summary>
-    public bool IsDoubtful => !_ownWord && teller!.Misleads && _other is not { Misleads: false };
+    /// <summary>Told of by one or two whose other nodes are silent, and by nobody better.</summary>
+    public bool IsDoubtful => _tellers < Enough && teller!.Misleads && _other is not { Misleads: false };
 
     bool Misleads => _silent >= MostSilent && _silent > MostSilent * _answering;
 
@@ -70,9 +73,9 @@ sealed class Candidate(NodeInfo node, bool hasId, byte path, Candidate? teller)
     public void ToldBy(Candidate? another)
     {
         if (another is null)
-            _ownWord = true;
-        else if (another != teller)
-            _other = another;
+            _tellers = Enough;
+        else if (another != teller && another != _other)
+            (_other, _tellers) = (another, _tellers + 1);
     }
 
     /// <summary>Was this the first who told of it?</summary>

@@ -6,7 +6,7 @@ namespace Macro.Dht;
 /// </summary>
 sealed class Density
 {
-    const int Kept = 15, Least = 8;
+    const int Kept = 15, Least = 4;
 
     /// <summary>So unlikely a crowd around a key is not chance: one look-up in a hundred thousand.</summary>
     const double Chance = 1e-5;

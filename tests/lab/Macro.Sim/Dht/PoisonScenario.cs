@@ -4,8 +4,8 @@ using Macro.Dht;
 namespace Macro.Sim;
 
 /// <summary>
-/// Every fifth node answers with nodes that are not there, ever closer to what is looked for: to keep look-ups busy, or to send
-/// their queries to somebody who never asked for them.
+/// Every fifth node answers with nodes that are not there or not what it says: to keep look-ups busy, to send their queries to
+/// somebody who never asked for them, or to keep them from those who have what is looked for.
 /// </summary>
 sealed class PoisonScenario : Scenario
 {
@@ -13,31 +13,44 @@ sealed class PoisonScenario : Scenario
 
     static readonly Endpoint s_victim = Endpoint.Parse("151.7.7.7:53");
 
-    static readonly (string Name, Func<World, int, Endpoint> Endpoint)[] s_poisons =
+    static readonly (string Name, Poison Node)[] s_poisons =
     [
-        ("nobody's addresses", (world, _) => world.NewEndpoint()),
-        ("one victim, all ports", (_, i) => s_victim with { Port = (ushort)(1 + i % 65535) }),
-        ("a victim's /24", (_, i) => new Endpoint(IpAddress.FromV4(s_victim.Address.V4Bits & ~255u | (uint)i & 255), (ushort)(1 + i % 65535))),
+        ("nobody's addresses", (world, target, closest, i) => new NodeInfo(Near(world, target, i), world.NewEndpoint())),
+        ("one victim, all ports", (world, target, closest, i) => new NodeInfo(Near(world, target, i), s_victim with { Port = (ushort)(1 + i % 65535) })),
+        ("a victim's /24", (world, target, closest, i) => new NodeInfo(
+            Near(world, target, i), new Endpoint(IpAddress.FromV4(s_victim.Address.V4Bits & ~255u | (uint)i & 255), (ushort)(1 + i % 65535)))),
+        ("true nodes, false ids", (world, target, closest, i) => new NodeInfo(Near(world, target, i), world.Any().Endpoint)),
+        ("the closest, said to be far", (world, target, closest, i) => new NodeInfo(
+            target.RandomSibling(0, world.Random), closest[i % closest.Length])),
+        ("neighbours of the closest", (world, target, closest, i) => new NodeInfo(
+            Near(world, target, i), closest[i % Bucket.Size] with { Port = (ushort)(1 + i % 6000) })),
     ];
+
+    /// <param name="closest">Those who really are closest to the target.</param>
+    /// <param name="i">Of the node that is made up, counted by each liar.</param>
+    delegate NodeInfo Poison(World world, Id160 target, Endpoint[] closest, int i);
+
+    static Id160 Near(World world, Id160 target, int i) => target.RandomSibling(30 + i % 100, world.Random);
 
     public override string Name => "poison";
 
-    public override string What => "L0: 20 % of the nodes tell of nodes that are not there";
+    public override string What => "L0: 20 % of the nodes tell of nodes that are not there, or not what they are said to be";
 
     public override void Run(Settings settings, Report report)
     {
         var size = settings.Nodes ?? 600;
         report.Fact("nodes", size);
-        foreach (var (name, endpoint) in s_poisons)
+        foreach (var (name, fake) in s_poisons)
         {
             var world = new World(settings.Seed);
             world.Grow(size * 4 / 5, perSecond: 50);
             world.Run(TimeSpan.FromMinutes(1));
             var gang = new Gang(world);
+            var closest = new Dictionary<Id160, Endpoint[]>();
             for (var i = 0; i < size / 5; i++)
             {
                 var own = world.NewEndpoint();
-                gang.Add(new Poisoner(own, SecureId.Generate(own.Address, world.Random), endpoint, gang), world.Some(50));
+                gang.Add(new Poisoner(own, SecureId.Generate(own.Address, world.Random), fake, gang, closest), world.Some(50));
             }
             world.Run(TimeSpan.FromMinutes(5));
             var items = Enumerable.Range(0, Items).Select(number => TestItems.Make(number)).ToArray();
@@ -59,15 +72,17 @@ sealed class PoisonScenario : Scenario
         }
     }
 
-    /// <summary>Makes up sixteen nodes, each closer to the target than the one before.</summary>
-    sealed class Poisoner(Endpoint endpoint, Id160 id, Func<World, int, Endpoint> fake, Gang gang) : Liar(endpoint, id, gang)
+    /// <summary>Tells of sixteen nodes that are not what it says.</summary>
+    sealed class Poisoner(Endpoint endpoint, Id160 id, Poison fake, Gang gang, Dictionary<Id160, Endpoint[]> known) : Liar(endpoint, id, gang)
     {
-        int _made;
+        int _told;
 
         protected override int NodesFor(Id160 target, Span<NodeInfo> nodes)
         {
+            if (!known.TryGetValue(target, out var closest))
+                known.Add(target, closest = [.. Gang.World.ClosestTo(target, 2 * Bucket.Size).Select(node => node.Endpoint)]);
             for (var i = 0; i < nodes.Length; i++)
-                nodes[i] = new NodeInfo(target.RandomSibling(30 + _made % 100, Gang.World.Random), fake(Gang.World, _made++));
+                nodes[i] = fake(Gang.World, target, closest, _told++);
             return nodes.Length;
         }
     }
