@@ -1,5 +1,7 @@
 using Macro.Api;
+using Macro.Core;
 using Macro.Daemon.Hosting;
+using Macro.Peers;
 
 namespace Macro.Daemon.Tests;
 
@@ -53,6 +55,17 @@ sealed class FakeNodeControl : INodeControl
     {
         Findings = [new Finding { Name = "tun-udp", Ok = false, Message = "every UDP packet is passed by itself.", Remedy = "Use Linux 6.2 or later." }],
     });
+
+    public Task EnterNetworkAsync(CancellationToken cancel) => Task.CompletedTask;
+
+    public Task<IReadOnlyList<PeerEntry>> PeersAsync(CancellationToken cancel) => Task.FromResult<IReadOnlyList<PeerEntry>>(
+        [new PeerEntry { NodeId = "y", Region = "CH", Relay = true, Verified = PeerVerification.Handshake, LastSeen = LastSeen.Now }]);
+
+    public Task<NetworkStatusAnswer> NetworkStatusAsync(CancellationToken cancel) =>
+        Task.FromResult(new NetworkStatusAnswer { Name = "lab", Kind = NetworkKind.Private, Relays = 1, EstimatedRelays = 12 });
+
+    public Task<IReadOnlyList<Seed>> SeedsAsync(CancellationToken cancel) =>
+        Task.FromResult<IReadOnlyList<Seed>>([new Seed(new NodeId(new byte[32]), [Endpoint.Parse("198.51.100.7:51900")])]);
 
     public Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel) =>
         Task.FromResult(Status.Change(s => s with { Relay = s.Relay with { Enabled = enabled, Running = enabled } }));

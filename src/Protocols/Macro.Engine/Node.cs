@@ -10,6 +10,9 @@ namespace Macro.Engine;
 /// </summary>
 public sealed class Node
 {
+    Discovery? _discovery;
+    (Discovery?, long) _offered;
+
     public Node(IHopVerifier verifier, IRandom random)
     {
         Relay = new Relay(Indices, Switches, verifier, Outbox, random);
@@ -28,7 +31,15 @@ public sealed class Node
     public Controller Controller { get; }
 
     /// <summary>How relays are found; null in a static network.</summary>
-    public Discovery? Discovery { get; set; }
+    public Discovery? Discovery
+    {
+        get => _discovery;
+        set
+        {
+            _discovery = value;
+            Controller.FindsRelays = value is not null;
+        }
+    }
 
     public Instant NextTimeout => Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never);
 
@@ -42,7 +53,7 @@ public sealed class Node
             hop.Circuit.HandleHandshake(hop, datagram, now);
         else if (via is null)
             Relay.HandleDatagram(datagram, source, now);
-        Controller.Observe(now);
+        Observe(now);
     }
 
     /// <summary>An opened payload that the fast path left to the owner thread.</summary>
@@ -53,7 +64,7 @@ public sealed class Node
             Relay.HandlePayload(inbound, payload, now);
         else if (tunnel.Context is Hop hop)
             hop.Circuit.HandlePayload(hop, payload, now);
-        Controller.Observe(now);
+        Observe(now);
     }
 
     /// <summary>The fast path says that a timer of this tunnel may need setting.</summary>
@@ -64,7 +75,7 @@ public sealed class Node
             Relay.HandleActivity(inbound, now);
         else if (tunnel.Context is Hop hop)
             hop.Circuit.HandleActivity(hop, now);
-        Controller.Observe(now);
+        Observe(now);
     }
 
     /// <summary>A datagram of the port that is not WireGuard (<see cref="DatagramKind"/>).</summary>
@@ -74,7 +85,7 @@ public sealed class Node
         {
             case DatagramKind.Krpc:
                 Discovery?.HandleDatagram(datagram, source, now);
-                Controller.Observe(now);
+                Observe(now);
                 break;
             case var _:
                 break;
@@ -84,7 +95,25 @@ public sealed class Node
     public void HandleTimeout(Instant now)
     {
         Relay.HandleTimeout(now);
-        Discovery?.HandleTimeout(now);
+        if (Discovery is { } discovery && discovery.NextTimeout <= now)
+            discovery.HandleTimeout(now);
         Controller.HandleTimeout(now);
+        Observe(now);
+    }
+
+    /// <summary>Client and discovery follow each other: the one needs relays, the other asks by way of its circuit. The shell calls it after it told either something.</summary>
+    public void Observe(Instant now)
+    {
+        Controller.Observe(now);
+        if (Discovery is not { } discovery)
+            return;
+        discovery.Observe(now);
+        discovery.Follow(Controller.Main is not null, Controller.LacksRelays, Controller.Carrying?.Hops[0].Target, now);
+        Controller.SearchFailed = discovery.SearchFailed;
+        if (_offered == (discovery, discovery.Version))
+            return;
+        _offered = (discovery, discovery.Version);
+        Controller.Candidates = discovery.Candidates(now);
+        Controller.Retry(now);
     }
 }

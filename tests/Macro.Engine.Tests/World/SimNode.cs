@@ -42,6 +42,13 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public Endpoint Endpoint { get; set; }
     public Node Node { get; }
     public Candidate Candidate { get; }
+    public PublicKey RelayKey => _key.PublicKey;
+
+    /// <summary>The network that the node finds by itself; null: its relays are told.</summary>
+    public Membership? Membership { get; set; }
+
+    /// <summary>Lets the node do what it has to, now.</summary>
+    public void Wake() => Flush();
 
     /// <summary>IP packets that came out of the client's circuit.</summary>
     public List<byte[]> Inbox => _device.Inbox;
@@ -198,6 +205,8 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     ControlStatus IHopVerifier.Verify(ReadOnlySpan<byte> descriptor, Instant now, out Endpoint nextHop)
     {
         nextHop = default;
+        if (Membership is { } membership)
+            return membership.Verify(descriptor, now, out nextHop);
         if (descriptor.Length != 18)
             return ControlStatus.RefusedUnverified;
         nextHop = new Endpoint(IpAddress.Read(descriptor[..16]), (ushort)((descriptor[16] << 8) | descriptor[17]));
@@ -217,6 +226,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
                 else
                     Node.Controller.DeviceFailed("no device", "be root", _world.Now);
             }
+            Node.Observe(_world.Now);
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
         }

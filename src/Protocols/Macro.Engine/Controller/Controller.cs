@@ -47,6 +47,15 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>Relays to choose from; the owner keeps it up to date and leaves itself out.</summary>
     public IReadOnlyList<Candidate> Candidates { get => _paths.Candidates; set => _paths.Candidates = value; }
 
+    /// <summary>Relays are found by the node itself and not told by a file: so its words for the user are others.</summary>
+    public bool FindsRelays { get => _paths.FindsRelays; set => _paths.FindsRelays = value; }
+
+    /// <summary>They were looked for everywhere, and too few found: until then, that there are none yet is no reason to despair.</summary>
+    public bool SearchFailed { get; set; }
+
+    /// <summary>A circuit is wanted and none can be chosen of the relays that are known.</summary>
+    public bool LacksRelays => Main is { HasNoPath: true } || _isolated.Values.Any(kept => kept.HasNoPath);
+
     /// <summary>
     /// The device must be up, from the moment that a connection is wanted: while there is no circuit, what it takes in goes
     /// nowhere. The shell sets it up and calls <see cref="DeviceReady"/> or <see cref="DeviceFailed"/>.
@@ -72,7 +81,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     {
         ArgumentNullException.ThrowIfNull(request);
         var verdict = _paths.ChooseAmongAll(request, out _);
-        return verdict == PathVerdict.Ok ? null : PathChooser.Explain(verdict, request);
+        return verdict == PathVerdict.Ok ? null : _paths.Explain(verdict, request);
     }
 
     /// <summary>Gives up what stands, connects anew, and goes on trying until <see cref="Down"/>.</summary>
@@ -144,6 +153,15 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         Observe(now);
     }
 
+    /// <summary>Other relays are known now: what could not be chosen is tried at once.</summary>
+    public void Retry(Instant now)
+    {
+        foreach (var kept in _isolated.Values.Append(Main))
+            if (kept is { HasNoPath: true })
+                kept.Build(now);
+        Observe(now);
+    }
+
     /// <summary>Looks at what the last step did to the circuits; the node calls it after every input.</summary>
     public void Observe(Instant now)
     {
@@ -162,11 +180,11 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         {
             State = active ? ConnectionState.Active
                 : Connection.State is ConnectionState.Active || main.WasLost ? ConnectionState.Reconnecting
-                : main.LooksHopeless || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
+                : (main.LooksHopeless && !(main.HasNoPath && FindsRelays && !SearchFailed)) || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
                 : ConnectionState.Connecting,
             Phase = active ? ConnectPhase.Active
                 : main.Carrying is not null ? ConnectPhase.ConfiguringDevice
-                : main.Building is not { } building ? ConnectPhase.ChoosingRelays
+                : main.Building is not { } building ? main.HasNoPath && FindsRelays ? ConnectPhase.FindingRelays : ConnectPhase.ChoosingRelays
                 : building.HopsReached == 0 ? ConnectPhase.ConnectingEntry
                 : building.HopsReached < building.Hops.Length ? ConnectPhase.ExtendingCircuit
                 : ConnectPhase.OpeningExit,

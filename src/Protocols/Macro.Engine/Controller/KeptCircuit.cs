@@ -18,7 +18,6 @@ public sealed class KeptCircuit
     readonly Func<HopTarget[], Instant, Circuit> _make;
     Instant _retryAt = Instant.Never;
     Instant _usedAt;
-    bool _hasNoPath;
 
     internal KeptCircuit(
         IsolationKey key, ICircuitEnd end, ConnectRequest request, PathChooser paths, Func<HopTarget[], Instant, Circuit> make)
@@ -46,8 +45,11 @@ public sealed class KeptCircuit
     /// <summary>Attempts that failed since a circuit stood.</summary>
     public int Failures { get; private set; }
 
+    /// <summary>The relays that are known make no circuit as it is wanted.</summary>
+    public bool HasNoPath { get; private set; }
+
     /// <summary>No circuit stands, and attempts enough have failed, or the relays that are known make none: whoever waits should be told.</summary>
-    public bool LooksHopeless => Carrying is null && (_hasNoPath || Failures >= EnoughAttempts);
+    public bool LooksHopeless => Carrying is null && (HasNoPath || Failures >= EnoughAttempts);
 
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
@@ -63,10 +65,10 @@ public sealed class KeptCircuit
     {
         _retryAt = Instant.Never;
         var verdict = _paths.Choose(_request, now, out var path);
-        _hasNoPath = verdict != PathVerdict.Ok;
-        if (_hasNoPath)
+        HasNoPath = verdict != PathVerdict.Ok;
+        if (HasNoPath)
         {
-            Retry(PathChooser.Explain(verdict, _request), now);
+            Retry(_paths.Explain(verdict, _request), now);
             return;
         }
         Building = _make(path, now);

@@ -34,13 +34,22 @@ sealed class PathChooser(IRandom random)
 
     public void ForgetFailures() => _avoided.Clear();
 
-    public static (string Problem, string Remedy) Explain(PathVerdict verdict, ConnectRequest request) => verdict switch
+    /// <summary>Relays are found by the node itself and not told by a file.</summary>
+    public bool FindsRelays { get; set; }
+
+    public (string Problem, string Remedy) Explain(PathVerdict verdict, ConnectRequest request) => verdict switch
     {
+        PathVerdict.Ok => ("", ""),
+        PathVerdict.NoRelays when FindsRelays => ("No relay was found so far.",
+            "The node goes on looking. See that this machine is online and that its firewall lets UDP out, or ask a member for an invite: macrovpn join LINK."),
+        PathVerdict.NoExit when FindsRelays => ("No exit was found so far.", "The node goes on looking."),
+        PathVerdict.NoExitInRegion when FindsRelays => ($"No exit was found in region {request.ExitRegion} so far.", "The node goes on looking; or choose another region with --exit."),
+        PathVerdict.TooFewRelays when FindsRelays => ($"A circuit of {request.Mode.Hops()} hops needs as many relays of different operators and addresses; too few were found so far.",
+            "The node goes on looking; or choose a mode with fewer hops."),
         PathVerdict.NoRelays => ("No relay is known.", "Import a directory file: macrovpn network import FILE."),
         PathVerdict.NoExit => ("No relay in the directory is an exit.", "Import a directory file that lists an exit: macrovpn network import FILE."),
         PathVerdict.NoExitInRegion => ($"No exit is known in region {request.ExitRegion}.", "Choose another region with --exit, or leave it out."),
         PathVerdict.TooFewRelays => ($"A circuit of {request.Mode.Hops()} hops needs as many relays of different operators and addresses; the directory has too few.",
             "Import more relays, or choose a mode with fewer hops."),
-        PathVerdict.Ok => ("", ""),
     };
 }
