@@ -26,8 +26,8 @@ sealed class FakeNodeControl : INodeControl
             throw new NodeException(ProblemCodes.NoExitInRegion, "No exit is known in XX.", "Use another region, or any.");
         if (exitRegion == "YY")
             throw new InvalidOperationException("a fault that names 203.0.113.9");
-        var begun = Status.Change(s => s with { State = ConnectionState.Connecting, Mode = mode, Phase = ConnectPhase.SelectingPath });
-        for (var phase = ConnectPhase.ReachingEntry; phase < ConnectPhase.Ready; phase++)
+        var begun = Status.Change(s => s with { State = ConnectionState.Connecting, Mode = mode, Phase = ConnectPhase.FindingRelays });
+        for (var phase = ConnectPhase.SelectingPath; phase < ConnectPhase.Ready; phase++)
         {
             var now = phase;
             Status.Change(s => s with { Phase = now });

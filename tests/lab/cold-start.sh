@@ -169,6 +169,7 @@ disk_is_silent() {
   echo "$(ls "$lab_home/client" | paste -sd' '): no address of a relay"
 }
 
+[ -n "${MACRO_BUILT:-}" ] || "$root/build"
 note "Starting ${#nodes[@]} nodes"
 internet
 for name in client "${nodes[@]}"; do host "$name"; done
