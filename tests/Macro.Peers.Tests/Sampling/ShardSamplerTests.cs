@@ -24,7 +24,7 @@ public sealed class ShardSamplerTests
         Assert.InRange(sampler.Pool.Count, 30, 200);
         Assert.True(sampler.IsConfirmed);
         Assert.Empty(_events);
-        Assert.Contains(sampler.Draw(), s_relays);
+        Assert.Contains(sampler.Draw()!.Id, s_relays.Select(r => r.Id));
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public sealed class ShardSamplerTests
         var liar = s_relays[0].Id;
         var forged = s_relays[7].Encode().ToArray();
         forged[^1] ^= 1;
-        var sampler = Run(s_relays[..4], (relay, request) =>
+        var sampler = Run(s_relays[..3], (relay, request) =>
             relay == liar && DirectoryCodec.Decode(request) is Fetch ? DirectoryCodec.Encode(new Fetched(1, [forged])) : Honest(relay, request));
         Assert.True(sampler.Pool.Count > 20);
         Assert.Contains(_events, e => e is SourceLies { Relay: var relay } && relay == liar);
@@ -104,6 +104,15 @@ public sealed class ShardSamplerTests
             ? DirectoryCodec.Encode(new RootTold(s_epoch, 0, default, 2000, 2000, 0))
             : Honest(relay, request));
         Assert.Contains(_events, e => e is DensityOff { Expected: > 60, Found: < 20 });
+    }
+
+    [Fact]
+    public void With_a_filter_the_pool_holds_only_what_passes_it()
+    {
+        var wanted = s_relays.Select(r => r.Id).Where(id => id.GetHashCode() % 3 == 0).ToHashSet();
+        var pool = Run(s_relays[..5], Honest, options: new SamplerOptions { Filter = r => wanted.Contains(r.Id), LargestMatch = 20 }).Pool;
+        Assert.NotEmpty(pool);
+        Assert.All(pool, r => Assert.Contains(r.Id, wanted));
     }
 
     [Fact]
@@ -148,9 +157,9 @@ public sealed class ShardSamplerTests
         Assert.Empty(_events);
     }
 
-    ShardSampler Run(SignedDescriptor[] sources, Func<NodeId, byte[], byte[]> answer, DescriptorRules? rules = null)
+    ShardSampler Run(SignedDescriptor[] sources, Func<NodeId, byte[], byte[]> answer, DescriptorRules? rules = null, SamplerOptions? options = null)
     {
-        var sampler = new ShardSampler(rules ?? Example.Rules, new SamplerOptions(), _random);
+        var sampler = new ShardSampler(rules ?? Example.Rules, options ?? new SamplerOptions(), _random);
         foreach (var source in sources)
             sampler.AddSource(source);
         var questions = 0;

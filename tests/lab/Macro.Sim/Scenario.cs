@@ -23,6 +23,6 @@ static class Scenarios
     public static IReadOnlyList<Scenario> All { get; } =
     [
         new ScaleScenario(), new ChurnScenario(), new SybilScenario(), new EclipseScenario(), new FloodScenario(), new StaleScenario(),
-        new PoisonScenario(),
+        new PoisonScenario(), new ReconcileScenario(), new SpreadScenario(), new SamplingScenario(), new DirectoryAttackScenario(), new PartsScenario(),
     ];
 }

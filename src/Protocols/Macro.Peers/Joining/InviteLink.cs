@@ -62,7 +62,7 @@ public sealed record InviteLink(NetworkKey Network, string Name, IReadOnlyList<S
         Span<byte> bytes = stackalloc byte[MaxBytes];
         if (text.Length > MaxLength || !text.StartsWith(Scheme, StringComparison.Ordinal)
             || text[Scheme.Length..].ContainsAnyExcept(s_letters)
-            || !Base64Url.TryDecodeFromChars(text[Scheme.Length..], bytes, out var length) || length <= ChecksumSize)
+            || Base64Url.DecodeFromChars(text[Scheme.Length..], bytes, out _, out var length) != OperationStatus.Done || length <= ChecksumSize)
             return null;
         var content = bytes[..(length - ChecksumSize)];
         Span<byte> hash = stackalloc byte[Blake2s.HashSize];

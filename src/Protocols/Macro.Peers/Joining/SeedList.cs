@@ -68,7 +68,7 @@ public sealed record SeedList(Instant Issued, Instant Expires, IReadOnlyList<See
         var signed = SignedLength(text);
         var lines = text[..signed].Split('\n')[..^1];
         if (lines is not [Magic, var networkLine, var issuedLine, var expiresLine, .. var relayLines]
-            || !TryWord(networkLine, "network ", out var tag) || !TryTime(issuedLine, "issued ", out var issued) || !TryTime(expiresLine, "expires ", out var expires)
+            || !TryWord(networkLine, "network ", out var tag) || tag.Length != network.Tag.Length || !TryTime(issuedLine, "issued ", out var issued) || !TryTime(expiresLine, "expires ", out var expires)
             || relayLines.Length is 0 or > MostSeeds)
             return SeedListVerdict.Malformed;
         var seeds = new Seed[relayLines.Length];

@@ -30,6 +30,9 @@ sealed class SampledShard(Shard shard)
 
     public Shard Shard => shard;
 
+    /// <summary>Questions for its descriptors that are under way.</summary>
+    public int Fetches { get; set; }
+
     /// <summary>Once accepted: in random order.</summary>
     public List<Entry> Entries { get; } = [];
 

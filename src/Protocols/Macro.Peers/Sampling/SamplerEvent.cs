@@ -23,5 +23,11 @@ public sealed record SourceDisagrees(NodeId Relay, double Agreement) : SamplerEv
 /// <summary>A source gave a descriptor that does not hold, or not the one that it had listed. It is not asked again.</summary>
 public sealed record SourceLies(NodeId Relay, DescriptorVerdict Verdict) : SamplerEvent;
 
+/// <summary>
+/// A source gave a descriptor of another time: it replays old ones, or its clock or ours is wrong. It is not asked again in this round. When
+/// all sources are so, it is our clock.
+/// </summary>
+public sealed record SourceStale(NodeId Relay, DescriptorVerdict Verdict) : SamplerEvent;
+
 /// <summary>Nobody answered.</summary>
 public sealed record NoSource : SamplerEvent;

@@ -21,6 +21,15 @@ public sealed record SamplerOptions
     /// </summary>
     public int LargestShard { get; init; } = 2 * Shard.AimedSize;
 
+    /// <summary>
+    /// Only these are wanted, as exits of one country. A shard is then taken with a probability in proportion to the number of its relays
+    /// that pass, at most <see cref="LargestMatch"/> of them, so that each is as likely as any other.
+    /// </summary>
+    public Func<SignedDescriptor, bool>? Filter { get; init; }
+
+    /// <summary>Relays of one shard that pass the filter, as many as are to be expected at most.</summary>
+    public int LargestMatch { get; init; } = 16;
+
     /// <summary>Share of the listed relays on which a majority must agree; below, more sources are asked.</summary>
     public double LeastAgreed { get; init; } = 0.8;
 

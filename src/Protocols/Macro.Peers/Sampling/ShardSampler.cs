@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Macro.Core;
 
 namespace Macro.Peers;
@@ -29,7 +30,7 @@ public sealed class ShardSampler
     readonly HashSet<NodeId> _suspects = [];
     readonly Dictionary<NodeId, RootTold> _roots = [];
     readonly List<SampledShard> _running = [], _accepted = [];
-    readonly HashSet<Shard> _seen = [];
+    readonly Dictionary<Shard, SampledShard> _seen = [];
     readonly QuestionQueue _questions;
     readonly Queue<SamplerEvent> _events = [];
     bool _begun, _sized;
@@ -101,13 +102,13 @@ public sealed class ShardSampler
     }
 
     /// <summary>
-    /// One relay, each of the network's with the same probability; with a filter, each of those that pass it. Null when
+    /// One relay, each of the network's with the same probability. With a filter one of those that pass it; since the pool is what it is, those
+    /// of pools with few such are a little more likely, and <see cref="SamplerOptions.Filter"/> is the way to a pool without that. Null when
     /// none was found.
     /// </summary>
     public SignedDescriptor? Draw(Func<SignedDescriptor, bool>? filter = null) =>
         DrawEntry(e => e.Signed is not null && filter?.Invoke(e.Signed) != false)?.Signed;
 
-    /// <summary>Draws whole relays and throws away what does not pass: a filter must not favour relays of shards with few that do.</summary>
     internal SampledShard.Entry? DrawEntry(Func<SampledShard.Entry, bool> filter)
     {
         const int Tries = 4096;
@@ -124,7 +125,7 @@ public sealed class ShardSampler
     IEnumerable<SignedDescriptor> Found()
     {
         for (var i = 0; i < _accepted.Select(s => s.Entries.Count).DefaultIfEmpty().Max(); i++)
-            foreach (var shard in _accepted)
+            foreach (var shard in _accepted.Distinct())
                 if (i < shard.Entries.Count && shard.Entries[i].Signed is { } signed)
                     yield return signed;
     }
@@ -176,13 +177,11 @@ public sealed class ShardSampler
 
     void BeginShard()
     {
-        if (_seen.Count >= Math.Min(MostShards, 1 << _bits))
-            return;
         Shard shard;
         do
             shard = new Shard(_bits, (uint)_random.NextInt(1 << _bits));
-        while (!_seen.Add(shard));
-        var sampled = new SampledShard(shard);
+        while (_seen.ContainsKey(shard));
+        var sampled = _seen[shard] = new SampledShard(shard);
         _running.Add(sampled);
         var part = new Position(shard.First).ShardOf(_partBits);
         if (_sources.Count(s => !_suspects.Contains(s.Id) && part.Contains(PositionOf(s))) < _options.MostSources)
@@ -197,7 +196,7 @@ public sealed class ShardSampler
         if (asked < _options.Sources)
             _events.Enqueue(new FewSources(asked));
         if (asked == 0)
-            _running.Remove(sampled);
+            Settle(sampled);
     }
 
     /// <summary>Asks three sources whom they know in a part of the network, and takes some of those as sources.</summary>
@@ -270,20 +269,42 @@ public sealed class ShardSampler
         var expected = (double)NetworkSize / (1 << _bits);
         if (Math.Abs(agreed.Count - expected) > Sigmas * Math.Sqrt(expected) + 2)
             _events.Enqueue(new DensityOff(sampled.Shard, (int)Math.Round(expected), agreed.Count));
-        _running.Remove(sampled);
-        if (_bits > 0 && _random.NextDouble() * _options.LargestShard >= agreed.Count)
-        {
-            BeginShard();
-            return;
-        }
-        _accepted.Add(sampled);
         sampled.Entries.AddRange(agreed);
-        _random.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(sampled.Entries));
-        FetchAll(sampled.Entries);
+        _random.Shuffle(CollectionsMarshal.AsSpan(sampled.Entries));
+        if (_options.Filter is not null)
+            FetchAll(sampled, sampled.Entries);
+        else
+            Settle(sampled);
+    }
+
+    /// <summary>What there is to know about a shard is known: takes it into the pool, or looks at another in its place.</summary>
+    void Settle(SampledShard sampled)
+    {
+        _running.Remove(sampled);
+        if (!TryAccept(sampled) && _seen.Count < Math.Min(MostShards, 1 << _bits))
+            BeginShard();
+        if (_running.Count > 0)
+            return;
+        // All there are have been looked at: they are drawn again, and one may stand in the pool twice.
+        const int Tries = 1024;
+        var all = _seen.Values.ToArray();
+        for (var i = 0; i < Tries && _accepted.Count < Math.Min(_options.Shards, 1 << _bits); i++)
+            TryAccept(all[_random.NextInt(all.Length)]);
+    }
+
+    bool TryAccept(SampledShard sampled)
+    {
+        var largest = _options.Filter is null ? _options.LargestShard : _options.LargestMatch;
+        if (_bits > 0 && _random.NextDouble() * largest >= sampled.Entries.Count)
+            return false;
+        if (_options.Filter is null && !_accepted.Contains(sampled))
+            FetchAll(sampled, sampled.Entries);
+        _accepted.Add(sampled);
+        return true;
     }
 
     /// <summary>In their order, a few at once, each group from one source.</summary>
-    void FetchAll(IEnumerable<SampledShard.Entry> entries)
+    void FetchAll(SampledShard sampled, IEnumerable<SampledShard.Entry> entries)
     {
         const int AtOnce = 3;
         var groups = new Dictionary<NodeId, List<SampledShard.Entry>>();
@@ -299,22 +320,29 @@ public sealed class ShardSampler
             group.Add(entry);
             if (group.Count < AtOnce)
                 continue;
-            Fetch(source, group);
+            Fetch(sampled, source, group);
             groups.Remove(source.Id);
         }
         foreach (var (id, group) in groups)
-            Fetch(_sources.Find(s => s.Id == id)!, group);
+            Fetch(sampled, _sources.Find(s => s.Id == id)!, group);
+        if (sampled.Fetches == 0 && _options.Filter is { } filter && _running.Contains(sampled))
+        {
+            sampled.Entries.RemoveAll(e => e.Signed is null || !filter(e.Signed));
+            Settle(sampled);
+        }
     }
 
-    void Fetch(SignedDescriptor source, List<SampledShard.Entry> group)
+    void Fetch(SampledShard sampled, SignedDescriptor source, List<SampledShard.Entry> group)
     {
+        sampled.Fetches++;
         var question = new Fetch(_epoch, [.. group.Select(e => e.Item.Position)]);
         _questions.Ask(source, question, (answer, now) =>
         {
+            sampled.Fetches--;
             if (answer is not Fetched told || told.Considered > group.Count)
             {
                 _suspects.Add(source.Id);
-                FetchAll(group);
+                FetchAll(sampled, group);
                 return;
             }
             foreach (var bytes in told.Descriptors)
@@ -323,7 +351,7 @@ public sealed class ShardSampler
             foreach (var entry in missing.Take(Math.Max(0, told.Considered - (group.Count - missing.Count))))
                 // It has it no more. Others may; but nobody is asked twice.
                 entry.Sources.RemoveAll(s => s.Id == source.Id);
-            FetchAll(missing);
+            FetchAll(sampled, missing);
         });
     }
 
@@ -331,11 +359,13 @@ public sealed class ShardSampler
     {
         var verdict = SignedDescriptor.TryDecode(bytes, _rules, now, out var signed);
         var entry = signed is null ? null : group.Find(e => e.Item.Position == Position.Of(signed.Id, _rules.Network, _epoch));
-        if (entry is null)
+        if (verdict is DescriptorVerdict.Expired or DescriptorVerdict.NotYetValid)
+            Suspect(source.Id, new SourceStale(source.Id, verdict));
+        else if (entry is null)
             Suspect(source.Id, new SourceLies(source.Id, verdict));
         // An older one than somebody listed is kept for want of a better, unless it is very old: replayed.
         else if (signed!.Sequence + _rules.MaxValidity.TotalSeconds < entry.Item.Sequence)
-            Suspect(source.Id, new SourceLies(source.Id, DescriptorVerdict.Expired));
+            Suspect(source.Id, new SourceStale(source.Id, DescriptorVerdict.Expired));
         else
         {
             entry.Signed = signed;

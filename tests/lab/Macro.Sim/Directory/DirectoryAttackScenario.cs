@@ -17,7 +17,7 @@ sealed class DirectoryAttackScenario : Scenario
     public override void Run(Settings settings, Report report)
     {
         var size = settings.Nodes ?? 1000;
-        var clients = settings.Long ? 200 : 40;
+        var clients = settings.Long ? 200 : Math.Min(40, size / 30);
         report.Fact("relays", size);
         report.Fact("of the adversary", size / 5);
         report.Fact("clients", clients);
