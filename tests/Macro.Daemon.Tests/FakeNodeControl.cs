@@ -1,5 +1,7 @@
 using Macro.Api;
+using Macro.Core;
 using Macro.Daemon.Hosting;
+using Macro.Peers;
 
 namespace Macro.Daemon.Tests;
 
@@ -24,8 +26,8 @@ sealed class FakeNodeControl : INodeControl
             throw new NodeException(ProblemCodes.NoExitInRegion, "No exit is known in XX.", "Use another region, or any.");
         if (exitRegion == "YY")
             throw new InvalidOperationException("a fault that names 203.0.113.9");
-        var begun = Status.Change(s => s with { State = ConnectionState.Connecting, Mode = mode, Phase = ConnectPhase.SelectingPath });
-        for (var phase = ConnectPhase.ReachingEntry; phase < ConnectPhase.Ready; phase++)
+        var begun = Status.Change(s => s with { State = ConnectionState.Connecting, Mode = mode, Phase = ConnectPhase.FindingRelays });
+        for (var phase = ConnectPhase.SelectingPath; phase < ConnectPhase.Ready; phase++)
         {
             var now = phase;
             Status.Change(s => s with { Phase = now });
@@ -58,6 +60,17 @@ sealed class FakeNodeControl : INodeControl
     {
         Findings = [new Finding { Name = "tun-udp", Ok = false, Message = "every UDP packet is passed by itself.", Remedy = "Use Linux 6.2 or later." }],
     });
+
+    public Task EnterNetworkAsync(CancellationToken cancel) => Task.CompletedTask;
+
+    public Task<IReadOnlyList<PeerEntry>> PeersAsync(CancellationToken cancel) => Task.FromResult<IReadOnlyList<PeerEntry>>(
+        [new PeerEntry { NodeId = "y", Region = "CH", Relay = true, Verified = PeerVerification.Handshake, LastSeen = LastSeen.Now }]);
+
+    public Task<NetworkStatusAnswer> NetworkStatusAsync(CancellationToken cancel) =>
+        Task.FromResult(new NetworkStatusAnswer { Name = "lab", Kind = NetworkKind.Private, Relays = 1, EstimatedRelays = 12 });
+
+    public Task<IReadOnlyList<Seed>> SeedsAsync(CancellationToken cancel) =>
+        Task.FromResult<IReadOnlyList<Seed>>([new Seed(new NodeId(new byte[32]), [Endpoint.Parse("198.51.100.7:51900")])]);
 
     public Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel) =>
         Task.FromResult(Status.Change(s => s with { Relay = s.Relay with { Enabled = enabled, Running = enabled } }));

@@ -17,6 +17,8 @@ sealed class LoopbackNetwork : IAsyncDisposable
     readonly string _folder = Directory.CreateTempSubdirectory("macro").FullName;
     readonly List<NodeHost> _hosts = [];
     readonly List<NodeClient> _apis = [];
+    readonly Dictionary<string, NodeHost> _named = [];
+    bool _findsItself;
 
     public ushort Port { get; } = FreePort(SocketType.Dgram);
 
@@ -38,6 +40,43 @@ sealed class LoopbackNetwork : IAsyncDisposable
             await network.IntroduceAsync();
         return network;
     }
+
+    /// <summary>A network that finds itself: made by the first relay, joined by the others and by the client.</summary>
+    public static async Task<LoopbackNetwork> FindingItselfAsync()
+    {
+        var network = new LoopbackNetwork { _findsItself = true };
+        var link = "";
+        for (var i = 1; i <= 4; i++)
+        {
+            var relay = await network.AddAsync($"relay{i}", $"127.{100 + i}.0.1", new RelaySection { Enabled = true }, exit: i > 2 ? new ExitSection { Enabled = true, Mode = ExitMode.User } : null);
+            if (i == 1)
+            {
+                await relay.CreateNetworkAsync(new CreateNetworkRequest { Name = "loopback" });
+                link = (await relay.InviteAsync()).Link;
+            }
+            else
+                await relay.JoinNetworkAsync(new JoinRequest { Link = link });
+        }
+        network.Client = await network.AddAsync("client", "127.120.0.1");
+        await network.Client.JoinNetworkAsync(new JoinRequest { Link = link });
+        return network;
+    }
+
+    public string DataOf(string name) => Path.Combine(_folder, name);
+
+    /// <summary>The first relay's API.</summary>
+    public NodeClient Relay => _apis[0];
+
+    public async Task StopAsync(string name)
+    {
+        var host = _named[name];
+        _hosts.Remove(host);
+        await host.StopAsync();
+        await host.DisposeAsync();
+    }
+
+    /// <summary>A client that was stopped, as it was.</summary>
+    public async Task RestartClientAsync() => Client = await AddAsync("client", "127.120.0.1");
 
     public async Task IntroduceAsync()
     {
@@ -99,13 +138,16 @@ sealed class LoopbackNetwork : IAsyncDisposable
             Client = client ?? new ClientSection { Tunnel = TunnelMode.None, Proxy = null, Dns = null },
             Relay = relay is null ? new RelaySection() : relay with { Endpoints = [new Endpoint(IpAddress.Parse(address), Port)] },
             Exit = exit ?? new ExitSection(),
-            Network = new NetworkSection { Name = "loopback", Static = true },
+            Network = _findsItself
+                ? new NetworkSection { Name = "loopback", Local = true, Bootstrap = [$"127.101.0.1:{Port}"] }
+                : new NetworkSection { Name = "loopback", Static = true },
         };
         var host = new NodeHost(settings, services => ActivatorUtilities.CreateInstance<EngineControl>(services));
         if (wanted is not null)
             host.Services.GetRequiredService<Storage.DesiredStateFile>().Change(_ => wanted);
         await host.StartAsync();
         _hosts.Add(host);
+        _named[name] = host;
         var api = new NodeClient(settings.Node.ApiSocket);
         _apis.Add(api);
         return api;

@@ -140,7 +140,7 @@ public sealed class SettingsTests
     [InlineData("[client]\ndns = \"127.0.0.1:1080\"",
         "settings.toml:2: client.dns: the proxy listens there; use another port")]
     [InlineData("[exit]\nallow_private = [\"127.77.0.0/16\"]",
-        "settings.toml:2: exit.allow_private: loopback addresses may be reached in a static network only; remove them")]
+        "settings.toml:2: exit.allow_private: loopback addresses may be reached in a static or local network only; remove them")]
     [InlineData("[exit]\nallow_private = [\"127.0.0.0/8\"]\n[network]\nstatic = true",
         "settings.toml:2: exit.allow_private: of 127.0.0.0/8, only prefixes of /16 and longer outside of 127.0.0.0/16 may be reached; use others")]
     [InlineData("[exit]\nallow_private = [\"127.0.0.1\"]\n[network]\nstatic = true",

@@ -11,6 +11,9 @@ namespace Macro.Engine;
 /// </summary>
 public sealed class Node
 {
+    Discovery? _discovery;
+    (Discovery?, long) _offered;
+
     public Node(IHopVerifier verifier, IRandom random)
     {
         Relay = new Relay(Indices, Switches, verifier, Outbox, random);
@@ -37,7 +40,15 @@ public sealed class Node
     public DirectPaths Direct { get; }
 
     /// <summary>How relays are found; null in a static network.</summary>
-    public Discovery? Discovery { get; set; }
+    public Discovery? Discovery
+    {
+        get => _discovery;
+        set
+        {
+            _discovery = value;
+            Controller.FindsRelays = value is not null;
+        }
+    }
 
     public Instant NextTimeout => Instant.Min(
         Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never),
@@ -85,7 +96,7 @@ public sealed class Node
         {
             case DatagramKind.Krpc:
                 Discovery?.HandleDatagram(datagram, source, now);
-                Controller.Observe(now);
+                Observe(now);
                 break;
             case DatagramKind.Disco:
                 Direct.HandleDatagram(datagram, source, socket: 0, now);
@@ -98,7 +109,8 @@ public sealed class Node
     public void HandleTimeout(Instant now)
     {
         Relay.HandleTimeout(now);
-        Discovery?.HandleTimeout(now);
+        if (Discovery is { } discovery && discovery.NextTimeout <= now)
+            discovery.HandleTimeout(now);
         Controller.HandleTimeout(now);
         Registrar.HandleTimeout(now);
         while (Direct.HandleTimeout(now) is not null)
@@ -107,12 +119,23 @@ public sealed class Node
         Observe(now);
     }
 
-    void Observe(Instant now)
+    /// <summary>Client and discovery follow each other: the one needs relays, the other asks by way of its circuit. The shell calls it after it told either something.</summary>
+    public void Observe(Instant now)
     {
         Controller.Observe(now);
         Registrar.Observe(now);
         while (Registrar.TryTakeIntroduced(out var link, out var request, out var message))
             if (Direct.Meet(message, link.Exit.Health.RoundTrip ?? default, Relay.FindKey(new PublicKey(message.RelayKey.Span)), now) is { } answer)
                 link.Reply(request, answer, now);
+        if (Discovery is not { } discovery)
+            return;
+        discovery.Observe(now);
+        discovery.Follow(Controller.Main is not null, Controller.LacksRelays, Controller.Carrying?.Hops[0].Target, now);
+        Controller.SearchFailed = discovery.SearchFailed;
+        if (_offered == (discovery, discovery.Version))
+            return;
+        _offered = (discovery, discovery.Version);
+        Controller.Candidates = discovery.Candidates(now);
+        Controller.Retry(now);
     }
 }

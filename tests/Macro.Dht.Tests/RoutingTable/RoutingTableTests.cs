@@ -125,6 +125,17 @@ public sealed class RoutingTableTests
         Assert.True(_table.Knows(node.Id, thief.Endpoint));
     }
 
+    [Fact]
+    public void An_endpoint_is_one_contact_whatever_ids_it_shows_even_without_limits()
+    {
+        var table = new RoutingTable(Id160.Random(_random), limits: false, s_now);
+        var endpoint = Endpoint.Parse("127.0.0.1:6881");
+        for (var i = 0; i < 100; i++)
+            table.Answered(new NodeInfo(Id160.Random(_random), endpoint), secure: true, s_now);
+        table.Answered(new NodeInfo(Id160.Random(_random), endpoint with { Port = 6882 }), secure: true, s_now);
+        Assert.Equal(2, table.Count);
+    }
+
     /// <summary>Eight in a bucket that holds no more, the table split so that it stays so; and one more for it.</summary>
     (List<NodeInfo> Live, NodeInfo Spare) FullBucket(bool secure = true)
     {

@@ -113,6 +113,24 @@ public sealed class ResponderTests
     }
 
     [Fact]
+    public void Puts_from_many_sources_cost_a_bounded_number_of_signatures()
+    {
+        using var key = new SigningKey(new byte[32]);
+        var item = MutableItem.Sign(key, [], 1, "1:x"u8);
+        var codes = new List<int>();
+        for (var i = 0; i < 3 * ItemStore.MostVerified; i++)
+        {
+            var source = new Endpoint(IpAddress.FromV4(0x08000000u + (uint)i * 251), 53);
+            var other = MutableItem.Sign(key, BitConverter.GetBytes(i), 1, "1:x"u8);
+            codes.Add(ErrorOf(Ask(Queries.PutMutable(_buffer, _head, other, null, TokenFor(other.Target, source)), source)));
+        }
+        Assert.Equal(2 * ItemStore.MostVerified, codes.Count(code => code == 0));
+        Assert.All(codes[^10..], code => Assert.Equal(202, code));
+        _now += TimeSpan.FromSeconds(1);
+        Assert.Equal(0, ErrorOf(Ask(Queries.PutMutable(_buffer, _head, item, null, TokenFor(item.Target, s_asker)), s_asker)));
+    }
+
+    [Fact]
     public void An_item_lives_two_hours_after_its_last_put()
     {
         using var key = new SigningKey(new byte[32]);

@@ -63,6 +63,13 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public Endpoint Endpoint { get; set; }
     public Node Node { get; }
     public Candidate Candidate { get; }
+    public PublicKey RelayKey => _key.PublicKey;
+
+    /// <summary>The network that the node finds by itself; null: its relays are told.</summary>
+    public Membership? Membership { get; set; }
+
+    /// <summary>Lets the node do what it has to, now.</summary>
+    public void Wake() => Flush();
 
     /// <summary>IP packets that came out of the client's circuit.</summary>
     public List<byte[]> Inbox => _device.Inbox;
@@ -226,6 +233,8 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     ControlStatus IHopVerifier.Verify(ReadOnlySpan<byte> descriptor, Instant now, out NextHop next)
     {
         next = default;
+        if (Membership is { } membership)
+            return membership.Verify(descriptor, now, out next);
         if (descriptor.Length < 18 || (descriptor.Length - 18) % NodeId.Size != 0)
             return ControlStatus.RefusedUnverified;
         if (descriptor.Length == 18)
@@ -258,6 +267,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
                 else
                     Node.Controller.DeviceFailed("no device", "be root", _world.Now);
             }
+            Node.Observe(_world.Now);
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
         }

@@ -13,7 +13,7 @@ public sealed record FuzzResult(string Target, long Inputs, int Pool, TimeSpan T
 /// </summary>
 public sealed class Fuzzer(IFuzzTarget target, ulong seed)
 {
-    /// <summary>An input that takes longer hangs; a collection or a busy machine does not reach it.</summary>
+    /// <summary>An input that takes so much of the processor hangs; a collection, or a machine that lets it wait, does not reach it.</summary>
     static readonly TimeSpan s_stepBound = TimeSpan.FromSeconds(10);
 
     const int MostPool = 4096;
@@ -99,17 +99,20 @@ public sealed class Fuzzer(IFuzzTarget target, ulong seed)
     }
 
     long _doneBefore = -1;
+    TimeSpan _progressAt;
 
     void Watch()
     {
         var done = Interlocked.Read(ref _done);
-        if (done == _doneBefore)
+        var spent = Environment.CpuUsage.TotalTime;
+        if (done != _doneBefore)
+            (_doneBefore, _progressAt) = (done, spent);
+        else if (spent - _progressAt > s_stepBound)
         {
             Console.Error.WriteLine($"{target.Name} hangs; inputs since the last reset:");
             foreach (var input in _trail.ToArray())
                 Console.Error.WriteLine(Convert.ToHexString(input));
             Environment.Exit(3);
         }
-        _doneBefore = done;
     }
 }

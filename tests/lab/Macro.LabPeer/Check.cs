@@ -35,6 +35,11 @@ static class Check
             }
             report["rootless"] = rootless;
             report["nodes"] = 1 + others.Length;
+            var network = await api.NetworkStatusAsync().ConfigureAwait(false);
+            report["network"] = network.Kind.ToString().ToLowerInvariant();
+            report["foundBy"] = network.FoundBy?.ToString().ToLowerInvariant();
+            report["relaysKnown"] = network.Relays;
+            report["coldStartMs"] = network.FirstCircuitMs;
             report["hops"] = status.Hops;
             report["circuit"] = new JsonArray([.. (await api.CircuitAsync().ConfigureAwait(false)).Hops.Select(hop => (JsonNode)hop.Region)]);
 

@@ -61,7 +61,8 @@ launch() {
 
 settings_of() {
   printf '[node]\nname = "%s"\nbind = "%s"\nudp_port = %s\npumps = 1\n' "$1" "$(address "$1")" "$node_port"
-  printf '\n[network]\nname = "demo"\nstatic = true\n'
+  # Its own DHT, on these addresses alone; which network it is, the invite says.
+  printf '\n[network]\nname = "demo"\nlocal = true\nbootstrap = ["%s:%s", "%s:%s"]\n' "$(address relay1)" "$node_port" "$(address exit1)" "$node_port"
   if [ "$1" = client ]; then
     printf '\n[client]\ntunnel = "none"\nproxy = "127.0.0.1:%s"\ndns = "127.0.0.1:%s"\n' "$proxy_port" "$dns_port"
   else
@@ -88,9 +89,9 @@ vpn() {
   "$root/out/macrovpn" --api "$(api_of "$name")" "$@"
 }
 
-# private_network: everything above, started; the client knows the relays and is not connected.
+# private_network: everything above, started; the client is a member, knows no relay but by its invite, and is not connected.
 private_network() {
-  local name
+  local name link
   proxy_port=$(free_port 127.0.0.1 1080)
   dns_port=$(free_port 127.0.0.1 1053)
   web_port=$(free_port $web 8080)
@@ -103,9 +104,17 @@ private_network() {
     eventually 30 test -S "$(api_of "$name")" || { tail -20 "$demo_home/$name.log" >&2; die "The node $name did not start."; }
   done
   eventually 30 inside "$lab_peer" resolve "$web:$web_dns_port" $web_name || { tail -5 "$demo_home/web.log" >&2; die "The web server did not start."; }
+  vpn relay1 network create demo >/dev/null
+  link=$(vpn relay1 invite 2>/dev/null)
+  for name in "${nodes[@]}"; do [ "$name" = relay1 ] || vpn "$name" join "$link" >/dev/null; done
+  eventually 60 relays_know_each_other || { vpn relay1 network status >&2; die "The relays did not find each other."; }
+  vpn client join "$link" >/dev/null
+}
+
+relays_know_each_other() {
+  local name
   for name in "${nodes[@]}"; do
-    vpn "$name" network export "$demo_home/$name.directory" >/dev/null
-    vpn client network import "$demo_home/$name.directory" >/dev/null
+    [ "$(vpn "$name" peers --json | grep -o '"nodeId"' | wc -l)" = ${#nodes[@]} ] || return 1
   done
 }
 

@@ -142,6 +142,9 @@ public sealed record NetworkStatusAnswer : Answer
     /// <summary>Milliseconds from the wish to connect to the first relay that could be used; null before there was one.</summary>
     public long? FirstRelayMs { get; init; }
 
+    /// <summary>Milliseconds from that wish to the first circuit.</summary>
+    public long? FirstCircuitMs { get; init; }
+
     /// <summary>Where the first relays came from.</summary>
     public SearchSource? FoundBy { get; init; }
 

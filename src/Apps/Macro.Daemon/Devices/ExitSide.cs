@@ -98,7 +98,7 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
 
         HostedStack HostExit()
         {
-            var options = new UserModeExitOptions { Mtu = CircuitMtu.Inner, Mark = SocketMark, FarLoopback = settings.Network.Static };
+            var options = new UserModeExitOptions { Mtu = CircuitMtu.Inner, Mark = SocketMark, FarLoopback = settings.Network.Static || settings.Network.Local };
             var exit = UserModeExit.Start(
                 loop, policy, address => leases.TryFind(address, out var lease) ? lease : null, options, SystemRandom.Shared,
                 Transmit, ExitPlane.Headroom, ExitPlane.Tailroom);

@@ -1,5 +1,6 @@
 using Macro.Circuits;
 using Macro.Core;
+using Macro.Engine;
 using Macro.Peers;
 
 namespace Macro.Daemon.Devices;
@@ -13,26 +14,20 @@ namespace Macro.Daemon.Devices;
 /// <param name="hasV6">Whether the UDP port carries IPv6.</param>
 sealed class HopVerifier(DescriptorRules rules, NodeId self, IReadOnlySet<Endpoint> own, bool hasV6) : IHopVerifier
 {
+    /// <summary>What the network accepts that the node is in now.</summary>
+    public DescriptorRules Rules { get; set; } = rules;
+
     public ControlStatus Verify(ReadOnlySpan<byte> descriptor, Instant now, out NextHop next)
     {
         next = default;
-        if (SignedDescriptor.TryDecode(descriptor, rules, now, out var signed) != DescriptorVerdict.Valid)
+        if (SignedDescriptor.TryDecode(descriptor, Rules, now, out var signed) != DescriptorVerdict.Valid)
             return ControlStatus.RefusedUnverified;
         if (signed!.Id == self || !signed.Descriptor.IsRelay)
             return ControlStatus.RefusedPolicy;
         if (signed.Descriptor.Endpoints.Any(own.Contains))
             return ControlStatus.RefusedPolicy;
         var about = signed.Descriptor;
-        next = new NextHop { Id = signed.Id, RelayKey = about.RelayKey, Endpoint = Pick(about.Endpoints, hasV6), Introducers = about.Introducers };
+        next = new NextHop { Id = signed.Id, RelayKey = about.RelayKey, Endpoint = HopTargets.Pick(about.Endpoints, hasV6), Introducers = about.Introducers };
         return next.Endpoint.IsNone && about.Introducers.Count == 0 ? ControlStatus.RefusedUnreachable : ControlStatus.Ok;
-    }
-
-    /// <summary>IPv4 before IPv6: every relay has it, and both ends of a leg must agree. None when nothing can be reached.</summary>
-    public static Endpoint Pick(IReadOnlyList<Endpoint> endpoints, bool hasV6)
-    {
-        foreach (var endpoint in endpoints)
-            if (endpoint.Address.IsV4)
-                return endpoint;
-        return hasV6 && endpoints.Count > 0 ? endpoints[0] : default;
     }
 }

@@ -17,18 +17,21 @@ namespace Macro.Daemon.Hosting;
 /// machine (devices, routes, NAT) into work beside it.
 /// </summary>
 sealed partial class EngineControl(
-    NodeSettings settings, KeyRing keys, NetworkDirectory directory, ILogger<EngineControl> log) : INodeControl, IDisposable
+    NodeSettings settings, KeyRing keys, NetworkDirectory directory, CurrentNetwork network, NetworkEntrance entrance, RelayCache cache,
+    OwnDescriptor own, ILogger<EngineControl> log) : INodeControl, IDisposable
 {
     /// <summary>Mark of the node's own datagrams, by which they pass beside the client's routes.</summary>
     const uint Mark = Linux.ClientRouteOptions.DefaultMark;
 
     static readonly TimeSpan s_publishEvery = TimeSpan.FromSeconds(1);
-    const int TicksBetweenRefreshes = 60;
+    const int TicksBetweenRefreshes = 60, TicksBeforeFirstSave = 20, TicksBetweenSaves = 600;
 
     readonly DeviceChanges _devices = new();
     readonly CancellationTokenSource _stopping = new();
     readonly HashSet<string> _logged = [];
     NodeThreads? _threads;
+    HopVerifier? _verifier;
+    DiscoveryOptions? _discovery;
     CircuitEnds? _ends;
     ClientSide? _client;
     ExitSide? _exit;
@@ -51,9 +54,9 @@ sealed partial class EngineControl(
     {
         Sweep(keepClosed: wanted.Up && UsesTun && settings.Client.KillSwitch);
         var sockets = Bind(settings.Node);
-        var verifier = new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(sockets[0].Port), sockets[0].HasV6);
-        _threads = new NodeThreads(sockets, verifier, Stepped);
-        _ends = new CircuitEnds(Threads, settings.Network.Static);
+        _verifier = new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(sockets[0].Port), sockets[0].HasV6);
+        _threads = new NodeThreads(sockets, _verifier, Stepped);
+        _ends = new CircuitEnds(Threads, settings.Network.Static || settings.Network.Local);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
         LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));
@@ -61,9 +64,13 @@ sealed partial class EngineControl(
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
-            RefreshCandidates();
         });
-        keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() => Node.Relay.SetKeys(keys.CopyRelayKeys()));
+        await FindNetworkAsync();
+        keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() =>
+        {
+            Node.Relay.SetKeys(keys.CopyRelayKeys());
+            Announce();
+        });
         directory.Changed += () => _ = _threads?.RunAsync(RefreshCandidates);
         _publishing = PublishAsync(_stopping.Token);
 
@@ -82,6 +89,7 @@ sealed partial class EngineControl(
     {
         if (_threads is null)
             return;
+        await SaveAsync();
         await DownAsync(cancel);
         await SetExitAsync(false, cancel);
         await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
@@ -108,7 +116,8 @@ sealed partial class EngineControl(
         var refusal = await Threads.RunAsync(() =>
         {
             RefreshCandidates();
-            return Node.Controller.WhyNot(request, Threads.Clock.Now);
+            // Where relays are found by the node itself, they are looked for when they are wanted, and not before.
+            return Node.Discovery is null ? Node.Controller.WhyNot(request, Threads.Clock.Now) : null;
         });
         if (refusal is { } no)
             throw new NodeException(exitRegion is null ? ProblemCodes.NoRelays : ProblemCodes.NoExitInRegion, no.Problem, no.Remedy);
@@ -130,6 +139,8 @@ sealed partial class EngineControl(
 
     public async Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel)
     {
+        if (enabled)
+            _ = FindRoutersAsync();
         await Threads.RunAsync(() => Configure(o => o with { IsRelay = enabled }, Node.Relay.Leases));
         return Status.Current;
     }
@@ -160,12 +171,19 @@ sealed partial class EngineControl(
         }
     }
 
-    Task ConnectAsync(ConnectRequest request) => Threads.RunAsync(() =>
+    async Task ConnectAsync(ConnectRequest request)
     {
-        (_sentBefore, _receivedBefore) = (ClientBytesSent, Threads.Received.ClientBytes);
-        Node.Controller.Up(request, Threads.Clock.Now);
-        Publish();
-    });
+        // While no device stands: later, the machine's questions would wait for a circuit, too.
+        if (_discovery is { Cached.Count: 0, Invited.Count: 0 })
+            await FindRoutersAsync();
+        await Threads.RunAsync(() =>
+        {
+            (_sentBefore, _receivedBefore) = (ClientBytesSent, Threads.Received.ClientBytes);
+            Node.Controller.Up(request, Threads.Clock.Now);
+            Node.Observe(Threads.Clock.Now);
+            Publish();
+        });
+    }
 
     /// <summary>Whatever goes wrong here is told the controller: else it would wait for the device for ever.</summary>
     async Task ProvideDeviceAsync()
@@ -237,17 +255,27 @@ sealed partial class EngineControl(
             PolicySummary = settings.Exit.Policy.Count == 0 ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
         };
         Node.Relay.Configure(options, leases, Threads.Clock.Now);
+        Announce();
         Publish();
     }
 
-    void RefreshCandidates() => Node.Controller.Candidates =
-    [
-        .. from signed in directory.Current()
-           let about = signed.Descriptor
-           let endpoint = HopVerifier.Pick(about.Endpoints, Threads.HasV6)
-           where signed.Id != keys.Identity.Id && about.IsRelay && (!endpoint.IsNone || about.Introducers.Count > 0)
-           select Candidate.Of(signed, endpoint),
-    ];
+    /// <summary>Relays that came in files: in a static network they are all there are, elsewhere a beginning.</summary>
+    void RefreshCandidates()
+    {
+        var known = directory.Current();
+        if (Node.Discovery is { } discovery)
+            foreach (var signed in known)
+                discovery.Offer(signed, Verification.File, Threads.Clock.Now);
+        else
+            Node.Controller.Candidates =
+            [
+                .. from signed in known
+                   where signed.Id != keys.Identity.Id
+                   let candidate = HopTargets.ToCandidate(signed, Threads.HasV6, presharedKey: null)
+                   where candidate is not null
+                   select candidate,
+            ];
+    }
 
     async Task PublishAsync(CancellationToken cancel)
     {
@@ -259,6 +287,8 @@ sealed partial class EngineControl(
                 // Descriptors expire by themselves; what is imported is taken in at once.
                 if (tick % TicksBetweenRefreshes == 0)
                     await Threads.RunAsync(RefreshCandidates);
+                if (tick % TicksBetweenSaves == TicksBeforeFirstSave)
+                    await SaveAsync();
                 await Threads.RunAsync(Publish);
             }
         }

@@ -1,4 +1,5 @@
 using Macro.Api;
+using Macro.Peers;
 
 namespace Macro.Daemon.Hosting;
 
@@ -29,6 +30,17 @@ public interface INodeControl
 
     /// <summary>Looks at the machine: what it gives the node, and what it could.</summary>
     Task<DoctorAnswer> ExamineAsync(CancellationToken cancel);
+
+    /// <summary>The network is another one (<see cref="Storage.CurrentNetwork"/>): what stood in the old one ends, and the node looks for the new one.</summary>
+    Task EnterNetworkAsync(CancellationToken cancel);
+
+    /// <summary>The relays that are known, this node among them when it is one.</summary>
+    Task<IReadOnlyList<PeerEntry>> PeersAsync(CancellationToken cancel);
+
+    Task<NetworkStatusAnswer> NetworkStatusAsync(CancellationToken cancel);
+
+    /// <summary>Relays to name in an invite, this node first when it is one.</summary>
+    Task<IReadOnlyList<Seed>> SeedsAsync(CancellationToken cancel);
 
     Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel);
 

@@ -50,7 +50,10 @@ public sealed class NodeHost : IAsyncDisposable
         builder.Services.AddSingleton<IRandom>(SystemRandom.Shared);
         builder.Services.AddSingleton<DesiredStateFile>();
         builder.Services.AddSingleton<KeyRing>();
+        builder.Services.AddSingleton<CurrentNetwork>();
+        builder.Services.AddSingleton<RelayCache>();
         builder.Services.AddSingleton<NetworkDirectory>();
+        builder.Services.AddSingleton<NetworkEntrance>();
         builder.Services.AddSingleton<OwnDescriptor>();
         builder.Services.AddHostedService<KeyRotation>();
         builder.Services.AddSingleton(control);

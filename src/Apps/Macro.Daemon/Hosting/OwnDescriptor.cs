@@ -24,25 +24,35 @@ public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDi
                 ProblemCodes.WrongState, "This relay has no endpoint to announce.", "Set relay.endpoints in the settings, as in [\"192.0.2.1:51900\"].");
         var now = Instant.FromUnixSeconds(clock.Now.UnixSeconds);
         var epoch = Epoch.At(now);
-        var (current, next, _) = keys.PublicRelayKeys;
-        return SignedDescriptor.Sign(keys.Identity, directory.Rules.Network, new Descriptor
+        return SignedDescriptor.Sign(keys.Identity, directory.Rules.Network, Content(desired.Current.Exit) with
         {
             Epoch = epoch,
             NotBefore = now,
+            ProofOfWork = ProofOfWork.Solve(keys.Identity.Id, epoch, directory.Rules.WorkBits),
+        }, now);
+    }
+
+    /// <summary>What there is to say, but for times and work. Without endpoints nobody can be told of this relay.</summary>
+    public Descriptor Content(bool isExit)
+    {
+        var (current, next, _) = keys.PublicRelayKeys;
+        return new Descriptor
+        {
+            Epoch = 0,
+            NotBefore = Instant.UnixEpoch,
             Validity = directory.Rules.MaxValidity,
             Static = directory.Rules.Static,
             RelayKey = current,
             NextRelayKey = next,
-            Capabilities = Capabilities.Relay | (desired.Current.Exit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None),
-            Policy = !desired.Current.Exit ? PolicyClass.None : settings.Exit.Policy is [var only] && only == ExitPolicy.AcceptAll ? PolicyClass.Open : PolicyClass.Custom,
+            Capabilities = Capabilities.Relay | (isExit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None),
+            Policy = !isExit ? PolicyClass.None : settings.Exit.Policy is [var only] && only == ExitPolicy.AcceptAll ? PolicyClass.Open : PolicyClass.Custom,
             Region = settings.Relay.Region,
             Asn = settings.Relay.Asn,
             Mtu = settings.Relay.Mtu,
             BandwidthClass = settings.Relay.BandwidthLimit == 0 ? (byte)255 : (byte)Math.Min(15, Math.ILogB(settings.Relay.BandwidthLimit)),
             Family = FamilyHash(settings.Relay.Family),
-            ProofOfWork = ProofOfWork.Solve(keys.Identity.Id, epoch, directory.Rules.WorkBits),
             Endpoints = settings.Relay.Endpoints,
-        }, now);
+        };
     }
 
     static ulong FamilyHash(string? family)

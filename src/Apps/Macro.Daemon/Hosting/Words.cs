@@ -61,6 +61,7 @@ static class Words
                 BytesIn = threads.ExitReturned,
                 PacketsRefused = threads.Received.Denied,
             },
+            Searching = NetworkWords.ToApi(node.Discovery?.Searching),
             KnownRelays = node.Controller.Candidates.Count,
         };
     }
@@ -105,6 +106,7 @@ static class Words
     static Api.ConnectPhase ToApi(Connection connection) => connection.Phase switch
     {
         Engine.ConnectPhase.None => Api.ConnectPhase.None,
+        Engine.ConnectPhase.FindingRelays => Api.ConnectPhase.FindingRelays,
         Engine.ConnectPhase.ChoosingRelays => Api.ConnectPhase.SelectingPath,
         Engine.ConnectPhase.ConnectingEntry => Api.ConnectPhase.ReachingEntry,
         Engine.ConnectPhase.ExtendingCircuit => connection.HopsReached + 1 < connection.Request.Mode.Hops()

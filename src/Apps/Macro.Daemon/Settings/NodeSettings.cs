@@ -194,4 +194,23 @@ public sealed record NetworkSection
 
     /// <summary>A private network without discovery: descriptors may live 30 days and name private addresses. Default false.</summary>
     public bool Static { get; init; }
+
+    /// <summary>
+    /// The network is on this machine or in this LAN: loopback and private addresses are fine everywhere, and the node is in
+    /// no network until it makes or joins a private one. Default false.
+    /// </summary>
+    public bool Local { get; init; }
+
+    /// <summary>Whether relays are looked for in the DHT, and announced there. Default true.</summary>
+    public bool Dht { get; init; } = true;
+
+    /// <summary>Where the DHT is entered, "HOST:PORT", at most 16. Default: the routers of the BitTorrent Mainline DHT.</summary>
+    public IReadOnlyList<string> Bootstrap { get; init; } =
+        ["router.bittorrent.com:6881", "dht.transmissionbt.com:6881", "router.utorrent.com:6881"];
+
+    /// <summary>A signed list of relays to begin with; null: the one beside the program, if there is one.</summary>
+    public string? SeedList { get; init; }
+
+    /// <summary>A table of addresses and countries, as Debian's tor-geoipdb has it; null: /usr/share/tor/geoip, if it is there.</summary>
+    public string? GeoIp { get; init; }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Macro.Api;
 using Macro.Circuits;
 using Macro.Core;
@@ -110,6 +111,11 @@ public static class SettingsReader
         Name = document.Text("network.name", defaults.Name, Label)!,
         Directory = document.Text("network.directory", defaults.Directory, AbsolutePath),
         Static = document.Flag("network.static", defaults.Static),
+        Local = document.Flag("network.local", defaults.Local),
+        Dht = document.Flag("network.dht", defaults.Dht),
+        Bootstrap = document.List("network.bootstrap", defaults.Bootstrap, ParseHostAndPort, "a host with its port; use \"router.example:6881\" or \"192.0.2.1:6881\""),
+        SeedList = document.Text("network.seed_list", defaults.SeedList, AbsolutePath),
+        GeoIp = document.Text("network.geoip", defaults.GeoIp, AbsolutePath),
     };
 
     /// <summary>What one key alone cannot tell.</summary>
@@ -121,10 +127,12 @@ public static class SettingsReader
             document.Refuse("relay.endpoints", "a descriptor holds three endpoints of a family; remove some");
         if (settings.Exit.Resolvers.Count > 8)
             document.Refuse("exit.resolvers", "at most eight; remove some");
-        if (settings.Exit.AllowPrivate.Any(IsLoopback) && !settings.Network.Static)
-            document.Refuse("exit.allow_private", "loopback addresses may be reached in a static network only; remove them");
+        if (settings.Exit.AllowPrivate.Any(IsLoopback) && !(settings.Network.Static || settings.Network.Local))
+            document.Refuse("exit.allow_private", "loopback addresses may be reached in a static or local network only; remove them");
         if (settings.Exit.AllowPrivate.Any(prefix => IsLoopback(prefix) && !ExitPolicy.MayAllowLoopback(prefix)))
             document.Refuse("exit.allow_private", "of 127.0.0.0/8, only prefixes of /16 and longer outside of 127.0.0.0/16 may be reached; use others");
+        if (settings.Network.Bootstrap.Count > 16)
+            document.Refuse("network.bootstrap", "at most sixteen; remove some");
         if (settings.Client.Proxy is { } proxy && settings.Client.Dns == proxy)
             document.Refuse("client.dns", "the proxy listens there; use another port");
         if (settings.Relay.Enabled && settings.Node.UdpPort == 0)
@@ -168,6 +176,15 @@ public static class SettingsReader
     }
 
     static bool ParseEndpoint(string text, out Endpoint endpoint) => Endpoint.TryParse(text, out endpoint) && endpoint.Port != 0;
+
+    static bool ParseHostAndPort(string text, out string router)
+    {
+        router = text;
+        var colon = text.LastIndexOf(':');
+        return ParseEndpoint(text, out _)
+            || (colon is > 0 and <= 253 && Uri.CheckHostName(text[..colon]) == UriHostNameType.Dns
+                && ushort.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port != 0);
+    }
 
     static string? Label(string text) =>
         text.Length is >= 1 and <= 63 && !text.Any(char.IsControl) ? null : "expects 1 to 63 characters; shorten it";

@@ -115,6 +115,27 @@ public sealed class KeyRing : IDisposable
         RelayKeysChanged?.Invoke();
     }
 
+    /// <summary>A copy of the secret of this name, or null. The caller wipes it.</summary>
+    public SecretBytes? CopySecret(string name)
+    {
+        lock (_lock)
+            return _contents.Secret(name) is { } secret ? new SecretBytes(secret.Span) : null;
+    }
+
+    /// <summary>Keeps a secret under a name; empty forgets it.</summary>
+    public void SetSecret(string name, ReadOnlySpan<byte> secret)
+    {
+        lock (_lock)
+        {
+            MustNotBeReplaced();
+            if (secret.IsEmpty)
+                _contents.RemoveSecret(name);
+            else
+                _contents.SetSecret(name, secret);
+            Save();
+        }
+    }
+
     /// <summary>A copy of the store for another disk, sealed under a passphrase of at least 8 characters.</summary>
     public byte[] Backup(string passphrase)
     {

@@ -16,31 +16,29 @@ public sealed class NetworkDirectory
     public const string FileName = "directory";
 
     readonly Lock _lock = new();
-    readonly RelayDirectory _directory;
     readonly DataFolder _folder;
     readonly NodeSettings _settings;
+    readonly CurrentNetwork _network;
     readonly WallClock _clock;
+    RelayDirectory _directory;
 
     /// <exception cref="NodeException">The file of the settings cannot be used. A damaged file of our own counts as empty.</exception>
-    public NetworkDirectory(DataFolder folder, NodeSettings settings, WallClock clock)
+    public NetworkDirectory(DataFolder folder, NodeSettings settings, CurrentNetwork network, WallClock clock)
     {
         _folder = folder;
         _settings = settings;
+        _network = network;
         _clock = clock;
-        Rules = settings.Network.Static ? DescriptorRules.ForStatic(settings.Network.Name) : DescriptorRules.Public;
         _directory = new RelayDirectory(Rules.Network);
-        if (folder.TryRead(FileName) is { } own
-            && DirectoryFile.TryRead(Encoding.UTF8.GetString(own), Rules, clock.Now, out var network, out var entries) && network == settings.Network.Name)
-            Take(entries);
-        if (settings.Network.Directory is { } path)
-            Take(Read(ReadFile(path)));
+        Load();
+        network.Changed += Forget;
     }
 
     /// <summary>Raised, on the caller's thread, when <see cref="Current"/> would give other relays.</summary>
     public event Action? Changed;
 
     /// <summary>What this network accepts.</summary>
-    public DescriptorRules Rules { get; }
+    public DescriptorRules Rules => _network.Current.Rules;
 
     /// <summary>The relays that count now, in the order of their ids.</summary>
     public IReadOnlyList<SignedDescriptor> Current()
@@ -59,7 +57,7 @@ public sealed class NetworkDirectory
         {
             added = Take(entries);
             if (added > 0)
-                _folder.Write(FileName, Encoding.UTF8.GetBytes(DirectoryFile.Write(_settings.Network.Name, _directory.Current(_clock.Now))));
+                _folder.Write(FileName, Encoding.UTF8.GetBytes(DirectoryFile.Write(_network.Current.Name, _directory.Current(_clock.Now))));
         }
         if (added > 0)
             Changed?.Invoke();
@@ -71,17 +69,35 @@ public sealed class NetworkDirectory
     public string Export(SignedDescriptor? own)
     {
         var known = Current();
-        return DirectoryFile.Write(_settings.Network.Name, own is null ? known : known.Where(d => d.Id != own.Id).Append(own).OrderBy(d => d.Id));
+        return DirectoryFile.Write(_network.Current.Name, own is null ? known : known.Where(d => d.Id != own.Id).Append(own).OrderBy(d => d.Id));
+    }
+
+    void Load()
+    {
+        if (_folder.TryRead(FileName) is { } own
+            && DirectoryFile.TryRead(Encoding.UTF8.GetString(own), Rules, _clock.Now, out var network, out var entries) && network == _network.Current.Name)
+            Take(entries);
+        if (_settings.Network.Directory is { } path)
+            Take(Read(ReadFile(path)));
+    }
+
+    /// <summary>Another network has other relays.</summary>
+    void Forget()
+    {
+        lock (_lock)
+            _directory = new RelayDirectory(Rules.Network);
+        File.Delete(_folder.PathOf(FileName));
+        Changed?.Invoke();
     }
 
     IReadOnlyList<DirectoryFileEntry> Read(string text)
     {
         if (!DirectoryFile.TryRead(text, Rules, _clock.Now, out var network, out var entries))
             throw new NodeException(ProblemCodes.BadDirectory, "This is not a directory file.", "Take a file that 'macrovpn network export' wrote.");
-        return network == _settings.Network.Name
+        return network == _network.Current.Name
             ? entries
             : throw new NodeException(
-                ProblemCodes.BadDirectory, $"The file is of the network '{network}', and this node is of '{_settings.Network.Name}'.",
+                ProblemCodes.BadDirectory, $"The file is of the network '{network}', and this node is of '{_network.Current.Name}'.",
                 "Take the file of this network, or set network.name.");
     }
 

@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Crypto;
 using Macro.Peers;
 
 namespace Macro.Circuits;
@@ -55,7 +56,8 @@ public sealed record Candidate
     internal Prefix[] Networks { get; private init; } = [];
 
     /// <param name="reach">The one of its endpoints that this client would send to; none for a relay behind a NAT.</param>
-    public static Candidate Of(SignedDescriptor signed, Endpoint reach)
+    /// <param name="presharedKey">Of a private network; null elsewhere.</param>
+    public static Candidate Of(SignedDescriptor signed, Endpoint reach, SecretBytes? presharedKey)
     {
         ArgumentNullException.ThrowIfNull(signed);
         var about = signed.Descriptor;
@@ -78,6 +80,7 @@ public sealed record Candidate
                 Endpoint = reach,
                 Descriptor = signed.Encode().ToArray(),
                 Region = about.Region,
+                PresharedKey = presharedKey,
             },
         };
     }

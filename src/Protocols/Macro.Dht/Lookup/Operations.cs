@@ -28,7 +28,8 @@ sealed class FindNodes(DhtNode node, int number, Id160 target, int paths, Want w
 sealed class FindPeers(DhtNode node, int number, Id160 infoHash, int paths, ushort port, bool implied, Instant started)
     : Operation(node, number, infoHash, paths, started)
 {
-    const int MaxPeers = 4096;
+    // Clients give up to 100; one liar must not fill the list alone.
+    const int MaxPeers = 4096, MaxOfAnswer = 100;
 
     readonly HashSet<Endpoint> _peers = [];
     int _announced;
@@ -43,8 +44,11 @@ sealed class FindPeers(DhtNode node, int number, Id160 infoHash, int paths, usho
     public override void Answered(Candidate candidate, in Message message, Endpoint from, Instant now)
     {
         List<Endpoint>? found = null;
+        var told = 0;
         foreach (var member in message.Values)
         {
+            if (++told > MaxOfAnswer)
+                break;
             // Peers of one family come from nodes of that family (BEP 32).
             if (member.Value.TryGetString(out var compact) && Compact.TryReadEndpoint(compact, out var peer)
                 && peer.Address.IsV4 == from.Address.IsV4 && Node.MayBePeer(peer) && _peers.Count < MaxPeers && _peers.Add(peer))

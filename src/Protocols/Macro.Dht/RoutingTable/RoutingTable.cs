@@ -8,7 +8,7 @@ namespace Macro.Dht;
 /// all that share more; only the last is split. Only nodes that answered us get in. Of one address there is one contact, of
 /// one /24 or /48 two in a bucket and eight in all, so that one customer of a provider cannot fill it.
 /// </summary>
-/// <param name="limits">False for networks on one machine or in one LAN: no limits by address.</param>
+/// <param name="limits">False for networks on one machine or in one LAN: no limits by address, but one contact for each endpoint.</param>
 sealed class RoutingTable(Id160 own, bool limits, Instant now)
 {
     const int MaxOfSiteInBucket = 2, MaxOfSite = 8, Deepest = 3;
@@ -233,8 +233,6 @@ sealed class RoutingTable(Id160 own, bool limits, Instant now)
 
     bool Fits(Bucket bucket, NodeInfo node, Contact? leaving)
     {
-        if (!limits)
-            return true;
         var site = Site.Of(node.Endpoint.Address);
         int inBucket = 0, inAll = 0;
         foreach (var each in CollectionsMarshal.AsSpan(_buckets))
@@ -242,9 +240,9 @@ sealed class RoutingTable(Id160 own, bool limits, Instant now)
             {
                 if (contact == leaving)
                     continue;
-                if (contact.Node.Endpoint.Address == node.Endpoint.Address)
+                if (limits ? contact.Node.Endpoint.Address == node.Endpoint.Address : contact.Node.Endpoint == node.Endpoint)
                     return false;
-                if (Site.Of(contact.Node.Endpoint.Address) != site)
+                if (!limits || Site.Of(contact.Node.Endpoint.Address) != site)
                     continue;
                 inAll++;
                 if (each == bucket)

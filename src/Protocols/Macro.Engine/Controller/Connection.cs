@@ -60,6 +60,9 @@ public enum ConnectionState
 public enum ConnectPhase
 {
     None,
+
+    /// <summary>Too few relays are known; they are being looked for.</summary>
+    FindingRelays,
     ChoosingRelays,
     ConnectingEntry,
     ExtendingCircuit,

@@ -66,6 +66,15 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>Circuits that are built ahead of time, those being built included.</summary>
     public int Spares => _source.Spares.Count;
 
+    /// <summary>Relays are found by the node itself and not told by a file: so its words for the user are others.</summary>
+    public bool FindsRelays { get => _source.Paths.FindsRelays; set => _source.Paths.FindsRelays = value; }
+
+    /// <summary>They were looked for everywhere, and too few found: until then, that there are none yet is no reason to despair.</summary>
+    public bool SearchFailed { get; set; }
+
+    /// <summary>A circuit is wanted and none can be chosen of the relays that are known.</summary>
+    public bool LacksRelays => Main is { HasNoPath: true } || _isolated.Values.Any(kept => kept.HasNoPath);
+
     /// <summary>
     /// The device must be up, from the moment that a connection is wanted: while there is no circuit, what it takes in goes
     /// nowhere. The shell sets it up and calls <see cref="DeviceReady"/> or <see cref="DeviceFailed"/>.
@@ -91,7 +100,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     {
         ArgumentNullException.ThrowIfNull(request);
         var answer = _source.Paths.ChooseAmongAll(request, now);
-        return answer.Path is null ? PathProblem.Explain(answer, request) : null;
+        return answer.Path is null ? _source.Paths.Explain(answer, request) : null;
     }
 
     /// <summary>Gives up what stands, connects anew, and goes on trying until <see cref="Down"/>.</summary>
@@ -166,6 +175,15 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         Observe(now);
     }
 
+    /// <summary>Other relays are known now: what could not be chosen is tried at once.</summary>
+    public void Retry(Instant now)
+    {
+        foreach (var kept in _isolated.Values.Append(Main))
+            if (kept is { HasNoPath: true })
+                kept.Build(now);
+        Observe(now);
+    }
+
     /// <summary>Looks at what the last step did to the circuits; the node calls it after every input.</summary>
     public void Observe(Instant now)
     {
@@ -186,11 +204,11 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         {
             State = active ? ConnectionState.Active
                 : Connection.State is ConnectionState.Active || main.WasLost ? ConnectionState.Reconnecting
-                : main.LooksHopeless || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
+                : (main.LooksHopeless && !(main.HasNoPath && FindsRelays && !SearchFailed)) || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
                 : ConnectionState.Connecting,
             Phase = active ? ConnectPhase.Active
                 : main.Carrying is not null ? ConnectPhase.ConfiguringDevice
-                : main.Building is not { } building ? ConnectPhase.ChoosingRelays
+                : main.Building is not { } building ? main.HasNoPath && FindsRelays ? ConnectPhase.FindingRelays : ConnectPhase.ChoosingRelays
                 : building.HopsReached == 0 ? ConnectPhase.ConnectingEntry
                 : building.HopsReached < building.Hops.Length ? ConnectPhase.ExtendingCircuit
                 : ConnectPhase.OpeningExit,

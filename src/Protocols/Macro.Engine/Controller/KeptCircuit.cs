@@ -75,7 +75,7 @@ public sealed class KeptCircuit
         var answer = _source.TryStart(_request, End, now, out _building);
         HasNoPath = _building is null;
         if (HasNoPath)
-            Retry(PathProblem.Explain(answer, _request), now);
+            Retry(_source.Paths.Explain(answer, _request), now);
     }
 
     internal void HandleTimeout(Instant now)

@@ -67,6 +67,12 @@ sealed class PathChooser
 
     public void ForgetFailures() => _avoided.Clear();
 
+    /// <summary>Relays are found by the node itself and not told by a file.</summary>
+    public bool FindsRelays { get; set; }
+
+    /// <summary>Why there is no path, and what helps.</summary>
+    public (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
+
     PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, Instant now)
     {
         _ratings.Now = now;

@@ -42,6 +42,13 @@ public sealed class KeyStoreContents(NodeIdentity identity, RelayKeys relayKeys)
         _secrets.Add(name, new SecretBytes(secret));
     }
 
+    /// <summary>Wipes the secret of this name, if there is one.</summary>
+    public void RemoveSecret(string name)
+    {
+        if (_secrets.Remove(name, out var old))
+            old.Dispose();
+    }
+
     public void Dispose()
     {
         Identity.Dispose();

@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+using Macro.Core;
+using Macro.Crypto;
+using Macro.Peers;
+
+namespace Macro.Daemon.Storage;
+
+/// <summary>
+/// Relays of the network for the next start: the file "relays", sealed under a key in the key store, so that the disk tells
+/// neither who they are nor which network this node is in. At most 200, drawn at random from all that are known: nothing
+/// tells which of them were used. Layout of the plaintext: count u16, then for each its length u16 and its bytes, little-endian,
+/// padded with zeros to a multiple of 16 KiB.
+/// </summary>
+public sealed class RelayCache(DataFolder folder, KeyRing keys, IRandom random)
+{
+    public const string FileName = "relays", DhtFileName = "dht";
+
+    const string KeyName = "cache";
+    const int Block = 16 << 10;
+
+    /// <summary>Those whose signature is good in this network, expired ones too. Empty when the file is not there, or of another network.</summary>
+    public IReadOnlyList<SignedDescriptor> Load(DescriptorRules rules, Instant now)
+    {
+        if (folder.TryRead(FileName) is not { } file || file.Length < XChaCha20Poly1305.NonceSize + XChaCha20Poly1305.TagSize)
+            return [];
+        using var key = Key();
+        var nonce = file.AsSpan(0, XChaCha20Poly1305.NonceSize);
+        var sealedText = file.AsSpan(XChaCha20Poly1305.NonceSize);
+        var plain = new byte[sealedText.Length - XChaCha20Poly1305.TagSize];
+        return XChaCha20Poly1305.TryOpen(plain, sealedText, default, nonce, key.Span) ? [.. Decode(plain, rules, now)] : [];
+    }
+
+    public void Save(IReadOnlyList<SignedDescriptor> relays)
+    {
+        var size = 2 + relays.Sum(r => 2 + r.Encode().Length);
+        var plain = new byte[(size + Block - 1) / Block * Block];
+        BinaryPrimitives.WriteUInt16LittleEndian(plain, (ushort)relays.Count);
+        var at = 2;
+        foreach (var relay in relays)
+        {
+            var bytes = relay.Encode();
+            BinaryPrimitives.WriteUInt16LittleEndian(plain.AsSpan(at), (ushort)bytes.Length);
+            bytes.CopyTo(plain.AsSpan(at + 2));
+            at += 2 + bytes.Length;
+        }
+        var file = new byte[XChaCha20Poly1305.NonceSize + plain.Length + XChaCha20Poly1305.TagSize];
+        var nonce = file.AsSpan(0, XChaCha20Poly1305.NonceSize);
+        random.Fill(nonce);
+        using var key = Key();
+        XChaCha20Poly1305.Seal(file.AsSpan(XChaCha20Poly1305.NonceSize), plain, default, nonce, key.Span);
+        folder.Write(FileName, file);
+    }
+
+    /// <summary>What a relay keeps of its place in the DHT; empty when there is nothing.</summary>
+    public byte[] LoadDht() => folder.TryRead(DhtFileName) ?? [];
+
+    public void SaveDht(ReadOnlySpan<byte> saved) => folder.Write(DhtFileName, saved);
+
+    /// <summary>Another network is another network: nothing of the old one stays.</summary>
+    public void Forget()
+    {
+        File.Delete(folder.PathOf(FileName));
+        File.Delete(folder.PathOf(DhtFileName));
+    }
+
+    static IEnumerable<SignedDescriptor> Decode(byte[] plain, DescriptorRules rules, Instant now)
+    {
+        var count = BinaryPrimitives.ReadUInt16LittleEndian(plain);
+        for (var (i, at) = (0, 2); i < count && at + 2 <= plain.Length; i++)
+        {
+            var length = BinaryPrimitives.ReadUInt16LittleEndian(plain.AsSpan(at));
+            at += 2;
+            if (at + length > plain.Length || length <= SignedDescriptor.HeaderSize)
+                yield break;
+            var bytes = plain.AsMemory(at, length);
+            at += length;
+            // Expired is fine: whether its relay is still there will show. So it is judged as of when it was signed.
+            var signedAt = Instant.FromUnixSeconds(Math.Clamp(BinaryPrimitives.ReadInt64LittleEndian(bytes.Span[NodeId.Size..]), 0, uint.MaxValue));
+            if (SignedDescriptor.TryDecode(bytes.Span, rules, Instant.Min(now, signedAt), out var signed) == DescriptorVerdict.Valid)
+                yield return signed!;
+        }
+    }
+
+    SecretBytes Key()
+    {
+        if (keys.CopySecret(KeyName) is { } key)
+            return key;
+        key = SecretBytes.Random(XChaCha20Poly1305.KeySize, random);
+        keys.SetSecret(KeyName, key.Span);
+        return key;
+    }
+}
