@@ -37,8 +37,7 @@ build() {
 holds() { # CLASS
   local output status=0
   output=$(timeout 3600 "$tests" -noLogo -noColor -class "Macro.NetStack.Tests.$1" 2>&1) || status=$?
-  [ $status = 0 ] || grep -A 3 'seed' <<<"$output" >&2
-  tail -n 1 <<<"$output"
+  if [ $status = 0 ]; then tail -n 1 <<<"$output"; else grep -m 2 -E 'seed [0-9]+|---- ' <<<"$output" | paste -sd ' ' | tr -s ' '; fi
   return $status
 }
 

@@ -15,6 +15,7 @@ sealed class StackHost : IDisposable
 
     public StackHost(string tun, IpAddress address, long budget = 256 << 20)
     {
+        WarmUp.Run();
         _tun = TunDevice.Create(tun);
         Memory = new TcpMemory(budget);
         Loop = new StackLoop("stack", Clock, Memory);
