@@ -4,8 +4,8 @@ using Macro.Dht;
 namespace Macro.Sim;
 
 /// <summary>
-/// Thirty announce themselves on a topic every quarter of an hour, and somebody with 500 endpoints does so every two
-/// minutes. Where he has few networks, none of the honest may be missing; where he has as many, they keep their share.
+/// Thirty announce themselves on a topic every twelve minutes, and somebody with 500 endpoints does so every four. Where he has
+/// few networks, none of the honest may be missing; where he has as many, they keep their share.
 /// </summary>
 sealed class FloodScenario : Scenario
 {
@@ -50,18 +50,18 @@ sealed class FloodScenario : Scenario
         var flooders = Enumerable.Range(0, Flooders).Select(i => new Flooder(endpoint(world, i), Id160.Random(world.Random), topic, gang)).ToArray();
         foreach (var flooder in flooders)
             gang.Add(flooder, []);
-        for (var minute = 0; minute < 30; minute += 2)
+        for (var minute = 0; minute < 20; minute += 4)
         {
-            if (minute is 0 or 14)
+            if (minute is 0 or 12)
                 world.Await<PeersEnded>([.. announcers.Select(node => (node, world.Do(node, (dht, now) => dht.Announce(topic, 6881, implied: true, now))))]);
-            var storing = world.ClosestTo(topic, 3 * Bucket.Size);
+            var storing = world.ClosestTo(topic, 2 * Bucket.Size);
             foreach (var flooder in flooders)
             {
                 foreach (var node in storing)
                     world.Post(flooder.Hello(), flooder.Endpoint, node.Endpoint);
                 world.Run(TimeSpan.FromMilliseconds(100));
             }
-            world.RunUntil(world.Now + TimeSpan.FromMinutes(1));
+            world.Run(TimeSpan.FromMinutes(3));
         }
 
         var honest = announcers.Select(node => node.Endpoint).ToHashSet();
