@@ -11,7 +11,7 @@ need_commands jq
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 
-options=()
+options=(--about discovery)
 while [ $# -gt 0 ]; do
   case $1 in
     --json) lab_json=true ;;
