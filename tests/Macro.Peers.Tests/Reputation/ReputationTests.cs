@@ -65,7 +65,7 @@ public class ReputationTests
         {
             for (var i = 0; i < 200; i++)
             {
-                if (random.NextDouble() < 0.02)
+                if (random.NextDouble() < 0.015)
                     Fail(Nodes.Id(relay), 1);
                 else
                     Succeed(Nodes.Id(relay));

@@ -17,7 +17,7 @@ namespace Macro.Daemon.Hosting;
 /// machine (devices, routes, NAT) into work beside it.
 /// </summary>
 sealed partial class EngineControl(
-    NodeSettings settings, KeyRing keys, NetworkDirectory directory, ILogger<EngineControl> log) : INodeControl, IDisposable
+    NodeSettings settings, KeyRing keys, NetworkDirectory directory, PeerMemory memory, ILogger<EngineControl> log) : INodeControl, IDisposable
 {
     /// <summary>Mark of the node's own datagrams, by which they pass beside the client's routes.</summary>
     const uint Mark = Linux.ClientRouteOptions.DefaultMark;
@@ -61,6 +61,7 @@ sealed partial class EngineControl(
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
+            memory.Load(Node.Controller, Threads.Clock.Now);
             RefreshCandidates();
         });
         keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() => Node.Relay.SetKeys(keys.CopyRelayKeys()));
@@ -85,6 +86,7 @@ sealed partial class EngineControl(
         await DownAsync(cancel);
         await SetExitAsync(false, cancel);
         await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
+        await SavePeersAsync(cancel);
         await _stopping.CancelAsync();
         await _publishing;
         _ends?.Dispose();
@@ -100,6 +102,7 @@ sealed partial class EngineControl(
         _threads?.Dispose();
         _devices.Dispose();
         _stopping.Dispose();
+        _saving.Dispose();
     }
 
     public async Task<Status> UpAsync(Mode mode, string? exitRegion, CancellationToken cancel)
@@ -260,6 +263,7 @@ sealed partial class EngineControl(
                 if (tick % TicksBetweenRefreshes == 0)
                     await Threads.RunAsync(RefreshCandidates);
                 await Threads.RunAsync(Publish);
+                await SavePeersAsync(cancel);
             }
         }
         catch (OperationCanceledException)

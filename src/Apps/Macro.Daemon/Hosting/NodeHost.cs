@@ -52,6 +52,7 @@ public sealed class NodeHost : IAsyncDisposable
         builder.Services.AddSingleton<KeyRing>();
         builder.Services.AddSingleton<NetworkDirectory>();
         builder.Services.AddSingleton<OwnDescriptor>();
+        builder.Services.AddSingleton<PeerMemory>();
         builder.Services.AddHostedService<KeyRotation>();
         builder.Services.AddSingleton(control);
 
