@@ -56,6 +56,10 @@ sealed class FakeNodeControl : INodeControl
         Hops = [new HopReasons { Role = HopRole.Exit, NodeId = "y", Region = "CH", Considered = 1, Chance = 1, Why = ["Chosen first, the only exit that fits."] }],
     });
 
+    public Task<BlockedAnswer> BlockAsync(string rule, bool blocked, CancellationToken cancel) => BlockedAsync(cancel);
+
+    public Task<BlockedAnswer> BlockedAsync(CancellationToken cancel) => Task.FromResult(new BlockedAnswer { Rules = ["CH"] });
+
     public Task<DoctorAnswer> ExamineAsync(CancellationToken cancel) => Task.FromResult(new DoctorAnswer
     {
         Findings = [new Finding { Name = "tun-udp", Ok = false, Message = "every UDP packet is passed by itself.", Remedy = "Use Linux 6.2 or later." }],

@@ -24,6 +24,9 @@ sealed class LoopbackNetwork : IAsyncDisposable
 
     public NodeClient Client { get; private set; } = null!;
 
+    /// <summary>What the client wrote: the whole of a file of its data folder.</summary>
+    public Task<string> ReadAsync(string name) => File.ReadAllTextAsync(Path.Combine(_folder, "client", name));
+
     /// <summary>Descriptors of all relays, as directory files.</summary>
     public List<DirectoryText> Directories { get; } = [];
 

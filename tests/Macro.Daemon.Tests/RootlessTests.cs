@@ -27,6 +27,32 @@ public sealed class RootlessTests
     }
 
     [Fact]
+    public async Task Why_each_hop_was_chosen_is_told_and_a_blocked_relay_is_used_no_more()
+    {
+        await using var network = await LoopbackNetwork.StartAsync();
+        await network.Client.UpAsync(new UpRequest { Mode = Mode.Balanced });
+        await network.UntilAsync(s => s.State == ConnectionState.Active);
+        var why = await network.Client.CircuitWhyAsync();
+        Assert.Equal((await network.Client.CircuitAsync()).Hops.Select(hop => hop.NodeId), why.Hops.Select(hop => hop.NodeId));
+        Assert.All(why.Hops, hop => Assert.NotEmpty(hop.Why));
+
+        var entry = why.Hops[0].NodeId;
+        Assert.Equal([entry], (await network.Client.BlockAsync(new BlockRequest { Rule = entry })).Rules);
+        await network.Client.UpAsync(new UpRequest { Mode = Mode.Balanced });
+        await network.UntilAsync(s => s.State == ConnectionState.Active);
+        Assert.NotEqual(entry, (await network.Client.CircuitAsync()).Hops[0].NodeId);
+        await network.Client.BlockAsync(new BlockRequest { Rule = "127.0.0.0/8" });
+        var refused = await Assert.ThrowsAsync<NodeException>(() => network.Client.UpAsync(new UpRequest { Mode = Mode.Balanced }));
+        Assert.Contains("blocked", refused.Problem.Message);
+        await network.Client.UnblockAsync(new BlockRequest { Rule = "127.0.0.0/8" });
+        await Assert.ThrowsAsync<NodeException>(() => network.Client.BlockAsync(new BlockRequest { Rule = "nobody" }));
+
+        // What is kept of it: names and days, and no hours.
+        Assert.Equal($"macro-blocklist 1\nrule {entry}\n", await network.ReadAsync("blocklist"));
+        Assert.Matches("^macro-guards 1\n([a-z0-9]{52} [0-9]{5}\n)+$", await network.ReadAsync("guards"));
+    }
+
+    [Fact]
     public async Task What_was_wanted_when_the_node_stopped_is_tried_until_it_can_be_had()
     {
         await using var network = await LoopbackNetwork.StartAsync(wanted: new DesiredState { Up = true, Mode = Mode.Private }, introduce: false);

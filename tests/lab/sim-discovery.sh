@@ -14,7 +14,7 @@ need_commands jq
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/bench/lib/record.sh"
 
-options=() record=false section=sim-discovery size=
+options=(--about discovery) record=false section=sim-discovery size=
 while [ $# -gt 0 ]; do
   case $1 in
     --json) lab_json=true ;;

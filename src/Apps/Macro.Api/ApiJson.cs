@@ -22,6 +22,8 @@ namespace Macro.Api;
 [JsonSerializable(typeof(DirectoryText))]
 [JsonSerializable(typeof(ImportAnswer))]
 [JsonSerializable(typeof(PeersAnswer))]
+[JsonSerializable(typeof(BlockRequest))]
+[JsonSerializable(typeof(BlockedAnswer))]
 [JsonSerializable(typeof(NetworkStatusAnswer))]
 [JsonSerializable(typeof(CreateNetworkRequest))]
 [JsonSerializable(typeof(InviteAnswer))]

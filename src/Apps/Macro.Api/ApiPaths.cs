@@ -24,6 +24,9 @@ public static class ApiPaths
     public const string NetworkLeave = "/v1/network/leave";
     public const string Invite = "/v1/network/invite";
     public const string Peers = "/v1/peers";
+    public const string PeersBlocked = "/v1/peers/blocked";
+    public const string PeersBlock = "/v1/peers/block";
+    public const string PeersUnblock = "/v1/peers/unblock";
     public const string NetworkExport = "/v1/network/export";
     public const string NetworkImport = "/v1/network/import";
     public const string Keys = "/v1/keys";

@@ -160,6 +160,19 @@ public class PathSelectorTests
     }
 
     [Fact]
+    public void An_exit_that_rules_out_the_guard_in_use_is_taken_only_when_there_is_no_other()
+    {
+        var guards = new[] { Relays.Make(1, family: 7), Relays.Make(2) };
+        Candidate[] relays = [.. guards, Relays.Make(3), Relays.Make(4, exit: true, family: 7, bandwidth: 15), Relays.Make(5, exit: true, region: "NL", bandwidth: 0)];
+        for (var i = 0; i < 50; i++)
+            Assert.Equal(("relay1", "relay5"), Ends(new PathRequest { Profile = s_three, Candidates = relays, Guards = fits => guards.Where(fits) }));
+        var region = relays[3].Region;
+        Assert.Equal(("relay2", "relay4"), Ends(new PathRequest { Profile = s_three, Candidates = relays, Guards = fits => guards.Where(fits), ExitRegions = [region] }));
+
+        (string, string) Ends(PathRequest request) => (Ask(request).Path!.Targets[0].Name, Ask(request).Path!.Targets[2].Name);
+    }
+
+    [Fact]
     public void Behind_a_NAT_a_relay_follows_only_its_introducers()
     {
         var hidden = Relays.Make(9, exit: true, introducers: [2]);

@@ -60,12 +60,12 @@ public class ReputationTests
             {
             }
         }
-        Assert.InRange(found, 150, 200);
+        Assert.InRange(found, 185, 200);
         for (var relay = 200; relay < 1200; relay++)
         {
             for (var i = 0; i < 200; i++)
             {
-                if (random.NextDouble() < 0.03)
+                if (random.NextDouble() < 0.015)
                     Fail(Nodes.Id(relay), 1);
                 else
                     Succeed(Nodes.Id(relay));

@@ -1,10 +1,12 @@
 using System.Globalization;
 using Macro.Sim;
 
-// sim list | sim [--json] [--seed N] [--nodes N] [--long] [NAME...]: experiments in virtual time, all of them when none is named.
+// sim list | sim [--json] [--about SUBJECT] [--seed N] [--nodes N] [--long] [NAME...]: experiments in virtual time; all of a subject, or of
+// all subjects, when none is named.
 // The exit status is 0 when all checks hold.
 var settings = new Settings();
 var names = new List<string>();
+string? subject = null;
 var json = false;
 for (var i = 0; i < args.Length; i++)
 {
@@ -15,17 +17,18 @@ for (var i = 0; i < args.Length; i++)
                 Console.WriteLine($"{scenario.Name,-16} {scenario.What}");
             return 0;
         case "--json": json = true; break;
+        case "--about": subject = args[++i]; break;
         case "--long": settings = settings with { Long = true }; break;
         case "--seed": settings = settings with { Seed = ulong.Parse(args[++i], CultureInfo.InvariantCulture) }; break;
         case "--nodes": settings = settings with { Nodes = int.Parse(args[++i], CultureInfo.InvariantCulture) }; break;
         case var name when Scenarios.All.Any(scenario => scenario.Name == name): names.Add(name); break;
         default:
-            Console.Error.WriteLine("Usage: sim list | sim [--json] [--seed N] [--nodes N] [--long] [NAME...]");
+            Console.Error.WriteLine("Usage: sim list | sim [--json] [--about discovery|routing] [--seed N] [--nodes N] [--long] [NAME...]");
             return 2;
     }
 }
 var failed = false;
-foreach (var scenario in Scenarios.All.Where(scenario => names.Count == 0 || names.Contains(scenario.Name)))
+foreach (var scenario in Scenarios.All.Where(scenario => names.Count == 0 ? subject is null || scenario.Subject == subject : names.Contains(scenario.Name)))
 {
     var report = new Report(scenario.Name);
     var began = Machine.CpuSeconds();

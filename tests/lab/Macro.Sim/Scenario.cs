@@ -6,6 +6,9 @@ abstract class Scenario
     /// <summary>As it is called on the command line.</summary>
     public abstract string Name { get; }
 
+    /// <summary>Which lab runs it: discovery or routing.</summary>
+    public virtual string Subject => "discovery";
+
     /// <summary>One line on what it shows.</summary>
     public abstract string What { get; }
 
@@ -24,5 +27,6 @@ static class Scenarios
     [
         new ScaleScenario(), new ChurnScenario(), new SybilScenario(), new EclipseScenario(), new FloodScenario(), new StaleScenario(),
         new PoisonScenario(), new ReconcileScenario(), new SpreadScenario(), new SamplingScenario(), new DirectoryAttackScenario(), new PartsScenario(),
+        new PathScenario(), new GuardScenario(), new DropperScenario(), new LiarScenario(),
     ];
 }

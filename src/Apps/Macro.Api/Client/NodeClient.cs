@@ -73,6 +73,15 @@ public sealed class NodeClient : IDisposable
     public Task<PeersAnswer> PeersAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Peers, ApiJson.Default.PeersAnswer, cancel);
 
+    public Task<BlockedAnswer> BlockedAsync(CancellationToken cancel = default) =>
+        GetAsync(ApiPaths.PeersBlocked, ApiJson.Default.BlockedAnswer, cancel);
+
+    public Task<BlockedAnswer> BlockAsync(BlockRequest request, CancellationToken cancel = default) =>
+        PostAsync(ApiPaths.PeersBlock, request, ApiJson.Default.BlockRequest, ApiJson.Default.BlockedAnswer, cancel);
+
+    public Task<BlockedAnswer> UnblockAsync(BlockRequest request, CancellationToken cancel = default) =>
+        PostAsync(ApiPaths.PeersUnblock, request, ApiJson.Default.BlockRequest, ApiJson.Default.BlockedAnswer, cancel);
+
     public Task<NetworkStatusAnswer> NetworkStatusAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.NetworkStatus, ApiJson.Default.NetworkStatusAnswer, cancel);
 

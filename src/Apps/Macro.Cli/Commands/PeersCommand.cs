@@ -10,7 +10,10 @@ static class PeersCommand
 {
     public static Command Peers()
     {
-        var command = new Command("peers", "The relays that this node would use, and how it knows that they are genuine.");
+        var command = new Command("peers", "The relays that this node would use, and how it knows that they are genuine.")
+        {
+            BlockCommands.Block(), BlockCommands.Unblock(), BlockCommands.Blocked(),
+        };
         command.Run(async (client, parsed, cancel) =>
         {
             var answer = await client.PeersAsync(cancel);

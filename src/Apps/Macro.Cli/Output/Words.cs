@@ -77,6 +77,14 @@ static class Words
         HopRole.Exit => "exit",
     };
 
+    public static string Of(BlockReason reason) => reason switch
+    {
+        BlockReason.Dropping => "drops circuits",
+        BlockReason.NotForwarding => "does not forward",
+        BlockReason.PolicyLie => "breaks its policy",
+        BlockReason.Tampering => "tampers",
+    };
+
     public static string Of(HopHealth health) => health switch
     {
         HopHealth.Unknown => "unknown",

@@ -18,7 +18,7 @@ namespace Macro.Daemon.Hosting;
 /// </summary>
 sealed partial class EngineControl(
     NodeSettings settings, KeyRing keys, NetworkDirectory directory, CurrentNetwork network, NetworkEntrance entrance, RelayCache cache,
-    OwnDescriptor own, ILogger<EngineControl> log) : INodeControl, IDisposable
+    OwnDescriptor own, PeerMemory memory, ILogger<EngineControl> log) : INodeControl, IDisposable
 {
     /// <summary>Mark of the node's own datagrams, by which they pass beside the client's routes.</summary>
     const uint Mark = Linux.ClientRouteOptions.DefaultMark;
@@ -64,6 +64,7 @@ sealed partial class EngineControl(
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
+            memory.Load(Node.Controller, Threads.Clock.Now);
         });
         await FindNetworkAsync();
         keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() =>
@@ -93,6 +94,7 @@ sealed partial class EngineControl(
         await DownAsync(cancel);
         await SetExitAsync(false, cancel);
         await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
+        await SavePeersAsync(cancel);
         await _stopping.CancelAsync();
         await _publishing;
         _ends?.Dispose();
@@ -108,6 +110,7 @@ sealed partial class EngineControl(
         _threads?.Dispose();
         _devices.Dispose();
         _stopping.Dispose();
+        _saving.Dispose();
     }
 
     public async Task<Status> UpAsync(Mode mode, string? exitRegion, CancellationToken cancel)
@@ -290,6 +293,7 @@ sealed partial class EngineControl(
                 if (tick % TicksBetweenSaves == TicksBeforeFirstSave)
                     await SaveAsync();
                 await Threads.RunAsync(Publish);
+                await SavePeersAsync(cancel);
             }
         }
         catch (OperationCanceledException)

@@ -28,6 +28,11 @@ public interface INodeControl
 
     Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel);
 
+    /// <summary>Blocks relays, or takes that back.</summary>
+    Task<BlockedAnswer> BlockAsync(string rule, bool blocked, CancellationToken cancel);
+
+    Task<BlockedAnswer> BlockedAsync(CancellationToken cancel);
+
     /// <summary>Looks at the machine: what it gives the node, and what it could.</summary>
     Task<DoctorAnswer> ExamineAsync(CancellationToken cancel);
 

@@ -1,6 +1,8 @@
 using Macro.Api;
 using Macro.Circuits;
+using Macro.Core;
 using Macro.Engine;
+using Macro.Peers;
 
 namespace Macro.Daemon.Hosting;
 
@@ -11,6 +13,26 @@ static class PathWords
     {
         Hops = Describe(controller.Main),
         Isolated = [.. controller.Isolated.Select(Describe)],
+    };
+
+    public static BlockedAnswer Describe(Blocklist blocklist, Instant now) => new()
+    {
+        Rules = [.. blocklist.Rules.Select(rule => rule.ToString())],
+        Automatic =
+        [
+            .. blocklist.Convictions(now).Select(one => new BlockedRelay
+            {
+                NodeId = one.Id.ToString(),
+                Reason = one.Offence switch
+                {
+                    Offence.Dropping => BlockReason.Dropping,
+                    Offence.NotForwarding => BlockReason.NotForwarding,
+                    Offence.PolicyLie => BlockReason.PolicyLie,
+                    Offence.Tampering => BlockReason.Tampering,
+                },
+                HoursLeft = (int)Math.Ceiling((one.Until - now).TotalHours),
+            }),
+        ],
     };
 
     static IReadOnlyList<HopReasons> Describe(KeptCircuit? kept) =>

@@ -22,6 +22,9 @@ static class ConnectionEndpoints
         app.MapGet(ApiPaths.Doctor, (INodeControl node, CancellationToken cancel) => node.ExamineAsync(cancel));
         app.MapGet(ApiPaths.Circuit, (INodeControl node, CancellationToken cancel) => node.CircuitAsync(cancel));
         app.MapGet(ApiPaths.CircuitWhy, (INodeControl node, CancellationToken cancel) => node.CircuitWhyAsync(cancel));
+        app.MapGet(ApiPaths.PeersBlocked, (INodeControl node, CancellationToken cancel) => node.BlockedAsync(cancel));
+        app.MapPost(ApiPaths.PeersBlock, (BlockRequest request, INodeControl node, CancellationToken cancel) => node.BlockAsync(request.Rule, true, cancel));
+        app.MapPost(ApiPaths.PeersUnblock, (BlockRequest request, INodeControl node, CancellationToken cancel) => node.BlockAsync(request.Rule, false, cancel));
         app.MapGet(ApiPaths.Proxy, (INodeControl node) => Proxy(node.Status.Current));
         app.MapPost(ApiPaths.Up, UpAsync);
         app.MapPost(ApiPaths.Down, DownAsync);

@@ -3,7 +3,7 @@ using Macro.Core;
 namespace Macro.Circuits;
 
 /// <summary>
-/// Chooses the hops of a circuit: the exit first (region, rules), then the guard, then the middle. Every draw is random in
+/// Chooses the hops of a circuit: the exit first (region, rules, and if it can be beside the guard in use), then the guard, then the middle. Every draw is random in
 /// proportion to a weight, because always taking the best would make clients predictable and herd their load; of two draws the
 /// relay with less to do is taken. Two hops never share a node, operator family, network, autonomous system or, where the
 /// profile asks, country; and no hop follows one that cannot reach it. docs/operations/routing.md.
@@ -38,10 +38,10 @@ public static class PathSelector
             var verdict = PathVerdict.NoExit;
             foreach (var region in Regions())
             {
-                var exits = Exits(region, out var why);
+                var why = Exits(region, out var beside, out var others);
                 if (why > verdict)
                     verdict = why;
-                while (_tries++ < MostTries && exits.TryTake(random, out var exit))
+                while (_tries++ < MostTries && (beside.TryTake(random, out var exit) || others.TryTake(random, out exit)))
                 {
                     verdict = PathVerdict.TooFewRelays;
                     if (Complete(exit) is { } path)
@@ -55,30 +55,40 @@ public static class PathSelector
         IEnumerable<string?> Regions() =>
             request.ExitRegions.Count > 0 && !request.OtherRegions ? request.ExitRegions : request.ExitRegions.Append(null);
 
-        Draw Exits(string? region, out PathVerdict without)
+        /// <summary>
+        /// Exits beside which the guard in use may stand come first: an exit that rules it out would show another guard the client's address.
+        /// </summary>
+        PathVerdict Exits(string? region, out Draw beside, out Draw others)
         {
-            var draw = new Draw(HopPlace.Exit, _profile, knowledge) { Region = region };
-            without = PathVerdict.NoExit;
+            var guard = _profile.Hops == 1 ? null : request.Guards?.Invoke(_ => true).FirstOrDefault();
+            beside = new Draw(HopPlace.Exit, _profile, knowledge) { Region = region };
+            others = new Draw(HopPlace.Exit, _profile, knowledge) { Region = region };
+            var without = PathVerdict.NoExit;
             foreach (var relay in request.Candidates)
             {
                 if (!relay.IsExit)
                     continue;
                 if (region is null ? request.ExitRegions.Contains(relay.Region) : relay.Region != region)
-                    draw.LeftOut.Add(Exclusion.OtherRegion);
+                    beside.LeftOut.Add(Exclusion.OtherRegion);
                 else if (request.MayExit?.Invoke(relay) == false)
                 {
-                    draw.LeftOut.Add(Exclusion.ExitRule);
+                    beside.LeftOut.Add(Exclusion.ExitRule);
                     without = PathVerdict.NoExitAllowed;
                     continue;
                 }
                 else if (_profile.Hops == 1 && !relay.IsPublic)
-                    draw.LeftOut.Add(Exclusion.Unreachable);
+                    beside.LeftOut.Add(Exclusion.Unreachable);
+                else if (guard is not null && Unfit(guard, relay) is { } rule)
+                {
+                    beside.LeftOut.Add(rule);
+                    others.Add(relay, knowledge.RoundTrip(null, relay));
+                }
                 else
-                    draw.Add(relay, knowledge.RoundTrip(null, relay));
+                    beside.Add(relay, knowledge.RoundTrip(null, relay));
                 if (without == PathVerdict.NoExit)
                     without = PathVerdict.NoExitInRegion;
             }
-            return draw;
+            return without;
         }
 
         ChosenPath? Complete(HopChoice exit)
@@ -170,7 +180,7 @@ public static class PathSelector
 
     }
 
-    /// <summary>Weights of relays as guards, which are drawn for months: capacity x reliability x speed from here.</summary>
+    /// <summary>Weights of relays as guards, which are drawn for months: capacity x reliability x speed squared, from here.</summary>
     public static IReadOnlyList<(Candidate Relay, double Weight)> WeighEntries(IReadOnlyList<Candidate> relays, IRelayKnowledge knowledge)
     {
         ArgumentNullException.ThrowIfNull(relays);
@@ -179,7 +189,7 @@ public static class PathSelector
         return
         [
             .. relays.Select(relay => (relay,
-                knowledge.Capacity(relay) * knowledge.Reliability(relay) * Draw.Speed(knowledge.RoundTrip(null, relay)) * (relay.IsExit ? exitFactor : 1))),
+                knowledge.Capacity(relay) * knowledge.Reliability(relay) * Math.Pow(Draw.Speed(knowledge.RoundTrip(null, relay)), 2) * (relay.IsExit ? exitFactor : 1))),
         ];
     }
 

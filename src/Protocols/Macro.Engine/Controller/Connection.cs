@@ -21,9 +21,9 @@ public enum ConnectionMode
 public static class ConnectionModes
 {
     static readonly PathProfile
-        s_speed = new(1, Capacity: 1, Reliability: 1, Speed: 2, DifferentCountries: false),
-        s_balanced = new(2, Capacity: 1, Reliability: 1, Speed: 1.5, DifferentCountries: false),
-        s_private = new(3, Capacity: 1, Reliability: 1, Speed: 1, DifferentCountries: true),
+        s_speed = new(1, Capacity: 1, Reliability: 1, Speed: 4, DifferentCountries: false),
+        s_balanced = new(2, Capacity: 1, Reliability: 1, Speed: 2.5, DifferentCountries: false),
+        s_private = new(3, Capacity: 1, Reliability: 1, Speed: 1.5, DifferentCountries: true),
         s_paranoid = new(3, Capacity: 1, Reliability: 1, Speed: 0, DifferentCountries: true);
 
     public static PathProfile Profile(this ConnectionMode mode) => mode switch

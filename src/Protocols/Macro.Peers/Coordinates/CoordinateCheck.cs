@@ -10,8 +10,8 @@ namespace Macro.Peers;
 public static class CoordinateCheck
 {
     // Honest coordinates are wrong by some, and a busy path is slow at times.
-    const double Tolerance = 0.5;
-    static readonly TimeSpan s_slack = TimeSpan.FromMilliseconds(15);
+    const double Tolerance = 0.25;
+    static readonly TimeSpan s_slack = TimeSpan.FromMilliseconds(10);
 
     /// <param name="own">Where this node stands; unknown: nothing can be judged.</param>
     /// <param name="measured">The least of several round-trip times.</param>
