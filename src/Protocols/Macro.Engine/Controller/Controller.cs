@@ -41,6 +41,19 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>The main circuit that packets take, or null.</summary>
     public Circuit? Carrying => Main?.Carrying;
 
+    /// <summary>All circuits that packets take.</summary>
+    public IEnumerable<Circuit> InUse
+    {
+        get
+        {
+            if (Carrying is { } main)
+                yield return main;
+            foreach (var kept in _isolated.Values)
+                if (kept.Carrying is { } isolated)
+                    yield return isolated;
+        }
+    }
+
     /// <summary>The main circuit being built or in use, to be shown.</summary>
     public Circuit? Shown => Main?.Shown;
 
@@ -178,7 +191,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     KeptCircuit Keep(IsolationKey key, ICircuitEnd end, Instant now)
     {
-        var kept = new KeptCircuit(key, end, Connection.Request, _paths, (path, at) => new Circuit(path, indices, outbox, random, at) { End = end });
+        var kept = new KeptCircuit(key, end, Connection.Request, _paths, (path, at) => new Circuit(path, indices, outbox, random, at) { End = end, MayBypass = path.Length > Connection.Request.Mode.Hops() });
         kept.Use(now);
         kept.Build(now);
         return kept;
