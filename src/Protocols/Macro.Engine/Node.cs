@@ -1,6 +1,7 @@
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Nat;
 using Macro.WireGuard;
 
 namespace Macro.Engine;
@@ -46,6 +47,11 @@ public sealed class Node
 
     /// <summary>How relays are found; null in a static network.</summary>
     public Discovery? Discovery { get; set; }
+
+    /// <summary>What relays have told this node of its endpoint. Null: none has.</summary>
+    /// <param name="own">Endpoints of its interfaces.</param>
+    public PunchOffer? DescribeSelf(IReadOnlyList<Endpoint> own) =>
+        Observations.Describe([.. Registrar.Observed, .. Controller.InUse.Select(circuit => circuit.Observed), .. Neighbours.Observed], own);
 
     public Instant NextTimeout => Instant.Min(
         Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never),

@@ -17,7 +17,7 @@ namespace Macro.Daemon.Hosting;
 /// machine (devices, routes, NAT) into work beside it.
 /// </summary>
 sealed partial class EngineControl(
-    NodeSettings settings, KeyRing keys, NetworkDirectory directory, ILogger<EngineControl> log) : INodeControl, IDisposable
+    NodeSettings settings, KeyRing keys, NetworkDirectory directory, OwnDescriptor own, ILogger<EngineControl> log) : INodeControl, IDisposable
 {
     /// <summary>Mark of the node's own datagrams, by which they pass beside the client's routes.</summary>
     const uint Mark = Linux.ClientRouteOptions.DefaultMark;
@@ -36,6 +36,7 @@ sealed partial class EngineControl(
     long _seenChanges;
     long _sentBefore, _receivedBefore;
     bool _deviceAsked;
+    IReadOnlyList<Endpoint> _localEndpoints = [];
 
     public StatusFeed Status { get; } = new(new Status { State = Api.ConnectionState.Off, Relay = new RelayStatus(), Exit = new ExitStatus() });
 
@@ -61,6 +62,7 @@ sealed partial class EngineControl(
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
+            Node.Direct.Offer = _ => Node.DescribeSelf(_localEndpoints);
             RefreshCandidates();
         });
         keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() => Node.Relay.SetKeys(keys.CopyRelayKeys()));
@@ -147,6 +149,7 @@ sealed partial class EngineControl(
     /// <summary>On the owner thread, after each of its steps.</summary>
     void Stepped()
     {
+        own.Introducers = Node.Registrar.Introducers;
         var controller = Node.Controller;
         if (controller.Changes == Interlocked.Exchange(ref _seenChanges, controller.Changes))
             return;
@@ -237,17 +240,30 @@ sealed partial class EngineControl(
             PolicySummary = settings.Exit.Policy.Count == 0 ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
         };
         Node.Relay.Configure(options, leases, Threads.Clock.Now);
+        // Who has no endpoint to announce is reached through others.
+        var isHidden = (options.IsRelay || options.IsExit) && settings.Relay.Endpoints.Count == 0;
+        Node.Registrar.Want(isHidden ? Descriptor.MaxEndpoints : 0, keys.Identity, Threads.Clock.Now);
         Publish();
     }
 
-    void RefreshCandidates() => Node.Controller.Candidates =
-    [
-        .. from signed in directory.Current()
-           let about = signed.Descriptor
-           let endpoint = HopVerifier.Pick(about.Endpoints, Threads.HasV6)
-           where signed.Id != keys.Identity.Id && about.IsRelay && (!endpoint.IsNone || about.Introducers.Count > 0)
-           select Candidate.Of(signed, endpoint),
-    ];
+    void RefreshCandidates()
+    {
+        _localEndpoints = [.. Local.Addresses().Select(address => new Endpoint(address, Threads.Sockets[0].Port))];
+        var known = directory.Current();
+        Node.Controller.Candidates = Node.Registrar.Candidates =
+        [
+            .. from signed in known
+               let about = signed.Descriptor
+               let endpoint = HopVerifier.Pick(about.Endpoints, Threads.HasV6)
+               where signed.Id != keys.Identity.Id && about.IsRelay && (!endpoint.IsNone || about.Introducers.Count > 0)
+               let candidate = Candidate.Of(signed, endpoint)
+               select candidate.IsPublic ? candidate : candidate with { Target = candidate.Target with { Introducer = IntroducerOf(about, known) } },
+        ];
+    }
+
+    /// <summary>What a hop is shown that is to meet a node behind a NAT: the first of its introducers that is known here.</summary>
+    static ReadOnlyMemory<byte> IntroducerOf(Descriptor about, IReadOnlyCollection<SignedDescriptor> known) =>
+        known.FirstOrDefault(signed => about.Introducers.Contains(signed.Id) && signed.Descriptor.Endpoints.Count > 0)?.Encode().ToArray() ?? default(ReadOnlyMemory<byte>);
 
     async Task PublishAsync(CancellationToken cancel)
     {

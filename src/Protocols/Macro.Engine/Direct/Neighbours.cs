@@ -45,6 +45,9 @@ public sealed class Neighbours(IndexTable indices, Outbox outbox, IRandom random
 
     public int Count => _neighbours.Count;
 
+    /// <summary>This node's endpoint as introducers see it that it asks just now.</summary>
+    public IEnumerable<Endpoint> Observed => _neighbours.Values.Select(neighbour => neighbour.Link?.Observed ?? default);
+
     public Instant NextTimeout
     {
         get
