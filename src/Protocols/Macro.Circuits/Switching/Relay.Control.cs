@@ -117,6 +117,9 @@ public sealed partial class Relay
             return verdict;
         if (introducer.Endpoint.IsNone || next.Introducers?.Contains(introducer.Id) != true)
             return ControlStatus.RefusedUnreachable;
+        // Meeting somebody costs initiations, too: no session may ask for more of them than it may send.
+        if (!inbound.MayInitiate(now))
+            return ControlStatus.RefusedLoad;
         verdict = Neighbours.Reach(next, introducer, now, out reached);
         if (verdict != ControlStatus.Busy)
             return verdict;
