@@ -84,11 +84,128 @@ public class BehindNatTests
         world.RunUntil(() => client.Inbox.Count > 0, 5 * s_second);
     }
 
+    [Theory]
+    [InlineData("port-restricted", "full cone")]
+    [InlineData("port-restricted", "port-restricted")]
+    [InlineData("sequential symmetric", "port-restricted")]
+    [InlineData("port-restricted", "sequential symmetric")]
+    [InlineData("full cone", "random symmetric")]
+    [InlineData("random symmetric", "address-restricted")]
+    public void A_middle_and_an_exit_behind_NATs_of_different_kinds_meet_in_one_circuit(string middleKind, string exitKind)
+    {
+        var (world, client, relays) = Networks.Six(36);
+        var middle = AddBehind(world, "middle", "192.168.1.10:51820", Box(world, middleKind, "44.150.0.1"), exit: false);
+        var exit = AddBehind(world, "exit", "192.168.2.10:51820", Box(world, exitKind, "44.160.0.1"), exit: true);
+        Register(world, middle, [relays[0]], introducers: 1);
+        Register(world, exit, [relays[1]], introducers: 1);
+        var hidden = exit.CandidateBehindNat;
+        HopTarget[] path =
+        [
+            relays[0].Candidate.Target,
+            middle.CandidateBehindNat.Target,
+            hidden.Target with { Introducer = relays[1].DescribeFully(relays[1].Endpoint) },
+        ];
+        Circuit? circuit = null;
+        client.Do(() =>
+        {
+            circuit = new Circuit(path, client.Node.Indices, client.Node.Outbox, world.Random, world.Now) { End = client.Device };
+            circuit.Start(world.Now);
+        });
+        client.Drives = () => circuit!;
+        world.RunUntil(() => circuit!.State != CircuitState.Building, 10 * s_second);
+        Assert.True(circuit!.State == CircuitState.Ready, circuit.Failure?.Reason);
+        client.Device.Circuit = circuit;
+        client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "hello"u8));
+        world.RunUntil(() => client.Inbox.Count > 0, 5 * s_second);
+        Assert.Equal(1, middle.Node.Neighbours.Count);
+    }
+
+    [Fact]
+    public void A_stream_goes_over_to_the_direct_path_and_back_and_nothing_is_lost_or_comes_twice()
+    {
+        var (world, client, relays) = Networks.Six(37);
+        world.Topology.Place(client.Endpoint.Address, new NatBox(NatKind.Firewall, IpAddress.Parse("44.128.0.254"), null, world.Random));
+        var exit = AddBehind(world, "home", "192.168.1.10:51820", Box(world, "port-restricted", "44.150.0.1"), exit: true);
+        Register(world, exit, [relays[0]], introducers: 1);
+        client.Node.Bypasses.IsAllowed = false;
+        client.Node.Controller.Candidates = [relays[0].Candidate, exit.CandidateBehindNat];
+        client.Up(ConnectionMode.Speed);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 10 * s_second);
+        var hop = client.Node.Controller.Carrying!.Exit;
+
+        var sent = 0;
+        Stream(2 * s_second);
+        Assert.Null(hop.Direct);
+
+        client.Node.Bypasses.IsAllowed = true;
+        Stream(3 * s_second);
+        Assert.True(hop.Direct?.Alone);
+        var relayed = relays[0].Counters.RelayedPackets;
+        Stream(3 * s_second);
+        // Probes of the introducer's own session aside, nothing passes it any more.
+        Assert.Equal(relayed, relays[0].Counters.RelayedPackets);
+
+        client.Do(() =>
+        {
+            client.Node.Bypasses.IsAllowed = false;
+            client.Node.HandleTimeout(world.Now);
+        });
+        Stream(3 * s_second);
+        Assert.Null(hop.Direct);
+        Assert.True(relays[0].Counters.RelayedPackets > relayed);
+
+        world.Run(s_second);
+        Assert.Equal(sent, exit.Internet.Count);
+        Assert.Equal(sent, client.Inbox.Count);
+
+        void Stream(TimeSpan time)
+        {
+            for (var i = 0; i < time.TotalMilliseconds / 20; i++)
+            {
+                client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, BitConverter.GetBytes(sent++)));
+                world.Run(TimeSpan.FromMilliseconds(20));
+            }
+        }
+    }
+
+    [Fact]
+    public void When_the_direct_path_dies_the_relayed_one_carries_again_within_six_and_a_half_seconds()
+    {
+        var (world, client, relays) = Networks.Six(38);
+        var exit = AddBehind(world, "home", "192.168.1.10:51820", Box(world, "port-restricted", "44.150.0.1"), exit: true);
+        Register(world, exit, [relays[0]], introducers: 1);
+        client.Node.Controller.Candidates = [relays[0].Candidate, exit.CandidateBehindNat];
+        client.Up(ConnectionMode.Speed);
+        world.RunUntil(() => client.Node.Controller.Carrying?.Exit.Direct?.Alone == true, 10 * s_second);
+
+        world.Cut = (from, to) => (from.Address == client.Endpoint.Address && to.Address == IpAddress.Parse("44.150.0.1"))
+            || (from.Address == exit.Endpoint.Address && to.Address == client.Endpoint.Address);
+        var start = world.Now;
+        client.Inbox.Clear();
+        while (client.Inbox.Count == 0)
+        {
+            client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "?"u8));
+            world.Run(TimeSpan.FromMilliseconds(20));
+            Assert.InRange(world.Now - start, TimeSpan.Zero, TimeSpan.FromSeconds(6.5));
+        }
+        Assert.Equal(ConnectionState.Active, client.Node.Controller.Connection.State);
+
+        // And direct again, when the way is free.
+        world.Cut = null;
+        for (var i = 0; i < 45; i++)
+        {
+            client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "?"u8));
+            world.Run(s_second);
+        }
+        Assert.True(client.Node.Controller.Carrying?.Exit.Direct?.Alone);
+    }
+
     static NatBox Box(World world, string kind, string outside) => new(
         kind switch
         {
             "firewall" => NatKind.Firewall,
             "full cone" => NatKind.FullCone,
+            "address-restricted" => NatKind.AddressRestricted,
             "port-restricted" => NatKind.PortRestricted,
             "sequential symmetric" => NatKind.Sequential,
             _ => NatKind.Random,

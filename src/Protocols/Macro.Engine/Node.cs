@@ -1,6 +1,7 @@
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Nat;
 using Macro.WireGuard;
 
 namespace Macro.Engine;
@@ -20,6 +21,8 @@ public sealed class Node
         Controller = new Controller(Indices, Outbox, random);
         Registrar = new Registrar(Indices, Outbox, random);
         Direct = new DirectPaths(Outbox, random);
+        Bypasses = new Bypasses(Direct);
+        Relay.Neighbours = Neighbours = new Neighbours(Indices, Outbox, random, Direct);
     }
 
     public IndexTable Indices { get; } = new();
@@ -39,6 +42,12 @@ public sealed class Node
     /// <summary>Paths to nodes behind NATs, and from this one when it is.</summary>
     public DirectPaths Direct { get; }
 
+    /// <summary>Of the client: direct paths to exits behind NATs.</summary>
+    public Bypasses Bypasses { get; }
+
+    /// <summary>Of the relay: next hops behind NATs.</summary>
+    public Neighbours Neighbours { get; }
+
     /// <summary>How relays are found; null in a static network.</summary>
     public Discovery? Discovery
     {
@@ -50,9 +59,14 @@ public sealed class Node
         }
     }
 
+    /// <summary>What relays have told this node of its endpoint. Null: none has.</summary>
+    /// <param name="own">Endpoints of its interfaces.</param>
+    public PunchOffer? DescribeSelf(IReadOnlyList<Endpoint> own) =>
+        Observations.Describe([.. Registrar.Observed, .. Controller.InUse.Select(circuit => circuit.Observed), .. Neighbours.Observed], own);
+
     public Instant NextTimeout => Instant.Min(
         Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never),
-        Instant.Min(Registrar.NextTimeout, Direct.NextTimeout));
+        Instant.Min(Instant.Min(Registrar.NextTimeout, Direct.NextTimeout), Instant.Min(Neighbours.NextTimeout, Bypasses.NextTimeout)));
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
     public void HandleHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via, Instant now)
@@ -60,7 +74,7 @@ public sealed class Node
         if (Message.TryReadType(datagram, out var type) && type != MessageType.Initiation
             && Message.TryReadReceiver(datagram, out var index)
             && Indices.TryFind(index, out var tunnel, out _)
-            && tunnel?.Context is Hop hop && hop.Previous == via)
+            && tunnel?.Context is Hop hop && hop.IsReachedBy(via))
             hop.Circuit.HandleHandshake(hop, datagram, now);
         else if (via is null)
             Relay.HandleDatagram(datagram, source, now);
@@ -100,6 +114,7 @@ public sealed class Node
                 break;
             case DatagramKind.Disco:
                 Direct.HandleDatagram(datagram, source, socket: 0, now);
+                Observe(now);
                 break;
             case var _:
                 break;
@@ -113,17 +128,23 @@ public sealed class Node
             discovery.HandleTimeout(now);
         Controller.HandleTimeout(now);
         Registrar.HandleTimeout(now);
+        Neighbours.HandleTimeout(Relay, now);
         while (Direct.HandleTimeout(now) is not null)
         {
         }
         Observe(now);
     }
 
+    /// <summary>The relays that are known, without this node itself: for circuits, and to register with behind a NAT.</summary>
+    public void SetCandidates(IReadOnlyList<Candidate> candidates) => Controller.Candidates = Registrar.Candidates = candidates;
+
     /// <summary>Client and discovery follow each other: the one needs relays, the other asks by way of its circuit. The shell calls it after it told either something.</summary>
     public void Observe(Instant now)
     {
         Controller.Observe(now);
         Registrar.Observe(now);
+        Neighbours.Observe(Relay, now);
+        Bypasses.Observe(Controller.InUse, now);
         while (Registrar.TryTakeIntroduced(out var link, out var request, out var message))
             if (Direct.Meet(message, link.Exit.Health.RoundTrip ?? default, Relay.FindKey(new PublicKey(message.RelayKey.Span)), now) is { } answer)
                 link.Reply(request, answer, now);
@@ -135,7 +156,7 @@ public sealed class Node
         if (_offered == (discovery, discovery.Version))
             return;
         _offered = (discovery, discovery.Version);
-        Controller.Candidates = discovery.Candidates(now);
+        SetCandidates(discovery.Candidates(now));
         Controller.Retry(now);
     }
 }

@@ -1,6 +1,7 @@
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Nat;
 using Macro.Peers;
 using Macro.WireGuard;
 
@@ -33,16 +34,42 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Node.Controller.MostSpares = 0;
         _exit = new ExitPlane(leases, this, 16);
         Identity = NodeIdentity.Generate(world.Random);
+        Node.Direct.Offer = _ => Observe();
         Candidate = new Candidate
         {
             Id = Identity.Id,
             IsExit = exit,
             Endpoints = [endpoint],
-            Target = new HopTarget { Name = name, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ" },
+            Target = new HopTarget { Name = name, Node = Identity.Id, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ" },
         };
     }
 
     public NodeIdentity Identity { get; }
+
+    /// <summary>What two observers on the internet tell of its NAT.</summary>
+    PunchOffer Observe()
+    {
+        var seen = new List<Endpoint>();
+        foreach (var observer in (Endpoint[])[Endpoint.Parse("44.250.0.1:3478"), Endpoint.Parse("44.251.0.1:3478")])
+            if (_world.Topology.TryRoute(Endpoint, observer, _world.Now, out var source, out _))
+                seen.Add(source);
+        var step = seen.Count == 2 ? seen[1].Port - seen[0].Port : 0;
+        var allocation = seen.Count < 2 ? PortAllocation.Blocked
+            : seen[1] == Endpoint ? PortAllocation.None
+            : step == 0 ? PortAllocation.Kept
+            : step is > 0 and <= 16 ? PortAllocation.Sequential
+            : PortAllocation.Random;
+        return PunchOffer.Describe(allocation, (sbyte)(allocation == PortAllocation.Sequential ? step : 0), [Endpoint], seen.LastOrDefault());
+    }
+
+    /// <summary>With its names, as an introducer's descriptor must have them.</summary>
+    public byte[] DescribeFully(Endpoint endpoint)
+    {
+        var descriptor = (byte[])[.. Describe(endpoint), .. new byte[2 * NodeId.Size]];
+        Identity.Id.Write(descriptor.AsSpan(18));
+        _key.PublicKey.Write(descriptor.AsSpan(18 + NodeId.Size));
+        return descriptor;
+    }
 
     /// <summary>As its descriptor names it while it stands behind a NAT: by its introducers.</summary>
     public Candidate CandidateBehindNat
@@ -50,9 +77,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         get
         {
             var introducers = Node.Registrar.Introducers;
-            var descriptor = new byte[18 + NodeId.Size * (2 + introducers.Count)];
-            Identity.Id.Write(descriptor.AsSpan(18));
-            _key.PublicKey.Write(descriptor.AsSpan(18 + NodeId.Size));
+            var descriptor = (byte[])[.. DescribeFully(default), .. new byte[NodeId.Size * introducers.Count]];
             for (var i = 0; i < introducers.Count; i++)
                 introducers[i].Write(descriptor.AsSpan(18 + NodeId.Size * (2 + i)));
             return Candidate with { Endpoints = [], Introducers = introducers, Target = Candidate.Target with { Endpoint = default, Descriptor = descriptor } };
@@ -87,6 +112,13 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public Func<byte[], byte[]?>? Answer { get; set; }
 
     public PlaneCounters Counters => _plane.Counters;
+
+    public SimEnd Device => _device;
+
+    /// <summary>A circuit that no controller keeps; its timeouts are this node's.</summary>
+    public Func<Circuit>? Drives { get; set; }
+
+    public Instant NextTimeout => Instant.Min(Node.NextTimeout, Drives?.Invoke().NextTimeout ?? Instant.Never);
 
     public bool DeviceWorks { get; set; } = true;
 
@@ -147,6 +179,8 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         _tun.TryCopy(packet, default, ClientPlane.Headroom, ClientPlane.Tailroom);
         end.Plane.Handle(_tun, _world.Now);
         Emit(_tun);
+        if (end.Plane.Copies is { } copies)
+            Emit(copies);
         Flush();
     }
 
@@ -183,6 +217,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     public void HandleTimeout()
     {
         Node.HandleTimeout(_world.Now);
+        Drives?.Invoke().HandleTimeout(_world.Now);
         Flush();
     }
 
@@ -237,9 +272,10 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
             return membership.Verify(descriptor, now, out next);
         if (descriptor.Length < 18 || (descriptor.Length - 18) % NodeId.Size != 0)
             return ControlStatus.RefusedUnverified;
+        var endpoint = new Endpoint(IpAddress.Read(descriptor[..16]), (ushort)((descriptor[16] << 8) | descriptor[17]));
         if (descriptor.Length == 18)
         {
-            next = new NextHop { Endpoint = new Endpoint(IpAddress.Read(descriptor[..16]), (ushort)((descriptor[16] << 8) | descriptor[17])) };
+            next = new NextHop { Endpoint = endpoint };
             return ControlStatus.Ok;
         }
         var introducers = new List<NodeId>();
@@ -247,6 +283,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
             introducers.Add(new NodeId(descriptor.Slice(at, NodeId.Size)));
         next = new NextHop
         {
+            Endpoint = endpoint.Port == 0 ? default : endpoint,
             Id = new NodeId(descriptor.Slice(18, NodeId.Size)),
             RelayKey = new PublicKey(descriptor.Slice(18 + NodeId.Size, NodeId.Size)),
             Introducers = introducers,

@@ -32,6 +32,9 @@ sealed class World(ulong seed)
     /// <summary>Most that a datagram comes late: with it, one may overtake another.</summary>
     public TimeSpan Jitter { get; set; }
 
+    /// <summary>Which ways are dead: asked with source and destination as the sender writes them.</summary>
+    public Func<Endpoint, Endpoint, bool>? Cut { get; set; }
+
     /// <summary>Who stands behind which NAT.</summary>
     public NatTopology Topology { get; } = new();
 
@@ -76,7 +79,7 @@ sealed class World(ulong seed)
     public void Send(Endpoint from, Endpoint to, byte[] datagram)
     {
         Tap?.Invoke(from, to, datagram);
-        if (!Topology.TryRoute(from, to, Now, out from, out to) || (Loss > 0 && Random.NextDouble() < Loss))
+        if (Cut?.Invoke(from, to) == true || !Topology.TryRoute(from, to, Now, out from, out to) || (Loss > 0 && Random.NextDouble() < Loss))
             return;
         if (Errors > 0 && Random.NextDouble() < Errors)
             datagram[Random.NextInt(datagram.Length)] ^= (byte)(1 << Random.NextInt(8));
@@ -117,8 +120,8 @@ sealed class World(ulong seed)
         var due = Instant.Never;
         SimNode? next = null;
         foreach (var node in _nodes.Values)
-            if (node.Node.NextTimeout < due)
-                (due, next) = (node.Node.NextTimeout, node);
+            if (node.NextTimeout < due)
+                (due, next) = (node.NextTimeout, node);
         if (_events.TryPeek(out _, out var first) && first.Item1 <= due.Ticks)
         {
             if (first.Item1 > end.Ticks)

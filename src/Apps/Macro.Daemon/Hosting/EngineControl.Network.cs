@@ -77,7 +77,7 @@ sealed partial class EngineControl
             Node.Discovery = _discovery is null ? null : new Discovery(_discovery, Node.Indices, Node.Outbox, SystemRandom.Shared, now);
             Node.Relay.Directory = Node.Discovery;
             _verifier!.Rules = network.Current.Rules;
-            Node.Controller.Candidates = [];
+            Node.SetCandidates([]);
             RefreshCandidates();
             Configure(o => o with { PresharedKey = _discovery?.PresharedKey }, Node.Relay.Leases);
         });
@@ -90,10 +90,8 @@ sealed partial class EngineControl
         if (Node.Discovery is not { } discovery)
             return;
         var options = Node.Relay.Options;
-        var hasPlace = settings.Relay.Endpoints.Count > 0;
-        if (options.IsRelay && !hasPlace && _logged.Add("endpoints"))
-            LogMissing("relay", "no endpoint to announce is known, so nobody will find this relay.", "Set relay.endpoints in the settings, as in [\"192.0.2.1:51900\"].");
-        discovery.Serve(options.IsRelay && hasPlace ? own.Content(options.IsExit) : null, Threads.Clock.Now);
+        var content = own.Content(options.IsExit);
+        discovery.Serve(options.IsRelay && content.Endpoints.Count + content.Introducers.Count > 0 ? content : null, Threads.Clock.Now);
     }
 
     /// <summary>Names of DHT routers are looked up once, and only when the DHT is to be entered.</summary>

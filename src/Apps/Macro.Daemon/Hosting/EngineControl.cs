@@ -39,6 +39,7 @@ sealed partial class EngineControl(
     long _seenChanges;
     long _sentBefore, _receivedBefore;
     bool _deviceAsked;
+    IReadOnlyList<Endpoint> _localEndpoints = [];
 
     public StatusFeed Status { get; } = new(new Status { State = Api.ConnectionState.Off, Relay = new RelayStatus(), Exit = new ExitStatus() });
 
@@ -65,6 +66,7 @@ sealed partial class EngineControl(
             Node.Relay.SetKeys(keys.CopyRelayKeys());
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
             memory.Load(Node.Controller, Threads.Clock.Now);
+            Node.Direct.Offer = _ => Node.DescribeSelf(_localEndpoints);
         });
         await FindNetworkAsync();
         keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() =>
@@ -161,6 +163,11 @@ sealed partial class EngineControl(
     /// <summary>On the owner thread, after each of its steps.</summary>
     void Stepped()
     {
+        if (!Node.Registrar.Introducers.SequenceEqual(own.Introducers))
+        {
+            own.Introducers = Node.Registrar.Introducers;
+            Announce();
+        }
         var controller = Node.Controller;
         if (controller.Changes == Interlocked.Exchange(ref _seenChanges, controller.Changes))
             return;
@@ -258,6 +265,9 @@ sealed partial class EngineControl(
             PolicySummary = settings.Exit.Policy.Count == 0 ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
         };
         Node.Relay.Configure(options, leases, Threads.Clock.Now);
+        // Who has no endpoint to announce is reached through others.
+        var isHidden = (options.IsRelay || options.IsExit) && settings.Relay.Endpoints.Count == 0;
+        Node.Registrar.Want(isHidden ? Descriptor.MaxEndpoints : 0, keys.Identity, Threads.Clock.Now);
         Announce();
         Publish();
     }
@@ -265,19 +275,13 @@ sealed partial class EngineControl(
     /// <summary>Relays that came in files: in a static network they are all there are, elsewhere a beginning.</summary>
     void RefreshCandidates()
     {
+        _localEndpoints = [.. Local.Addresses().Select(address => new Endpoint(address, Threads.Sockets[0].Port))];
         var known = directory.Current();
         if (Node.Discovery is { } discovery)
             foreach (var signed in known)
                 discovery.Offer(signed, Verification.File, Threads.Clock.Now);
         else
-            Node.Controller.Candidates =
-            [
-                .. from signed in known
-                   where signed.Id != keys.Identity.Id
-                   let candidate = HopTargets.ToCandidate(signed, Threads.HasV6, presharedKey: null)
-                   where candidate is not null
-                   select candidate,
-            ];
+            Node.SetCandidates(HopTargets.ToCandidates(known, keys.Identity.Id, Threads.HasV6, presharedKey: null));
     }
 
     async Task PublishAsync(CancellationToken cancel)

@@ -13,15 +13,21 @@ namespace Macro.Daemon.Hosting;
 /// <summary>What this node says about itself as a relay, made from settings, keys and desired state, and signed anew for every use.</summary>
 public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDirectory directory, DesiredStateFile desired, WallClock clock)
 {
+    volatile IReadOnlyList<NodeId> _introducers = [];
+
+    /// <summary>Relays that this node is reached through, when it has no endpoint to announce. Any thread.</summary>
+    public IReadOnlyList<NodeId> Introducers { get => _introducers; set => _introducers = value; }
+
     /// <summary>Null when this node is no relay.</summary>
     /// <exception cref="NodeException">It is one, but no endpoint is known to announce.</exception>
     public SignedDescriptor? TrySign()
     {
         if (!desired.Current.Relay)
             return null;
-        if (settings.Relay.Endpoints.Count == 0)
+        if (settings.Relay.Endpoints.Count == 0 && Introducers.Count == 0)
             throw new NodeException(
-                ProblemCodes.WrongState, "This relay has no endpoint to announce.", "Set relay.endpoints in the settings, as in [\"192.0.2.1:51900\"].");
+                ProblemCodes.WrongState, "This relay has no endpoint to announce, and is registered with no relay that others could reach it through.",
+                "Set relay.endpoints in the settings, as in [\"192.0.2.1:51900\"]; behind a NAT, import a directory file with public relays.");
         var now = Instant.FromUnixSeconds(clock.Now.UnixSeconds);
         var epoch = Epoch.At(now);
         return SignedDescriptor.Sign(keys.Identity, directory.Rules.Network, Content(desired.Current.Exit) with
@@ -52,6 +58,7 @@ public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDi
             BandwidthClass = settings.Relay.BandwidthLimit == 0 ? (byte)255 : (byte)Math.Min(15, Math.ILogB(settings.Relay.BandwidthLimit)),
             Family = FamilyHash(settings.Relay.Family),
             Endpoints = settings.Relay.Endpoints,
+            Introducers = settings.Relay.Endpoints.Count == 0 ? Introducers : [],
         };
     }
 

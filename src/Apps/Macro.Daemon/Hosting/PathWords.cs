@@ -42,7 +42,7 @@ static class PathWords
     {
         Role = hop.Place switch
         {
-            HopPlace.Entry => HopRole.Entry,
+            HopPlace.Introducer or HopPlace.Entry => HopRole.Entry,
             HopPlace.Middle => HopRole.Middle,
             HopPlace.Exit => HopRole.Exit,
         },

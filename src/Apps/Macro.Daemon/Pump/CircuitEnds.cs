@@ -78,6 +78,8 @@ sealed class CircuitEnds : ICircuitEnds, IDisposable
             plane ??= new ClientPlane(_threads, packets.Capacity) { Circuit = circuit, Counters = Counters };
             plane.Handle(packets, _threads.Clock.Now);
             _threads.Send(packets);
+            if (plane.Copies is { Count: > 0 } copies)
+                _threads.Send(copies);
         }
     }
 

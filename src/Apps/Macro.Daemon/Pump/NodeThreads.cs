@@ -81,6 +81,8 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             {
                 Device.Plane.Handle(batch, Clock.Now);
                 _udp.Send(batch);
+                if (Device.Plane.Copies is { Count: > 0 } copies)
+                    _udp.Send(copies);
             }
             Device.Tun = null;
         });

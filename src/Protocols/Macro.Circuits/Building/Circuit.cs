@@ -96,6 +96,9 @@ public sealed partial class Circuit
 
     public CircuitGoal Goal { get; init; } = CircuitGoal.Exit;
 
+    /// <summary>The first hop is only there to reach the last, which may know the client's address: without it is better.</summary>
+    public bool MayBypass { get; init; }
+
     /// <summary>Of the node that registers; null for every other goal.</summary>
     public NodeIdentity? Identity { get; init; }
 
@@ -188,6 +191,9 @@ public sealed partial class Circuit
             HurryProbes(now);
     }
 
+    /// <summary>What the last handshake took, there and back.</summary>
+    public TimeSpan LastRoundTrip { get; private set; }
+
     /// <summary>When packets last left through it, or it became ready. Any thread.</summary>
     public Instant LastTraffic => new(Volatile.Read(ref _lastTraffic));
 
@@ -241,7 +247,7 @@ public sealed partial class Circuit
     {
         var hop = Hops[index];
         if (index > 0)
-            Ask(Hops[index - 1], new Extend { Channel = Hops[index - 1].NextChannel, Descriptor = hop.Target.Descriptor }, now);
+            Ask(Hops[index - 1], new Extend { Channel = Hops[index - 1].NextChannel, Descriptor = hop.Target.Descriptor, Introducer = hop.Target.Introducer }, now);
         StartHandshake(hop, now);
     }
 
@@ -302,7 +308,8 @@ public sealed partial class Circuit
             return;
         _reached = hop.Index;
         // The next one is a leg further away.
-        _patience = Longest(s_leastPatience, 3 * (now - _hopStarted));
+        LastRoundTrip = now - _hopStarted;
+        _patience = Longest(s_leastPatience, 3 * LastRoundTrip);
         if (hop.Index == 0)
             Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
         if (hop.Next is not null)
@@ -342,6 +349,9 @@ public sealed partial class Circuit
 
     void Repeat(Hop hop, Instant now)
     {
+        // A path that stays relayed is no loss.
+        while (hop.Requests.TryGiveUp(ControlType.Introduce, now, out var request))
+            _answers.Enqueue((request, new StatusAnswer(ControlType.Introduce) { Status = ControlStatus.RefusedUnreachable }));
         while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body))
             Send(hop, FrameType.Control, id, body, now);
         if (State != CircuitState.Closed && hop.Requests.NextTimeout <= now)
@@ -402,6 +412,12 @@ public sealed partial class Circuit
         if (output.Kind != TunnelOutputKind.ToNetwork)
             return;
         var length = output.Length;
+        if (hop.Direct is { } way)
+        {
+            _outbox.Send(_layers[hop.Index].AsSpan(0, length), way.Remote);
+            if (way.Alone)
+                return;
+        }
         for (var i = hop.Index; i > 0; i--)
         {
             var frame = Frame.Wrap(_frame, FrameType.Forward, Hops[i - 1].NextChannel, _layers[i].AsSpan(0, length));

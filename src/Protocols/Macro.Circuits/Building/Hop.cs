@@ -13,6 +13,7 @@ public sealed class Hop
     readonly IndexTable _indices;
     readonly IRandom _random;
     PrivateKey _key;
+    volatile DirectWay? _direct;
 
     internal Hop(Circuit circuit, int index, HopTarget target, IndexTable indices, IRandom random)
     {
@@ -42,6 +43,16 @@ public sealed class Hop
     public Hop? Previous => Index == 0 ? null : Circuit.Hops[Index - 1];
 
     public Hop? Next => Index + 1 < Circuit.Hops.Length ? Circuit.Hops[Index + 1] : null;
+
+    /// <summary>How the client reaches this hop without the one before it; null: it does not. The owner thread sets it.</summary>
+    public DirectWay? Direct { get => _direct; set => _direct = value; }
+
+    /// <summary>
+    /// Messages of this hop are taken by the way that leads to it, and by no other. Where it may be met directly that is two:
+    /// the other end changes between them half a round trip after this one.
+    /// </summary>
+    /// <param name="via">The hop inside whose session they came; null: from the network.</param>
+    public bool IsReachedBy(Hop? via) => Previous == via || (via is null && Circuit.MayBypass && Next is null);
 
     public HopHealth Health { get; } = new();
 

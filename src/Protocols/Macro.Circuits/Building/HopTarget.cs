@@ -1,5 +1,6 @@
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Peers;
 
 namespace Macro.Circuits;
 
@@ -9,6 +10,9 @@ public sealed record HopTarget
     /// <summary>The node's name, for people (z-base-32 of its identity).</summary>
     public required string Name { get; init; }
 
+    /// <summary>The same, as a value.</summary>
+    public NodeId Node { get; init; }
+
     /// <summary>The relay's WireGuard static key of now.</summary>
     public required PublicKey RelayKey { get; init; }
 
@@ -17,6 +21,9 @@ public sealed record HopTarget
 
     /// <summary>The signed descriptor, as the hop before it must be shown it.</summary>
     public required ReadOnlyMemory<byte> Descriptor { get; init; }
+
+    /// <summary>The signed descriptor of the introducer by which the hop before is to meet it; empty when it needs none.</summary>
+    public ReadOnlyMemory<byte> Introducer { get; init; }
 
     /// <summary>What all nodes of a private network share, and strangers who know an address do not; null elsewhere. Not owned.</summary>
     public SecretBytes? PresharedKey { get; init; }

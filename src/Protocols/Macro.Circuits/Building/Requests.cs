@@ -35,6 +35,16 @@ sealed class Requests
 
     public void Add(uint id, ControlType type, byte[] body, Instant now) => _pending.Add(new Pending(id, type, body, now + s_first));
 
+    /// <summary>Takes a request of this type that has had its last try: one that may fail.</summary>
+    public bool TryGiveUp(ControlType type, Instant now, out uint id)
+    {
+        var spent = _pending.FindIndex(p => p.Type == type && p.Sent == Tries && p.Due <= now);
+        id = spent >= 0 ? _pending[spent].Id : 0;
+        if (spent >= 0)
+            _pending.RemoveAt(spent);
+        return spent >= 0;
+    }
+
     /// <summary>True once per request: later copies of an answer are ignored.</summary>
     public bool TryComplete(uint id, ControlType type) => _pending.RemoveAll(p => p.Id == id && p.Type == type) > 0;
 

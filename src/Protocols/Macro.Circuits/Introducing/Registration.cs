@@ -10,8 +10,8 @@ namespace Macro.Circuits;
 /// </summary>
 sealed class Registration(NodeId node, Inbound session) : IReachedHop
 {
-    /// <summary>Channels of others that may lead to one node at a time, and introductions to it in ten seconds.</summary>
-    public const int MaxChannels = 256, MostIntroductions = 30;
+    /// <summary>Introductions to it in ten seconds.</summary>
+    public const int MostIntroductions = 30;
 
     volatile Inbound _session = session;
     Budget _introductions;

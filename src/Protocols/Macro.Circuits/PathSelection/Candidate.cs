@@ -76,6 +76,7 @@ public sealed record Candidate
             Target = new HopTarget
             {
                 Name = signed.Id.ToString(),
+                Node = signed.Id,
                 RelayKey = about.RelayKey,
                 Endpoint = reach,
                 Descriptor = signed.Encode().ToArray(),

@@ -52,8 +52,8 @@ static class Constraints
         return countries && a.Region == b.Region && a.Region != Descriptor.UnknownRegion ? Exclusion.SameCountry : null;
     }
 
-    /// <summary>A relay behind a NAT is reached through one of its introducers only.</summary>
+    /// <summary>A relay behind a NAT is reached by one of its introducers, or by who can be shown one.</summary>
     /// <param name="before">The hop before it; null: the client itself.</param>
     public static bool MayFollow(Candidate? before, Candidate hop) =>
-        hop.IsPublic || (before is not null && hop.Introducers.Contains(before.Id));
+        hop.IsPublic || (before is not null && (hop.Introducers.Contains(before.Id) || !hop.Target.Introducer.IsEmpty));
 }

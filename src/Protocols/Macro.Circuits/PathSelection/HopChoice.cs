@@ -5,6 +5,9 @@ namespace Macro.Circuits;
 /// <summary>The part that a hop plays.</summary>
 public enum HopPlace
 {
+    /// <summary>Carries a circuit of one hop to an exit behind a NAT, until a direct path stands.</summary>
+    Introducer,
+
     Entry,
     Middle,
 
@@ -63,6 +66,7 @@ public sealed record HopChoice
         {
             var from = Place switch
             {
+                HopPlace.Introducer => "Carries the circuit until the exit is met directly. Chosen after it,",
                 HopPlace.Entry => "Chosen after the exit,",
                 HopPlace.Middle => "Chosen last,",
                 HopPlace.Exit => "Chosen first,",
@@ -88,6 +92,7 @@ public sealed record HopChoice
 
     string Way() => RoundTrip is not { } time ? "its distance is unknown" : Place switch
     {
+        HopPlace.Introducer => Text($"{time.TotalMilliseconds:0} ms from you and back"),
         HopPlace.Entry => Text($"{time.TotalMilliseconds:0} ms from you through it to the exit and back"),
         HopPlace.Middle => Text($"{time.TotalMilliseconds:0} ms from the entry through it to the exit and back"),
         HopPlace.Exit => Text($"{time.TotalMilliseconds:0} ms from you and back"),

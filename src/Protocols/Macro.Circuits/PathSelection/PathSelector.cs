@@ -76,8 +76,6 @@ public static class PathSelector
                     without = PathVerdict.NoExitAllowed;
                     continue;
                 }
-                else if (_profile.Hops == 1 && !relay.IsPublic)
-                    beside.LeftOut.Add(Exclusion.Unreachable);
                 else if (guard is not null && Unfit(guard, relay) is { } rule)
                 {
                     beside.LeftOut.Add(rule);
@@ -94,7 +92,7 @@ public static class PathSelector
         ChosenPath? Complete(HopChoice exit)
         {
             if (_profile.Hops == 1)
-                return new ChosenPath([exit]);
+                return exit.Relay.IsPublic ? new ChosenPath([exit]) : Carried(exit);
             foreach (var entry in request.Guards is { } guards ? Guarded(guards, exit) : Entries(exit))
             {
                 if (_profile.Hops == 2)
@@ -107,6 +105,20 @@ public static class PathSelector
                     break;
             }
             return null;
+        }
+
+        ChosenPath? Carried(HopChoice exit)
+        {
+            var draw = new Draw(HopPlace.Introducer, _profile, knowledge);
+            foreach (var relay in request.Candidates)
+            {
+                if (relay.IsPublic && Constraints.MayFollow(relay, exit.Relay))
+                    draw.Add(relay, knowledge.RoundTrip(null, relay));
+                else
+                    draw.LeftOut.Add(Exclusion.Unreachable);
+            }
+            _leftOut = draw.LeftOut;
+            return draw.TryTake(random, out var introducer) ? new ChosenPath([introducer, exit]) : null;
         }
 
         IEnumerable<HopChoice> Guarded(Func<Func<Candidate, bool>, IEnumerable<Candidate>> guards, HopChoice exit)

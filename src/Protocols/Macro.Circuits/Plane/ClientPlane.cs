@@ -28,9 +28,16 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     /// <summary>The circuit that new packets take; the owner thread sets it.</summary>
     public Circuit? Circuit { get => _circuit; set => _circuit = value; }
 
+    /// <summary>
+    /// Datagrams of the last call that go by a second way as well, while the last hop changes between the two; null while none
+    /// ever did. To be sent beside the batch.
+    /// </summary>
+    public PacketBatch? Copies { get; private set; }
+
     /// <summary>Turns the packets of the batch into datagrams for the entry; those that cannot go are taken out.</summary>
     public void Handle(PacketBatch batch, Instant now)
     {
+        Copies?.Clear();
         var circuit = _circuit;
         if (circuit is null)
         {
@@ -42,8 +49,29 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         if (batch.Count > 0 && circuit.NoteTraffic(now))
             owner.PostActivity(circuit.Exit.Tunnel);
         for (var level = circuit.Hops.Length - 1; level >= 0; level--)
+        {
             SealLayer(batch, circuit.Hops[level], now);
+            if (circuit.Hops[level].Direct is { } way && Bypass(batch, way))
+                break;
+        }
         batch.Compact();
+    }
+
+    /// <summary>True when the batch needs no further layer.</summary>
+    bool Bypass(PacketBatch batch, DirectWay way)
+    {
+        if (!way.Alone)
+            Copies ??= new PacketBatch(batch.Buffer.Length, slots);
+        foreach (ref var slot in batch.Slots)
+        {
+            if (slot.Length == 0)
+                continue;
+            if (way.Alone)
+                slot.Remote = way.Remote;
+            else
+                Copies!.TryCopy(batch.Buffer.AsSpan(slot.Offset, slot.Length), way.Remote);
+        }
+        return way.Alone;
     }
 
     void KeepInner(PacketBatch batch)

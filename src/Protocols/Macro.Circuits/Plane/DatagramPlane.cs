@@ -127,7 +127,7 @@ public sealed class DatagramPlane
     }
 
     /// <summary>A hop's messages are taken only by the way that leads to it.</summary>
-    static bool Belongs(Session session, Hop? via) => session.Tunnel.Context is Hop hop ? hop.Previous == via : via is null;
+    static bool Belongs(Session session, Hop? via) => session.Tunnel.Context is Hop hop ? hop.IsReachedBy(via) : via is null;
 
     void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Instant now)
     {
@@ -234,8 +234,8 @@ public sealed class DatagramPlane
         else if (type == MessageType.Initiation)
             Ask(inbound, payload, now);
         else if (type == MessageType.Data && frame.Length <= CircuitMtu.Payload - Frame.HeaderSize
-            && inbound.FindChannel(frame.Channel) is { IsOpen: true } channel
-            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, channel.NextHop))
+            && inbound.FindChannel(frame.Channel) is { IsOpen: true } channel && channel.NextHop is { IsNone: false } nextHop
+            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop))
             CountRelayed(frame.Length);
         else
             Counters.Unroutable++;

@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Peers;
 
 namespace Macro.Circuits;
 
@@ -57,7 +58,7 @@ public sealed partial class Relay
             LoadClass = (ulong)(7L * _inbounds.Count / Math.Max(1, Options.MaxSessions)),
             Observed = inbound.Remote,
         },
-        Extend extend => new StatusAnswer(ControlType.Extend) { Status = HandleExtend(inbound, extend, now) },
+        Extend extend => HandleExtend(inbound, request, extend, now) is { } status ? new StatusAnswer(ControlType.Extend) { Status = status } : null,
         Bind bind => new StatusAnswer(ControlType.Bind) { Status = HandleBind(inbound, bind) },
         OpenExit => HandleOpenExit(inbound, now),
         Probe probe => new ProbeAnswer { Status = ControlStatus.Ok, Token = probe.Token },
@@ -68,7 +69,7 @@ public sealed partial class Relay
         _ => new StatusAnswer(message.Type) { Status = ControlStatus.Unsupported },
     };
 
-    ControlStatus HandleExtend(Inbound inbound, Extend extend, Instant now)
+    ControlStatus? HandleExtend(Inbound inbound, uint request, Extend extend, Instant now)
     {
         if (!Options.IsRelay)
             return ControlStatus.RefusedPolicy;
@@ -78,23 +79,67 @@ public sealed partial class Relay
         var channel = inbound.FindChannel(extend.Channel);
         if (channel is null && inbound.Channels.Length >= Inbound.MaxChannels)
             return ControlStatus.RefusedLoad;
-        var verdict = _verifier.Verify(extend.Descriptor.Span, now, out var next);
+        ControlStatus? verdict = _verifier.Verify(extend.Descriptor.Span, now, out var next);
         if (verdict != ControlStatus.Ok)
             return verdict;
-        if (channel is not null)
-            return channel.NextHop == (next.Endpoint.IsNone ? _introducer.Find(next.Id)?.Remote : next.Endpoint) ? ControlStatus.Ok : ControlStatus.Busy;
-        if (!next.Endpoint.IsNone)
+        IReachedHop? reached = null;
+        if (next.Endpoint.IsNone)
         {
-            inbound.Add(new Channel(inbound, extend.Channel, next.Endpoint));
-            return ControlStatus.Ok;
+            verdict = Reach(inbound, request, extend, next, now, out reached);
+            if (verdict != ControlStatus.Ok)
+                return verdict;
         }
-        if (_introducer.Find(next.Id) is not { } registration)
-            return ControlStatus.RefusedUnreachable;
-        if (registration.Channels >= Registration.MaxChannels)
+        if (channel is not null)
+            return channel.NextHop == (reached?.Remote ?? next.Endpoint) ? ControlStatus.Ok : ControlStatus.Busy;
+        return Open(inbound, extend.Channel, next.Endpoint, reached);
+    }
+
+    static ControlStatus Open(Inbound inbound, uint number, Endpoint nextHop, IReachedHop? reached)
+    {
+        if (reached?.Channels >= INeighbours.MaxChannels || inbound.Channels.Length >= Inbound.MaxChannels)
             return ControlStatus.RefusedLoad;
-        registration.Channels++;
-        inbound.Add(new Channel(inbound, extend.Channel, default, registration));
+        if (reached is not null)
+            reached.Channels++;
+        inbound.Add(new Channel(inbound, number, nextHop, reached));
         return ControlStatus.Ok;
+    }
+
+    /// <summary>A next hop behind a NAT: registered here, or met through an introducer. Null: the answer comes later.</summary>
+    ControlStatus? Reach(Inbound inbound, uint request, Extend extend, in NextHop next, Instant now, out IReachedHop? reached)
+    {
+        reached = _introducer.Find(next.Id);
+        if (reached is not null)
+            return ControlStatus.Ok;
+        if (Neighbours is null || extend.Introducer.IsEmpty)
+            return ControlStatus.RefusedUnreachable;
+        var verdict = _verifier.Verify(extend.Introducer.Span, now, out var introducer);
+        if (verdict != ControlStatus.Ok)
+            return verdict;
+        if (introducer.Endpoint.IsNone || next.Introducers?.Contains(introducer.Id) != true)
+            return ControlStatus.RefusedUnreachable;
+        // Meeting somebody costs initiations, too: no session may ask for more of them than it may send.
+        if (!inbound.MayInitiate(now))
+            return ControlStatus.RefusedLoad;
+        verdict = Neighbours.Reach(next, introducer, now, out reached);
+        if (verdict != ControlStatus.Busy)
+            return verdict;
+        return _waiting.TryAdd(inbound, request, extend.Channel, next.Id, now) ? null : ControlStatus.RefusedLoad;
+    }
+
+    /// <summary>A next hop that was being met has been, or could not be: null.</summary>
+    public void HandleReached(NodeId node, IReachedHop? hop, Instant now)
+    {
+        while (_waiting.TryTake(node, out var waiting))
+        {
+            if (!IsServed(waiting.Inbound))
+                continue;
+            var status = hop is null ? ControlStatus.RefusedUnreachable
+                : waiting.Inbound.FindChannel(waiting.Channel) is not null ? ControlStatus.Ok
+                : Open(waiting.Inbound, waiting.Channel, default, hop);
+            Answer(waiting.Inbound, waiting.Request, new StatusAnswer(ControlType.Extend) { Status = status }, now);
+            if (status == ControlStatus.Ok && waiting.Initiation is { } initiation)
+                SwitchInitiation(waiting.Inbound, waiting.Channel, initiation, now);
+        }
     }
 
     /// <summary>The answer comes when the node has said how it may be met.</summary>

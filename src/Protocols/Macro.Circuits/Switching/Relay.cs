@@ -26,6 +26,7 @@ public sealed partial class Relay
     readonly Deadlines<Inbound> _deadlines = new();
     readonly HandshakeLoad _load = new();
     readonly Introducer _introducer = new();
+    readonly WaitingExtends _waiting = new();
     readonly byte[] _buffer = new byte[2048];
     readonly byte[] _frame = new byte[2048];
     ListenKey[] _keys = [];
@@ -42,6 +43,9 @@ public sealed partial class Relay
 
     /// <summary>The exit's addresses; null while this node is no exit.</summary>
     public ExitLeases? Leases { get; private set; }
+
+    /// <summary>How nodes behind NATs are reached that are not registered here; null: not at all.</summary>
+    public INeighbours? Neighbours { get; set; }
 
     /// <summary>Who answers questions about the directory of relays; null: nobody here.</summary>
     public IDirectoryService? Directory { get; set; }
@@ -212,8 +216,11 @@ public sealed partial class Relay
     /// <summary>Client to next hop: the one place where a channel learns a receiver index.</summary>
     void SwitchInitiation(Inbound inbound, uint number, ReadOnlySpan<byte> message, Instant now)
     {
-        if (inbound.FindChannel(number) is not { } channel || !Message.TryReadType(message, out var type)
-            || type != MessageType.Initiation || !Message.TryReadSender(message, out var index))
+        if (!Message.TryReadType(message, out var type) || type != MessageType.Initiation || !Message.TryReadSender(message, out var index))
+            Counters.Unroutable++;
+        else if (inbound.FindChannel(number) is not { } channel)
+            Counters.Unroutable += _waiting.TryHold(inbound, number, message) ? 0 : 1;
+        else if (channel.NextHop.IsNone)
             Counters.Unroutable++;
         else if (!channel.MayInitiate(now) || !inbound.MayInitiate(now))
             Counters.RateLimited++;
@@ -295,8 +302,8 @@ public sealed partial class Relay
     {
         _switches.UnbindAll(channel);
         channel.Owner.Remove(channel);
-        if (channel.Reached is Registration registration)
-            registration.Channels--;
+        if (channel.Reached is { } reached)
+            reached.Channels--;
     }
 
     void Remove(Inbound inbound, Instant now)
@@ -304,6 +311,7 @@ public sealed partial class Relay
         foreach (var channel in inbound.Channels)
             Remove(channel);
         _introducer.Forget(inbound);
+        _waiting.Forget(inbound);
         if (inbound.Lease is { } lease)
         {
             inbound.SetLease(null);

@@ -36,7 +36,11 @@ sealed class CircuitSource
         var answer = Paths.Choose(request, now);
         if (answer.Path is not { } path)
             return answer;
-        var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience) { End = end };
+        var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience)
+        {
+            End = end,
+            MayBypass = path.Hops.Count > request.Mode.Profile().Hops,
+        };
         started = new KnownCircuit(circuit, path, now);
         circuit.Start(now);
         return answer;

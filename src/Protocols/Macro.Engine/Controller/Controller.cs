@@ -42,6 +42,19 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>The main circuit that packets take, or null.</summary>
     public Circuit? Carrying => Main?.Carrying;
 
+    /// <summary>All circuits that packets take.</summary>
+    public IEnumerable<Circuit> InUse
+    {
+        get
+        {
+            if (Carrying is { } main)
+                yield return main;
+            foreach (var kept in _isolated.Values)
+                if (kept.Carrying is { } isolated)
+                    yield return isolated;
+        }
+    }
+
     /// <summary>The main circuit being built or in use, to be shown.</summary>
     public Circuit? Shown => Main?.Shown;
 

@@ -73,13 +73,7 @@ public sealed class Discovery : IDirectoryService
 
     /// <summary>Relays to choose hops from.</summary>
     public IReadOnlyList<Candidate> Candidates(Instant now) =>
-    [
-        .. from signed in _relays.Directory.Current(now)
-           where signed.Id != _options.Self
-           let candidate = HopTargets.ToCandidate(signed, _options.HasV6, _options.PresharedKey)
-           where candidate is not null
-           select candidate,
-    ];
+        HopTargets.ToCandidates(_relays.Directory.Current(now), _options.Self, _options.HasV6, _options.PresharedKey);
 
     public IReadOnlyList<KnownRelay> Relays(Instant now) => [.. _relays.Current(now)];
 

@@ -34,12 +34,24 @@ public static class HopTargets
         };
     }
 
-    /// <summary>Null when it is no relay, or nothing leads to it.</summary>
-    public static Candidate? ToCandidate(SignedDescriptor signed, bool hasV6, SecretBytes? presharedKey)
+    /// <summary>The relays of a directory that something leads to; those behind NATs with the introducer that a hop before them is to be shown.</summary>
+    /// <param name="self">Left out.</param>
+    public static IReadOnlyList<Candidate> ToCandidates(
+        IReadOnlyCollection<SignedDescriptor> known, NodeId self, bool hasV6, SecretBytes? presharedKey)
     {
-        ArgumentNullException.ThrowIfNull(signed);
-        var about = signed.Descriptor;
-        var endpoint = Pick(about.Endpoints, hasV6);
-        return !about.IsRelay || (endpoint.IsNone && about.Introducers.Count == 0) ? null : Candidate.Of(signed, endpoint, presharedKey);
+        ArgumentNullException.ThrowIfNull(known);
+        var publics = known.Where(signed => signed.Descriptor.Endpoints.Count > 0).ToDictionary(signed => signed.Id);
+        var candidates = new List<Candidate>(known.Count);
+        foreach (var signed in known)
+        {
+            var about = signed.Descriptor;
+            var endpoint = Pick(about.Endpoints, hasV6);
+            if (signed.Id == self || !about.IsRelay || (endpoint.IsNone && about.Introducers.Count == 0))
+                continue;
+            var candidate = Candidate.Of(signed, endpoint, presharedKey);
+            var introducer = candidate.IsPublic ? null : about.Introducers.Select(id => publics.GetValueOrDefault(id)).FirstOrDefault(found => found is not null);
+            candidates.Add(introducer is null ? candidate : candidate with { Target = candidate.Target with { Introducer = introducer.Encode().ToArray() } });
+        }
+        return candidates;
     }
 }

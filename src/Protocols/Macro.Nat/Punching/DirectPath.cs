@@ -37,6 +37,9 @@ public sealed class DirectPath : IDeadline
 
     int IDeadline.Place { get; set; }
 
+    /// <inheritdoc cref="PathKeeper.LastTraffic"/>
+    public Instant LastTraffic => _keeper.LastTraffic;
+
     internal Instant NextTimeout => IsOver ? Instant.Never : Instant.Min(_expires, Instant.Min(_punch.NextTimeout, _keeper.NextTimeout));
 
     /// <inheritdoc cref="PathKeeper.NoteTraffic"/>

@@ -22,7 +22,7 @@ public sealed class DiscoSession : IDisposable
     uint _last;
 
     /// <param name="attempt">Drawn at random by the initiator, for this attempt only.</param>
-    /// <param name="own">The initiator's hop key or relay key, or the responder's relay key.</param>
+    /// <param name="own">The initiator's key of this attempt, or the responder's relay key.</param>
     /// <param name="peer">The other one.</param>
     DiscoSession(ulong attempt, bool isInitiator, PrivateKey own, PublicKey peer)
     {

@@ -54,12 +54,15 @@ public sealed class PathKeeper(KeepaliveInterval lifetime)
     readonly List<Way> _ways = [];
     readonly Queue<PunchedPath> _pings = new();
     Way? _chosen;
-    Instant _lastTraffic = new(long.MinValue / 2);
+    Instant _lastTraffic;
 
     public PathUse Use { get; private set; } = PathUse.Relayed;
 
     /// <summary>The direct way in use, alone or beside the relayed path; null while there is none.</summary>
     public PunchedPath? Path => Use == PathUse.Relayed ? null : _chosen?.Path;
+
+    /// <summary>When packets last were told of.</summary>
+    public Instant LastTraffic => _lastTraffic;
 
     /// <summary>No way is left: time for another punch.</summary>
     public bool IsLost => _ways.Count == 0;
@@ -105,6 +108,8 @@ public sealed class PathKeeper(KeepaliveInterval lifetime)
     /// <summary>The session sent or received packets.</summary>
     public void NoteTraffic(Instant now)
     {
+        if (now < _lastTraffic)
+            return;
         var wasActive = IsActive(now);
         _lastTraffic = now;
         // What was alive half a minute ago need not be now.

@@ -1,0 +1,102 @@
+using Macro.Circuits;
+using Macro.Core;
+using Macro.Nat;
+
+namespace Macro.Engine;
+
+/// <summary>
+/// Of a client whose exit stands behind a NAT: looks for the direct path that spares the introducer, moves the exit's session
+/// there, and back when it is lost. The session stays the same, so nothing is lost and nothing comes twice. A state machine
+/// of one owner thread.
+/// </summary>
+public sealed class Bypasses(DirectPaths direct)
+{
+    static readonly TimeSpan s_retry = TimeSpan.FromSeconds(30), s_hurry = TimeSpan.FromMilliseconds(250);
+
+    sealed class Bypass(Circuit circuit)
+    {
+        public readonly Circuit Circuit = circuit;
+        public Introduction? Asked;
+        public DirectPath? Path;
+        public Instant TryAt;
+    }
+
+    readonly List<Bypass> _bypasses = [];
+
+    public Instant NextTimeout
+    {
+        get
+        {
+            var next = Instant.Never;
+            foreach (var bypass in _bypasses)
+                next = Instant.Min(next, IsAllowed && bypass is { Path: null, Asked: null } ? bypass.TryAt : Instant.Never);
+            return next;
+        }
+    }
+
+    /// <summary>Whether direct paths are looked for; true unless a person wants it otherwise.</summary>
+    public bool IsAllowed { get; set; } = true;
+
+    /// <summary>Looks at what the last step did.</summary>
+    /// <param name="circuits">All that carry packets.</param>
+    public void Observe(IEnumerable<Circuit> circuits, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(circuits);
+        foreach (var circuit in circuits)
+            if (circuit.MayBypass && circuit.State == CircuitState.Ready && !_bypasses.Exists(b => b.Circuit == circuit))
+                _bypasses.Add(new Bypass(circuit));
+        for (var i = _bypasses.Count - 1; i >= 0; i--)
+        {
+            var bypass = _bypasses[i];
+            if (bypass.Circuit.State == CircuitState.Ready)
+                Advance(bypass, now);
+            else
+            {
+                Close(bypass, now);
+                _bypasses.RemoveAt(i);
+            }
+        }
+    }
+
+    void Advance(Bypass bypass, Instant now)
+    {
+        var (circuit, hop) = (bypass.Circuit, bypass.Circuit.Exit);
+        if (bypass.Path is { } path)
+        {
+            if (path.IsOver || !IsAllowed)
+                Close(bypass, now);
+            else if (path.LastTraffic < circuit.LastTraffic)
+                direct.Puncher.NoteTraffic(path, circuit.LastTraffic);
+        }
+        hop.Direct = bypass.Path switch
+        {
+            // A socket of its own carries pings only.
+            { Use: PathUse.Both, Path: { Socket: 0 } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: false)),
+            { Use: PathUse.Direct, Path: { Socket: 0 } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: true)),
+            _ => null,
+        };
+        while (circuit.TryTakeAnswer(out _, out var answer))
+        {
+            if (bypass.Asked is { } asked)
+                bypass.Path = direct.Begin(asked, answer, hop, now);
+            bypass.Asked = null;
+            bypass.TryAt = now + s_retry;
+        }
+        if (bypass.Path is not null || bypass.Asked is not null || now < bypass.TryAt || !IsAllowed)
+            return;
+        var introducer = hop.Previous!;
+        bypass.Asked = direct.Prepare(hop.Target.Node, hop.Target.RelayKey, introducer.Health.RoundTrip ?? default, now);
+        bypass.TryAt = now + s_hurry;
+        if (bypass.Asked is { } introduction)
+            circuit.AskIntroduction(introducer, introduction.Request, now);
+    }
+
+    void Close(Bypass bypass, Instant now)
+    {
+        if (bypass.Path is { IsOver: false } path)
+            direct.Puncher.Close(path);
+        (bypass.Path, bypass.TryAt, bypass.Circuit.Exit.Direct) = (null, now + s_retry, null);
+    }
+
+    static DirectWay Keep(DirectWay? old, DirectWay now) => old == now ? old : now;
+}

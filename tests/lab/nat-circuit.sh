@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# a circuit whose middle and exit stand behind NATs of different kinds carries a client's traffic
+#
+#   client ---+                +--- relay1                                      entry, and introducer of both
+#             +-- [internet] --+--- relay2, relay3                              introducers
+#   web    ---+                +--- nat-middle1 --- middle1  192.168.150.2      middle
+#                              +--- nat-exit1 ----- exit1    192.168.140.2      exit
+#
+#   client -> relay1 -> middle1 -> exit1 -> web: middle1 meets exit1 through relay1
+#
+# ./lab nat-circuit [--json] [--bytes N] [--idle SECONDS] [--kinds MIDDLE,EXIT]
+
+set -euo pipefail
+. "$root/scripts/machine.sh"
+need_commands ip nft ping jq curl conntrack
+. "$root/tests/lab/lib/namespaces.sh"
+. "$root/tests/lab/lib/checks.sh"
+. "$root/tests/lab/lib/peer.sh"
+. "$root/tests/lab/lib/network.sh"
+. "$root/tests/lab/lib/nat.sh"
+
+size=16777216 idle=0 pairs=(port-restricted,full-cone sequential,port-restricted port-restricted,sequential address-restricted,random)
+while [ $# -gt 0 ]; do
+  case $1 in
+    --json) lab_json=true ;;
+    --bytes) size=$2; shift ;;
+    --idle) idle=$2; shift ;;
+    --kinds) pairs=("$2"); shift ;;
+    *) say "Usage: ./lab nat-circuit [--json] [--bytes N] [--idle SECONDS] [--kinds MIDDLE,EXIT]"; exit 2 ;;
+  esac
+  shift
+done
+
+net[middle1]=150
+region[middle1]=FI
+hidden=(middle1 exit1)
+pumps=1
+
+# Of a hidden node: no endpoint to announce.
+settings_of_hidden() { settings_of "$1" | sed '/^endpoints = /d'; }
+
+hidden_node() {
+  mkdir -p "$lab_home/$1"
+  chmod 700 "$lab_home/$1"
+  settings_of_hidden "$1" >"$lab_home/$1.toml"
+  spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
+  eventually 20 vpn "$1" status --json || die "The node $1 did not start: $(tail -5 "$lab_home/$1.log")"
+  for name in "${relays[@]}"; do vpn "$1" network import "$lab_home/$name.directory" >/dev/null; done
+}
+
+# Its descriptor can be had once it is registered with a relay.
+is_registered() { vpn "$1" network export "$lab_home/$1.directory" >/dev/null 2>&1; }
+
+forget_hidden() {
+  local name
+  for name in "${hidden[@]}"; do
+    end "$name"
+    rm -rf "$lab_home/$name" "$lab_home/$name.directory"
+    ip netns delete "$lab_prefix$name"
+    ip netns delete "${lab_prefix}nat-$name"
+  done
+  end client
+  rm -rf "$lab_home/client"
+}
+
+through() { # MIDDLE_KIND EXIT_KIND
+  local what="$1 middle, $2 exit" name
+  behind_nat middle1 "$1"
+  behind_nat exit1 "$2"
+  for name in "${hidden[@]}"; do hidden_node "$name"; done
+  check "$what: both register" registered_both
+  # All three introducers must be in the descriptor that the client gets.
+  sleep 3
+  for name in "${hidden[@]}"; do is_registered "$name" && vpn client network import "$lab_home/$name.directory" >/dev/null; done
+  vpn client network import "$lab_home/relay1.directory" >/dev/null
+  check "$what: connect" connect
+  check "$what: the web server sees the exit's NAT" sees_exit
+  check "$what: ping" pings client "$(v4 web)" 10
+  check "$what: UDP echo" udp_echo client "$(v4 web)" 500 1200
+  check "$what: TCP down" download client "$(v4 web):$web_port" "$size"
+  check "$what: TCP up" upload client "$(v4 web):$web_port" "$size"
+  [ "$idle" = 0 ] || check "$what: idle" stays_idle
+  vpn client down >/dev/null 2>&1 || true
+}
+
+registered_both() { eventually 20 is_registered middle1 && eventually 20 is_registered exit1 && echo "descriptors name introducers"; }
+
+connect() {
+  local began=$EPOCHREALTIME
+  vpn client up --mode private --wait || return 1
+  awk -v began="$began" -v now="$EPOCHREALTIME" 'BEGIN {printf "%.2f s, ", now - began}'
+  vpn client circuit --json | jq -r '[.hops[].region] | join(" -> ")'
+}
+
+sees_exit() { equal "the web server saw" "$(whoami "$(v4 web)")" "$(v4 exit1)"; }
+
+# Packets of the exit's NAT while nothing happens, and the same circuit after it.
+stays_idle() {
+  local before after
+  before=$(wan_packets)
+  sleep "$idle"
+  after=$(wan_packets)
+  pings client "$(v4 web)" 5 >/dev/null || { echo "the circuit did not outlive the pause"; return 1; }
+  awk -v n=$((after - before)) -v s="$idle" 'BEGIN {printf "%.2f packets/s over %d s\n", n / s, s; exit n > s}'
+}
+
+wan_packets() { in_ns nat-exit1 cat /sys/class/net/wan/statistics/rx_packets /sys/class/net/wan/statistics/tx_packets | paste -sd + | bc; }
+
+"$root/build"
+internet
+for name in client web "${relays[@]}"; do host "$name"; done
+serve web $web_port
+for name in "${relays[@]}"; do node "$name"; done
+for name in "${relays[@]}"; do
+  eventually 20 relay_runs "$name" || die "The relay $name does not run."
+  vpn "$name" network export "$lab_home/$name.directory" >/dev/null
+done
+first=true
+for pair in "${pairs[@]}"; do
+  $first || forget_hidden
+  first=false
+  node client
+  through "${pair%,*}" "${pair#*,}"
+done
+report nat-circuit
