@@ -14,6 +14,7 @@ public sealed class Node
     {
         Relay = new Relay(Indices, Switches, verifier, Outbox, random);
         Controller = new Controller(Indices, Outbox, random);
+        Traversal = new Traversal(Outbox, random);
     }
 
     public IndexTable Indices { get; } = new();
@@ -27,10 +28,14 @@ public sealed class Node
 
     public Controller Controller { get; }
 
+    /// <summary>How this node stands in the network.</summary>
+    public Traversal Traversal { get; }
+
     /// <summary>How relays are found; null in a static network.</summary>
     public Discovery? Discovery { get; set; }
 
-    public Instant NextTimeout => Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never);
+    public Instant NextTimeout => Instant.Min(
+        Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Instant.Min(Traversal.NextTimeout, Discovery?.NextTimeout ?? Instant.Never));
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
     public void HandleHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via, Instant now)
@@ -41,7 +46,12 @@ public sealed class Node
             && tunnel?.Context is Hop hop && hop.Previous == via)
             hop.Circuit.HandleHandshake(hop, datagram, now);
         else if (via is null)
+        {
+            var handshakes = Relay.Counters.Handshakes;
             Relay.HandleDatagram(datagram, source, now);
+            if (Relay.Counters.Handshakes != handshakes && !IsRelay(source.Address))
+                Traversal.ObserveStranger(source, now);
+        }
         Controller.Observe(now);
     }
 
@@ -76,6 +86,9 @@ public sealed class Node
                 Discovery?.HandleDatagram(datagram, source, now);
                 Controller.Observe(now);
                 break;
+            case DatagramKind.Stun:
+                Traversal.HandleDatagram(datagram, source, answers: Relay.Options.IsRelay, now);
+                break;
             case var _:
                 break;
         }
@@ -85,6 +98,10 @@ public sealed class Node
     {
         Relay.HandleTimeout(now);
         Discovery?.HandleTimeout(now);
+        Traversal.HandleTimeout(now);
         Controller.HandleTimeout(now);
     }
+
+    /// <summary>A relay may be one that we have asked: what comes from there is no proof that strangers get through.</summary>
+    bool IsRelay(IpAddress address) => Controller.Candidates.Any(candidate => candidate.Endpoints.Any(endpoint => endpoint.Address == address));
 }

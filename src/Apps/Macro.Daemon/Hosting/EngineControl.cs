@@ -5,6 +5,7 @@ using Macro.Daemon.Devices;
 using Macro.Daemon.Pump;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
+using Macro.Daemon.Traversal;
 using Macro.Engine;
 using Macro.Linux;
 using Macro.Peers;
@@ -32,6 +33,7 @@ sealed partial class EngineControl(
     CircuitEnds? _ends;
     ClientSide? _client;
     ExitSide? _exit;
+    NetworkSide? _network;
     Task _publishing = Task.CompletedTask;
     long _seenChanges;
     long _sentBefore, _receivedBefore;
@@ -56,10 +58,12 @@ sealed partial class EngineControl(
         _ends = new CircuitEnds(Threads, settings.Network.Static);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
+        _network = new NetworkSide(settings, Threads, keys.Identity, Mark);
         LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));
         await Threads.RunAsync(() =>
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
+            _network.Configure();
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
             RefreshCandidates();
         });
@@ -84,6 +88,8 @@ sealed partial class EngineControl(
             return;
         await DownAsync(cancel);
         await SetExitAsync(false, cancel);
+        if (_network is not null)
+            await _network.DisposeAsync();
         await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
         await _stopping.CancelAsync();
         await _publishing;
@@ -131,6 +137,7 @@ sealed partial class EngineControl(
     public async Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel)
     {
         await Threads.RunAsync(() => Configure(o => o with { IsRelay = enabled }, Node.Relay.Leases));
+        await _network!.SetRelayAsync(enabled);
         return Status.Current;
     }
 
@@ -339,6 +346,8 @@ sealed partial class EngineControl(
             ],
         }, cancel);
     }
+
+    public Task<NetcheckAnswer> NetcheckAsync(CancellationToken cancel) => _network!.CheckAsync(cancel);
 
     /// <summary>Each once: what is missing does not come back while the node runs.</summary>
     void LogWarnings(IEnumerable<Finding> findings)

@@ -30,6 +30,9 @@ public interface INodeControl
     /// <summary>Looks at the machine: what it gives the node, and what it could.</summary>
     Task<DoctorAnswer> ExamineAsync(CancellationToken cancel);
 
+    /// <summary>Examines the network on the node's own sockets; one at a time.</summary>
+    Task<NetcheckAnswer> NetcheckAsync(CancellationToken cancel);
+
     Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel);
 
     Task<Status> SetExitAsync(bool enabled, CancellationToken cancel);

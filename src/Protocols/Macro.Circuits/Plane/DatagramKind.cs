@@ -13,6 +13,9 @@ public enum DatagramKind
 
     /// <summary>A message of the DHT: a bencoded dictionary, which begins with 'd' (BEP 5).</summary>
     Krpc,
+
+    /// <summary>A STUN message: two zero bits, and the magic cookie in bytes 4 to 7 (RFC 8489 5).</summary>
+    Stun,
 }
 
 public static class DatagramKinds
@@ -20,6 +23,7 @@ public static class DatagramKinds
     public static DatagramKind Of(ReadOnlySpan<byte> datagram) => datagram switch
     {
         [(byte)'d', ..] => DatagramKind.Krpc,
+        [< 0x40, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] when datagram.Length >= 20 && !Message.TryReadType(datagram, out var _) => DatagramKind.Stun,
         _ when Message.TryReadType(datagram, out var _) => DatagramKind.WireGuard,
         _ => DatagramKind.Unknown,
     };
