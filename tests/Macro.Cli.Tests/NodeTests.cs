@@ -30,7 +30,7 @@ public sealed class NodeTests : IDisposable
         File.WriteAllText(_cli.PathOf("passphrase"), "correct horse\n");
         string[][] commands =
         [
-            ["status"], ["circuit"], ["version"], ["doctor"], ["down"], ["keys", "show"], ["keys", "rotate"], ["network", "show"],
+            ["status"], ["circuit"], ["version"], ["doctor"], ["netcheck"], ["down"], ["keys", "show"], ["keys", "rotate"], ["network", "show"],
             ["network", "export"], ["keys", "backup", _cli.PathOf("backup"), "--passphrase-file", _cli.PathOf("passphrase")],
             ["keys", "restore", _cli.PathOf("backup"), "--yes", "--passphrase-file", _cli.PathOf("passphrase")],
         ];

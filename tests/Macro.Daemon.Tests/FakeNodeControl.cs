@@ -76,6 +76,20 @@ sealed class FakeNodeControl : INodeControl
     public Task<IReadOnlyList<Seed>> SeedsAsync(CancellationToken cancel) =>
         Task.FromResult<IReadOnlyList<Seed>>([new Seed(new NodeId(new byte[32]), [Endpoint.Parse("198.51.100.7:51900")])]);
 
+    public Task<NetcheckAnswer> NetcheckAsync(CancellationToken cancel) => Task.FromResult(new NetcheckAnswer
+    {
+        Udp = true,
+        Ipv4 = new NetcheckFamily { Works = true, Outside = "192.0.2.7:51900", Nat = "port-restricted", Description = "a NAT", Hairpin = false },
+        Ipv6 = new NetcheckFamily { Works = false, Nat = "unknown", Description = "not known yet" },
+        GatewayAsked = true,
+        MappingProtocols = ["pcp"],
+        CaptivePortal = "not looked for",
+        Relays = [new RelayLatency { NodeId = "y", Region = "CH", RttMs = 12.5 }],
+        Role = NetworkRole.Client,
+        Why = "Nobody reaches this node from outside.",
+        Advice = "Open UDP 51900 in the router, or turn on UPnP or NAT-PMP there.",
+    });
+
     public Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel) =>
         Task.FromResult(Status.Change(s => s with { Relay = s.Relay with { Enabled = enabled, Running = enabled } }));
 

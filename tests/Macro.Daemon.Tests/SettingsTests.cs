@@ -56,6 +56,7 @@ public sealed class SettingsTests
             asn = 64500
             family = "attic people"
             mtu = 1420
+            port_mapping = false
             [exit]
             enabled = true
             mode = "user"
@@ -86,6 +87,7 @@ public sealed class SettingsTests
         Assert.Equal([Prefix.Parse("10.0.0.0/8"), Prefix.Parse("2001:db8::/32")], settings.Client.Routes.Prefixes);
         Assert.False(settings.Client.Routes.Everything);
         Assert.Equal([Endpoint.Parse("192.0.2.1:4000"), Endpoint.Parse("[2001:db8::1]:4000")], settings.Relay.Endpoints);
+        Assert.False(settings.Relay.PortMapping);
         Assert.Equal((200, "DE", 64500u, (ushort)1420), (settings.Relay.BandwidthLimit, settings.Relay.Region, settings.Relay.Asn, settings.Relay.Mtu));
         Assert.Equal(
             [

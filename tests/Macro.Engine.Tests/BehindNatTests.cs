@@ -124,7 +124,7 @@ public class BehindNatTests
     public void A_stream_goes_over_to_the_direct_path_and_back_and_nothing_is_lost_or_comes_twice()
     {
         var (world, client, relays) = Networks.Six(37);
-        world.Topology.Place(client.Endpoint.Address, new NatBox(NatKind.Firewall, IpAddress.Parse("44.128.0.254"), null, world.Random));
+        world.Topology.Place(client.Endpoint.Address, new NatBox(NatBoxKind.Firewall, IpAddress.Parse("44.128.0.254"), null, world.Random));
         var exit = AddBehind(world, "home", "192.168.1.10:51820", Box(world, "port-restricted", "44.150.0.1"), exit: true);
         Register(world, exit, [relays[0]], introducers: 1);
         client.Node.Bypasses.IsAllowed = false;
@@ -203,12 +203,12 @@ public class BehindNatTests
     static NatBox Box(World world, string kind, string outside) => new(
         kind switch
         {
-            "firewall" => NatKind.Firewall,
-            "full cone" => NatKind.FullCone,
-            "address-restricted" => NatKind.AddressRestricted,
-            "port-restricted" => NatKind.PortRestricted,
-            "sequential symmetric" => NatKind.Sequential,
-            _ => NatKind.Random,
+            "firewall" => NatBoxKind.Firewall,
+            "full cone" => NatBoxKind.FullCone,
+            "address-restricted" => NatBoxKind.AddressRestricted,
+            "port-restricted" => NatBoxKind.PortRestricted,
+            "sequential symmetric" => NatBoxKind.Sequential,
+            _ => NatBoxKind.Random,
         },
         IpAddress.Parse(outside), null, world.Random);
 

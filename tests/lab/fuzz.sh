@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# mutated inputs for every parser that strangers reach: IP, TCP, UDP, ICMP, DNS, SOCKS, HTTP, bencode, KRPC,
+# mutated inputs for every parser that strangers reach: IP, TCP, UDP, ICMP, DNS, SOCKS, HTTP, bencode, KRPC, STUN, routers,
 # descriptors, directory messages, seed lists, invite links
 #
 #   corpus (tests/lab/Macro.Fuzz/corpus) -> mutations from a seed -> parser, or the stack behind it
@@ -15,7 +15,8 @@ need_commands jq
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 
-inputs=10000000 seed=$(date +%Y%m%d) targets=(ip tcp udp icmp dns dns-resolver socks http bencode krpc descriptor directory seed-list invite)
+inputs=10000000 seed=$(date +%Y%m%d)
+targets=(ip tcp udp icmp dns dns-resolver socks http bencode krpc stun gateway descriptor directory seed-list invite)
 while [ $# -gt 0 ]; do
   case $1 in
     --json) lab_json=true ;;

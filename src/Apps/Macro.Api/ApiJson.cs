@@ -18,6 +18,7 @@ namespace Macro.Api;
 [JsonSerializable(typeof(ExitRequest))]
 [JsonSerializable(typeof(VersionAnswer))]
 [JsonSerializable(typeof(DoctorAnswer))]
+[JsonSerializable(typeof(NetcheckAnswer))]
 [JsonSerializable(typeof(NetworkAnswer))]
 [JsonSerializable(typeof(DirectoryText))]
 [JsonSerializable(typeof(ImportAnswer))]

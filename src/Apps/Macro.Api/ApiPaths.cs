@@ -17,6 +17,7 @@ public static class ApiPaths
     public const string Relay = "/v1/relay";
     public const string Exit = "/v1/exit";
     public const string Doctor = "/v1/doctor";
+    public const string Netcheck = "/v1/netcheck";
     public const string Network = "/v1/network";
     public const string NetworkStatus = "/v1/network/status";
     public const string NetworkCreate = "/v1/network/create";

@@ -23,6 +23,7 @@ root.Add(InviteCommands.Invite());
 root.Add(InviteCommands.Join());
 root.Add(KeysCommands.Keys());
 root.Add(DoctorCommand.Doctor());
+root.Add(NetcheckCommand.Netcheck());
 root.Add(VersionCommand.Version());
 root.Add(CompletionCommand.Completion());
 

@@ -15,6 +15,9 @@ public sealed class Node
     Discovery? _discovery;
     (Discovery?, long) _offered;
 
+    // A relay may be one that we have asked: what comes from there is no proof that strangers get through.
+    HashSet<IpAddress> _relayAddresses = [];
+
     public Node(IHopVerifier verifier, IRandom random)
     {
         Relay = new Relay(Indices, Switches, verifier, Outbox, random);
@@ -23,6 +26,7 @@ public sealed class Node
         Direct = new DirectPaths(Outbox, random);
         Bypasses = new Bypasses(Direct);
         Relay.Neighbours = Neighbours = new Neighbours(Indices, Outbox, random, Direct);
+        Traversal = new Traversal(Outbox, random);
     }
 
     public IndexTable Indices { get; } = new();
@@ -35,6 +39,9 @@ public sealed class Node
     public Relay Relay { get; }
 
     public Controller Controller { get; }
+
+    /// <summary>How this node stands in the network.</summary>
+    public Traversal Traversal { get; }
 
     /// <summary>How others reach this node when it stands behind a NAT.</summary>
     public Registrar Registrar { get; }
@@ -65,7 +72,7 @@ public sealed class Node
         Observations.Describe([.. Registrar.Observed, .. Controller.InUse.Select(circuit => circuit.Observed), .. Neighbours.Observed], own);
 
     public Instant NextTimeout => Instant.Min(
-        Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Discovery?.NextTimeout ?? Instant.Never),
+        Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Instant.Min(Traversal.NextTimeout, Discovery?.NextTimeout ?? Instant.Never)),
         Instant.Min(Instant.Min(Registrar.NextTimeout, Direct.NextTimeout), Instant.Min(Neighbours.NextTimeout, Bypasses.NextTimeout)));
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
@@ -77,7 +84,12 @@ public sealed class Node
             && tunnel?.Context is Hop hop && hop.IsReachedBy(via))
             hop.Circuit.HandleHandshake(hop, datagram, now);
         else if (via is null)
+        {
+            var handshakes = Relay.Counters.Handshakes;
             Relay.HandleDatagram(datagram, source, now);
+            if (Relay.Counters.Handshakes != handshakes && !_relayAddresses.Contains(source.Address))
+                Traversal.ObserveStranger(source, now);
+        }
         Observe(now);
     }
 
@@ -116,6 +128,9 @@ public sealed class Node
                 Direct.HandleDatagram(datagram, source, socket: 0, now);
                 Observe(now);
                 break;
+            case DatagramKind.Stun:
+                Traversal.HandleDatagram(datagram, source, answers: Relay.Options.IsRelay, now);
+                break;
             case var _:
                 break;
         }
@@ -126,6 +141,7 @@ public sealed class Node
         Relay.HandleTimeout(now);
         if (Discovery is { } discovery && discovery.NextTimeout <= now)
             discovery.HandleTimeout(now);
+        Traversal.HandleTimeout(now);
         Controller.HandleTimeout(now);
         Registrar.HandleTimeout(now);
         Neighbours.HandleTimeout(Relay, now);
@@ -136,7 +152,12 @@ public sealed class Node
     }
 
     /// <summary>The relays that are known, without this node itself: for circuits, and to register with behind a NAT.</summary>
-    public void SetCandidates(IReadOnlyList<Candidate> candidates) => Controller.Candidates = Registrar.Candidates = candidates;
+    public void SetCandidates(IReadOnlyList<Candidate> candidates)
+    {
+        ArgumentNullException.ThrowIfNull(candidates);
+        Controller.Candidates = Registrar.Candidates = candidates;
+        _relayAddresses = [.. candidates.SelectMany(candidate => candidate.Endpoints).Select(endpoint => endpoint.Address)];
+    }
 
     /// <summary>Client and discovery follow each other: the one needs relays, the other asks by way of its circuit. The shell calls it after it told either something.</summary>
     public void Observe(Instant now)

@@ -13,6 +13,8 @@ public sealed class DatagramKindTests
     {
         Assert.Equal(DatagramKind.WireGuard, DatagramKinds.Of(Initiation()));
         Assert.Equal(DatagramKind.Krpc, DatagramKinds.Of("d1:ad2:id20:"u8));
+        Assert.Equal(DatagramKind.Stun, DatagramKinds.Of(Convert.FromHexString("000100002112a442000000000000000000000000")));
+        Assert.Equal(DatagramKind.Unknown, DatagramKinds.Of(Convert.FromHexString("000100002112a442")));
         Assert.Equal(DatagramKind.Unknown, DatagramKinds.Of([]));
         Assert.Equal(DatagramKind.Unknown, DatagramKinds.Of("hello"u8));
         Assert.Equal(DatagramKind.Unknown, DatagramKinds.Of(Initiation().AsSpan(1)));

@@ -1,5 +1,6 @@
 using Macro.Core;
 using Macro.Nat.Classification;
+using Macro.Simulation;
 
 namespace Macro.Nat.Tests.Classification;
 
@@ -41,6 +42,15 @@ public class NatExaminationTests
     [Fact]
     public void Silence_everywhere_means_that_udp_is_blocked() =>
         Assert.Equal(NatKind.UdpBlocked, new FakeNat { Blocked = true }.Examine().Kind);
+
+    [Fact]
+    public void Where_nobody_is_asked_nothing_is_known()
+    {
+        var classifier = new NatClassifier(VoteRules.Internet);
+
+        Assert.True(new NatExamination([], classifier, learnLifetime: false, new SeededRandom(1), Instant.FromUnixSeconds(1_000_000)).IsDone);
+        Assert.Equal(NatKind.Unknown, classifier.Class.Kind);
+    }
 
     [Theory]
     [InlineData(true)]

@@ -11,23 +11,23 @@ public class PopulationTests(ITestOutputHelper output)
 {
     const int Nodes = 1000, Pairs = 2000;
 
-    static readonly (NatKind? Kind, int Percent)[] s_mix =
+    static readonly (NatBoxKind? Kind, int Percent)[] s_mix =
     [
-        (null, 20), (NatKind.Firewall, 6), (NatKind.FullCone, 8), (NatKind.AddressRestricted, 8), (NatKind.PortRestricted, 42),
-        (NatKind.Sequential, 4), (NatKind.Random, 8), (NatKind.Blocked, 4),
+        (null, 20), (NatBoxKind.Firewall, 6), (NatBoxKind.FullCone, 8), (NatBoxKind.AddressRestricted, 8), (NatBoxKind.PortRestricted, 42),
+        (NatBoxKind.Sequential, 4), (NatBoxKind.Random, 8), (NatBoxKind.Blocked, 4),
     ];
 
     [Fact]
     public void Most_pairs_meet_directly_and_all_others_by_a_relay()
     {
         var random = new SeededRandom(2011);
-        var kinds = new NatKind?[Nodes];
+        var kinds = new NatBoxKind?[Nodes];
         var at = 0;
         foreach (var (kind, percent) in s_mix)
             for (var i = 0; i < percent * Nodes / 100; i++)
                 kinds[at++] = kind;
         Assert.Equal(Nodes, at);
-        random.Shuffle<NatKind?>(kinds);
+        random.Shuffle<NatBoxKind?>(kinds);
 
         var (open, reverse, punched, relayed) = (0, 0, 0, 0);
         for (var i = 0; i < Pairs; i++)
@@ -53,7 +53,7 @@ public class PopulationTests(ITestOutputHelper output)
         Assert.InRange(punched, 0.45 * Pairs, 0.62 * Pairs);
     }
 
-    static Endpoint Place(NatTopology topology, NatKind? kind, int side, IRandom random)
+    static Endpoint Place(NatTopology topology, NatBoxKind? kind, int side, IRandom random)
     {
         var own = Endpoint.Parse(kind is null || kind.Ports == OutsidePort.None ? $"44.{130 + side}.7.7:51820" : $"192.168.{side}.11:51820");
         topology.Place(own.Address, kind is null ? null : new NatBox(kind, IpAddress.Parse($"44.{130 + side}.0.1"), null, random));

@@ -73,7 +73,7 @@ public class PunchMatrixTests(ITestOutputHelper output)
     {
         var home = new PunchWorld(5, (random, topology) =>
         {
-            var box = new NatBox(NatKind.PortRestricted, IpAddress.Parse("44.131.0.1"), null, random);
+            var box = new NatBox(NatBoxKind.PortRestricted, IpAddress.Parse("44.131.0.1"), null, random);
             return (Place(topology, "192.168.1.11:51820", box), Place(topology, "192.168.1.12:51820", box));
         });
         home.Begin();
@@ -82,9 +82,9 @@ public class PunchMatrixTests(ITestOutputHelper output)
 
         var provider = new PunchWorld(6, (random, topology) =>
         {
-            var cgn = new NatBox(NatKind.PortRestricted with { Hairpin = true }, IpAddress.Parse("44.131.0.1"), null, random);
-            return (Place(topology, "192.168.1.11:51820", new NatBox(NatKind.PortRestricted, IpAddress.Parse("100.64.0.1"), cgn, random)),
-                Place(topology, "192.168.2.11:51821", new NatBox(NatKind.PortRestricted, IpAddress.Parse("100.64.0.2"), cgn, random)));
+            var cgn = new NatBox(NatBoxKind.PortRestricted with { Hairpin = true }, IpAddress.Parse("44.131.0.1"), null, random);
+            return (Place(topology, "192.168.1.11:51820", new NatBox(NatBoxKind.PortRestricted, IpAddress.Parse("100.64.0.1"), cgn, random)),
+                Place(topology, "192.168.2.11:51821", new NatBox(NatBoxKind.PortRestricted, IpAddress.Parse("100.64.0.2"), cgn, random)));
         });
         provider.Begin();
         provider.Run(TimeSpan.FromSeconds(20), () => provider.IsDirect || provider.IsOver);
@@ -110,18 +110,18 @@ public class PunchMatrixTests(ITestOutputHelper output)
     static Endpoint Place(NatTopology topology, int kind, int side, IRandom random)
     {
         var outside = IpAddress.Parse($"44.{130 + side}.0.1");
-        NatBox Box(NatKind nat, NatBox? upstream = null) => new(nat, upstream is null ? outside : IpAddress.Parse($"100.64.{side}.2"), upstream, random);
+        NatBox Box(NatBoxKind nat, NatBox? upstream = null) => new(nat, upstream is null ? outside : IpAddress.Parse($"100.64.{side}.2"), upstream, random);
         var box = s_names[kind] switch
         {
             "public" => null,
-            "firewall" => Box(NatKind.Firewall),
-            "full cone" => Box(NatKind.FullCone),
-            "address-restricted" => Box(NatKind.AddressRestricted),
-            "port-restricted" => Box(NatKind.PortRestricted),
-            "sequential" => Box(NatKind.Sequential),
-            "random" => Box(NatKind.Random),
-            "CGN+home" => Box(NatKind.PortRestricted, Box(NatKind.PortRestricted)),
-            _ => Box(NatKind.Blocked),
+            "firewall" => Box(NatBoxKind.Firewall),
+            "full cone" => Box(NatBoxKind.FullCone),
+            "address-restricted" => Box(NatBoxKind.AddressRestricted),
+            "port-restricted" => Box(NatBoxKind.PortRestricted),
+            "sequential" => Box(NatBoxKind.Sequential),
+            "random" => Box(NatBoxKind.Random),
+            "CGN+home" => Box(NatBoxKind.PortRestricted, Box(NatBoxKind.PortRestricted)),
+            _ => Box(NatBoxKind.Blocked),
         };
         return Place(topology, kind < 2 ? $"44.{130 + side}.7.7:51820" : $"192.168.{side}.11:51820", box);
     }

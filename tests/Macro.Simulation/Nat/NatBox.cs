@@ -3,7 +3,7 @@ using Macro.Core;
 namespace Macro.Simulation;
 
 /// <summary>One NAT or firewall: translates and filters datagrams as RFC 4787 names it, in virtual time.</summary>
-public sealed class NatBox(NatKind kind, IpAddress outside, NatBox? upstream, IRandom random)
+public sealed class NatBox(NatBoxKind kind, IpAddress outside, NatBox? upstream, IRandom random)
 {
     const int FirstPort = 1024;
 
@@ -20,7 +20,7 @@ public sealed class NatBox(NatKind kind, IpAddress outside, NatBox? upstream, IR
     readonly Dictionary<Endpoint, Mapping> _byOutside = [];
     ushort _next = 40000;
 
-    public NatKind Kind { get; } = kind;
+    public NatBoxKind Kind { get; } = kind;
 
     /// <summary>Its address in the network before it; a firewall has none, its hosts keep theirs.</summary>
     public IpAddress Outside { get; } = outside;

@@ -41,6 +41,10 @@ public sealed class NodeClient : IDisposable
     public Task<DoctorAnswer> DoctorAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Doctor, ApiJson.Default.DoctorAnswer, cancel);
 
+    /// <summary>Examines the network; takes about ten seconds.</summary>
+    public Task<NetcheckAnswer> NetcheckAsync(CancellationToken cancel = default) =>
+        GetAsync(ApiPaths.Netcheck, ApiJson.Default.NetcheckAnswer, cancel);
+
     public Task<Status> StatusAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Status, ApiJson.Default.Status, cancel);
 

@@ -5,6 +5,7 @@ using Macro.Daemon.Devices;
 using Macro.Daemon.Pump;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
+using Macro.Daemon.Traversal;
 using Macro.Engine;
 using Macro.Linux;
 using Macro.Peers;
@@ -35,6 +36,7 @@ sealed partial class EngineControl(
     CircuitEnds? _ends;
     ClientSide? _client;
     ExitSide? _exit;
+    NetworkSide? _network;
     Task _publishing = Task.CompletedTask;
     long _seenChanges;
     long _sentBefore, _receivedBefore;
@@ -60,10 +62,12 @@ sealed partial class EngineControl(
         _ends = new CircuitEnds(Threads, settings.Network.Static || settings.Network.Local);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
+        _network = new NetworkSide(settings, Threads, keys.Identity, Mark);
         LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));
         await Threads.RunAsync(() =>
         {
             Node.Relay.SetKeys(keys.CopyRelayKeys());
+            _network.Configure();
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
             memory.Load(Node.Controller, Threads.Clock.Now);
             Node.Direct.Offer = _ => Node.DescribeSelf(_localEndpoints);
@@ -95,6 +99,8 @@ sealed partial class EngineControl(
         await SaveAsync();
         await DownAsync(cancel);
         await SetExitAsync(false, cancel);
+        if (_network is not null)
+            await _network.DisposeAsync();
         await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
         await SavePeersAsync(cancel);
         await _stopping.CancelAsync();
@@ -147,6 +153,7 @@ sealed partial class EngineControl(
         if (enabled)
             _ = FindRoutersAsync();
         await Threads.RunAsync(() => Configure(o => o with { IsRelay = enabled }, Node.Relay.Leases));
+        await _network!.SetRelayAsync(enabled);
         return Status.Current;
     }
 
@@ -377,6 +384,8 @@ sealed partial class EngineControl(
             ],
         }, cancel);
     }
+
+    public Task<NetcheckAnswer> NetcheckAsync(CancellationToken cancel) => _network!.CheckAsync(cancel);
 
     /// <summary>Each once: what is missing does not come back while the node runs.</summary>
     void LogWarnings(IEnumerable<Finding> findings)

@@ -47,6 +47,9 @@ public interface INodeControl
     /// <summary>Relays to name in an invite, this node first when it is one.</summary>
     Task<IReadOnlyList<Seed>> SeedsAsync(CancellationToken cancel);
 
+    /// <summary>Examines the network on the node's own sockets; one at a time.</summary>
+    Task<NetcheckAnswer> NetcheckAsync(CancellationToken cancel);
+
     Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel);
 
     Task<Status> SetExitAsync(bool enabled, CancellationToken cancel);

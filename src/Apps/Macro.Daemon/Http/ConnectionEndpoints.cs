@@ -20,6 +20,7 @@ static class ConnectionEndpoints
         app.MapGet(ApiPaths.Status, (INodeControl node) => node.Status.Current);
         app.MapGet(ApiPaths.StatusStream, StreamAsync);
         app.MapGet(ApiPaths.Doctor, (INodeControl node, CancellationToken cancel) => node.ExamineAsync(cancel));
+        app.MapGet(ApiPaths.Netcheck, (INodeControl node, CancellationToken cancel) => node.NetcheckAsync(cancel));
         app.MapGet(ApiPaths.Circuit, (INodeControl node, CancellationToken cancel) => node.CircuitAsync(cancel));
         app.MapGet(ApiPaths.CircuitWhy, (INodeControl node, CancellationToken cancel) => node.CircuitWhyAsync(cancel));
         app.MapGet(ApiPaths.PeersBlocked, (INodeControl node, CancellationToken cancel) => node.BlockedAsync(cancel));

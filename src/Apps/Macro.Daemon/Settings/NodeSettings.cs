@@ -46,6 +46,9 @@ public sealed record NodeSection
     /// <summary>Threads that receive at the port, 0..64; default 0: as many as the processors want.</summary>
     public int Pumps { get; init; }
 
+    /// <summary>STUN servers to ask besides relays, at most 8; those of RFC 5780 also tell what a firewall lets in. Default none.</summary>
+    public IReadOnlyList<Endpoint> StunServers { get; init; } = [];
+
     /// <summary>Socket of the API. Default <see cref="ApiSocket.DefaultPath"/>.</summary>
     public string ApiSocket { get; init; } = Api.ApiSocket.DefaultPath;
 
@@ -138,6 +141,9 @@ public sealed record RelaySection
 
     /// <summary>Endpoints to announce, at most three for each address family. Default: none, nothing is announced.</summary>
     public IReadOnlyList<Endpoint> Endpoints { get; init; } = [];
+
+    /// <summary>A relay asks its router for a port (PCP, NAT-PMP, UPnP). Default true.</summary>
+    public bool PortMapping { get; init; } = true;
 
     /// <summary>Two capital letters of ISO 3166-1 where this node stands; default "ZZ", unknown.</summary>
     public string Region { get; init; } = "ZZ";

@@ -53,6 +53,7 @@ public static class SettingsReader
         UdpPort = (ushort)document.Number("node.udp_port", defaults.UdpPort, 0, 65535, "port"),
         Bind = document.Parsed<IpAddress?>("node.bind", null, ParseBind, "an address; use \"192.0.2.1\", \"2001:db8::1\" or \"any\""),
         Pumps = (int)document.Number("node.pumps", defaults.Pumps, 0, 64, "number of threads"),
+        StunServers = document.List("node.stun_servers", defaults.StunServers, ParseEndpoint, "an endpoint; use \"192.0.2.1:3478\" or \"[2001:db8::1]:3478\""),
         ApiSocket = document.Text("node.api_socket", defaults.ApiSocket, SocketPath)!,
         LogLevel = document.Choice("node.log_level", defaults.LogLevel, "a log level",
             ("error", LogLevel.Error), ("warning", LogLevel.Warning), ("info", LogLevel.Information), ("debug", LogLevel.Debug)),
@@ -82,6 +83,7 @@ public static class SettingsReader
         Enabled = document.Flag("relay.enabled", defaults.Enabled),
         BandwidthLimit = (int)document.Number("relay.bandwidth_limit", defaults.BandwidthLimit, 0, 100_000, "rate in Mbit/s"),
         Endpoints = document.List("relay.endpoints", defaults.Endpoints, ParseEndpoint, "an endpoint; use \"192.0.2.1:51900\" or \"[2001:db8::1]:51900\""),
+        PortMapping = document.Flag("relay.port_mapping", defaults.PortMapping),
         Region = document.Text("relay.region", defaults.Region, Region)!,
         Asn = (uint)document.Number("relay.asn", defaults.Asn, 0, uint.MaxValue, "number"),
         Family = document.Text("relay.family", defaults.Family, Label),
@@ -125,6 +127,8 @@ public static class SettingsReader
             document.Refuse("exit.device", $"'{settings.Exit.Device}' is the client's device too; use another name");
         if (settings.Relay.Endpoints.Count(e => e.Address.IsV4) > 3 || settings.Relay.Endpoints.Count(e => e.Address.IsV6) > 3)
             document.Refuse("relay.endpoints", "a descriptor holds three endpoints of a family; remove some");
+        if (settings.Node.StunServers.Count > 8)
+            document.Refuse("node.stun_servers", "at most eight; remove some");
         if (settings.Exit.Resolvers.Count > 8)
             document.Refuse("exit.resolvers", "at most eight; remove some");
         if (settings.Exit.AllowPrivate.Any(IsLoopback) && !(settings.Network.Static || settings.Network.Local))

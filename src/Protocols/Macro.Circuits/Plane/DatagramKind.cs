@@ -17,6 +17,9 @@ public enum DatagramKind
 
     /// <summary>Looks for a direct path: docs/protocol/disco.md.</summary>
     Disco,
+
+    /// <summary>A STUN message: two zero bits, and the magic cookie in bytes 4 to 7 (RFC 8489 5).</summary>
+    Stun,
 }
 
 public static class DatagramKinds
@@ -25,6 +28,7 @@ public static class DatagramKinds
     {
         [(byte)'d', ..] => DatagramKind.Krpc,
         _ when DiscoMessage.IsDisco(datagram) => DatagramKind.Disco,
+        [< 0x40, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] when datagram.Length >= 20 && !Message.TryReadType(datagram, out var _) => DatagramKind.Stun,
         _ when Message.TryReadType(datagram, out var _) => DatagramKind.WireGuard,
         _ => DatagramKind.Unknown,
     };

@@ -34,7 +34,7 @@ public sealed class NatExamination
     }
 
     readonly NatClassifier _classifier;
-    readonly bool _learnLifetime;
+    readonly bool _learnLifetime, _asked;
     readonly Outbox[] _outboxes = [new(1 << 14, 64), new(1 << 14, 64), new(1 << 14, 64)];
     readonly BindingClient[] _clients;
     readonly List<BindingResult> _answers = [];
@@ -53,7 +53,7 @@ public sealed class NatExamination
         (_classifier, _learnLifetime) = (classifier, learnLifetime);
         _clients = [.. _outboxes.Select(outbox => new BindingClient(random, outbox))];
         foreach (var server in servers.Take(MostServers))
-            _clients[0].Ask(server, Retransmission.Brief, now);
+            _asked |= _clients[0].Ask(server, Retransmission.Brief, now) != 0;
         Proceed(now);
     }
 
@@ -151,7 +151,8 @@ public sealed class NatExamination
     {
         if (_chosen is null)
         {
-            _classifier.ObserveSilence();
+            if (_asked)
+                _classifier.ObserveSilence();
             _step = Step.Done;
             return;
         }

@@ -24,7 +24,7 @@ sealed class GuardScenario : Scenario
         foreach (var share in new[] { 0.05, 0.10, 0.20 })
         {
             var random = new SeededRandom(settings.Seed);
-            var world = new RelayWorld(random, settings.Nodes ?? 1000);
+            var world = new RoutingWorld(random, settings.Nodes ?? 1000);
             world.FindCoordinates(rounds: 300);
             var hostile = Corrupt(world, random, share);
             double circuits = 0, seen = 0, hit = 0, guards = 0, without = 0;
@@ -40,7 +40,7 @@ sealed class GuardScenario : Scenario
                         var path = client.Choose(ConnectionMode.Private);
                         circuits++;
                         met.Add(path.Targets[0].Name);
-                        var both = hostile.Contains(RelayWorld.Number(path.Hops[0].Relay)) && hostile.Contains(RelayWorld.Number(path.Hops[^1].Relay));
+                        var both = hostile.Contains(RoutingWorld.Number(path.Hops[0].Relay)) && hostile.Contains(RoutingWorld.Number(path.Hops[^1].Relay));
                         seen += both ? 1 : 0;
                         isHit |= both;
                     }
@@ -49,7 +49,7 @@ sealed class GuardScenario : Scenario
                 hit += isHit ? 1 : 0;
                 guards += met.Count;
                 var stray = client.Choose(ConnectionMode.Private, guards: false);
-                without += hostile.Contains(RelayWorld.Number(stray.Hops[0].Relay)) && hostile.Contains(RelayWorld.Number(stray.Hops[^1].Relay)) ? 1 : 0;
+                without += hostile.Contains(RoutingWorld.Number(stray.Hops[0].Relay)) && hostile.Contains(RoutingWorld.Number(stray.Hops[^1].Relay)) ? 1 : 0;
             }
             // With g guards in half a year and many circuits a client is seen sooner or later when one of them is hostile; without, all are.
             var theory = 1 - Math.Pow(1 - share, guards / clients);
@@ -62,7 +62,7 @@ sealed class GuardScenario : Scenario
     }
 
     /// <summary>Relays taken over at random until they have that share of all capacity, and of the exits' as well. Each claims to be its own operator's.</summary>
-    static HashSet<int> Corrupt(RelayWorld world, SeededRandom random, double share)
+    static HashSet<int> Corrupt(RoutingWorld world, SeededRandom random, double share)
     {
         var hostile = new HashSet<int>();
         foreach (var exits in new[] { true, false })
@@ -83,5 +83,5 @@ sealed class GuardScenario : Scenario
         return hostile;
     }
 
-    static double Counted(RelayWorld world, int relay) => Math.Min(128, 1 << world.Relays[relay].BandwidthClass);
+    static double Counted(RoutingWorld world, int relay) => Math.Min(128, 1 << world.Relays[relay].BandwidthClass);
 }

@@ -22,7 +22,7 @@ sealed class LiarScenario : Scenario
     public override void Run(Settings settings, Report report)
     {
         var random = new SeededRandom(settings.Seed);
-        var world = new RelayWorld(random, settings.Nodes ?? 1000);
+        var world = new RoutingWorld(random, settings.Nodes ?? 1000);
         var places = world.FindCoordinates(rounds: 300);
         var liars = world.Relays.Length / 10;
         report.Fact("coordinates: error, median", Errors(world).Median);
@@ -52,7 +52,7 @@ sealed class LiarScenario : Scenario
     }
 
     /// <summary>From its true place straight toward where most relays and clients are, as far as it may go.</summary>
-    static NetworkCoordinates BestLie(RelayWorld world, Vivaldi[] places, int liar, SeededRandom random)
+    static NetworkCoordinates BestLie(RoutingWorld world, Vivaldi[] places, int liar, SeededRandom random)
     {
         var truth = world.Relays[liar].Coordinates;
         var best = truth;
@@ -69,7 +69,7 @@ sealed class LiarScenario : Scenario
         (short)(from.X * (1 - share)), (short)(from.Y * (1 - share)), (short)(from.Z * (1 - share)), (ushort)Math.Max(1, from.Height * (1 - share)));
 
     /// <summary>More than half of some honest relays, drawn at random, find the claim plausible: the others do not pass it on.</summary>
-    static bool Passes(RelayWorld world, Vivaldi[] places, int relay, NetworkCoordinates claim, SeededRandom random)
+    static bool Passes(RoutingWorld world, Vivaldi[] places, int relay, NetworkCoordinates claim, SeededRandom random)
     {
         var agreed = 0;
         for (var i = 0; i < Witnesses; i++)
@@ -92,13 +92,13 @@ sealed class LiarScenario : Scenario
             foreach (var hop in client.Choose(mode, guards: false).Hops)
             {
                 all++;
-                theirs += RelayWorld.Number(hop.Relay) < liars ? 1 : 0;
+                theirs += RoutingWorld.Number(hop.Relay) < liars ? 1 : 0;
             }
         }
         return theirs / all;
     }
 
-    static Sample Errors(RelayWorld world)
+    static Sample Errors(RoutingWorld world)
     {
         var errors = new Sample();
         for (var i = 0; i < world.Relays.Length; i += 7)

@@ -8,10 +8,10 @@ sealed class Neighbours
 {
     const int Width = 60;
 
-    readonly RelayWorld _world;
+    readonly RoutingWorld _world;
     readonly int[][] _near, _nearExits;
 
-    public Neighbours(RelayWorld world)
+    public Neighbours(RoutingWorld world)
     {
         _world = world;
         var all = Enumerable.Range(0, world.Relays.Length).ToArray();

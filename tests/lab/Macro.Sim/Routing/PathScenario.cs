@@ -23,10 +23,10 @@ sealed class PathScenario : Scenario
         report.Fact("relays", relays);
         report.Fact("clients", clients);
         foreach (var mode in Enum.GetValues<ConnectionMode>())
-            RunMode(mode, new RelayWorld(random, relays), random, clients, report);
+            RunMode(mode, new RoutingWorld(random, relays), random, clients, report);
     }
 
-    static void RunMode(ConnectionMode mode, RelayWorld world, SeededRandom random, int clients, Report report)
+    static void RunMode(ConnectionMode mode, RoutingWorld world, SeededRandom random, int clients, Report report)
     {
         var fair = mode.Profile() with { Capacity = 0, Reliability = 0, Speed = 0 };
         var (ours, even, best) = (new Sample(), new Sample(), new Sample());
@@ -65,7 +65,7 @@ sealed class PathScenario : Scenario
     static void Count(ChosenPath path, double[] load)
     {
         foreach (var hop in path.Hops)
-            load[RelayWorld.Number(hop.Relay)]++;
+            load[RoutingWorld.Number(hop.Relay)]++;
     }
 
     /// <summary>Of what relays carry for each Mbit/s that they have: 0 all alike, 1 one carries all. Weighted by capacity.</summary>

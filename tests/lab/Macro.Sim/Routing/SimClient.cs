@@ -8,12 +8,12 @@ namespace Macro.Sim;
 /// <summary>A client that chooses paths as the product does: coordinates, guards, weights.</summary>
 sealed class SimClient : IRelayKnowledge
 {
-    readonly RelayWorld _world;
+    readonly RoutingWorld _world;
     readonly IRandom _random;
     readonly ReputationBook _book = new();
     readonly Dictionary<NodeId, Candidate> _byId = [];
 
-    public SimClient(RelayWorld world, IRandom random)
+    public SimClient(RoutingWorld world, IRandom random)
     {
         (_world, _random) = (world, random);
         Times = world.From(world.NewClient());
@@ -48,7 +48,7 @@ sealed class SimClient : IRelayKnowledge
     /// <summary>True round-trip time through a path to its exit, ms.</summary>
     public double Latency(ChosenPath path)
     {
-        int[] hops = [.. path.Hops.Select(hop => RelayWorld.Number(hop.Relay))];
+        int[] hops = [.. path.Hops.Select(hop => RoutingWorld.Number(hop.Relay))];
         var time = Times[hops[0]];
         for (var i = 1; i < hops.Length; i++)
             time += _world.Between(hops[i - 1], hops[i]);

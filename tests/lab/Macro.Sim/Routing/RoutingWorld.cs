@@ -13,7 +13,7 @@ readonly record struct Site(double X, double Y, double Mile);
 /// Relays and clients of a world like the internet's: five crowded regions and their distances, last miles, ways that are longer than
 /// the map says, capacities over three orders of magnitude, operators with several relays, few systems with many.
 /// </summary>
-sealed class RelayWorld
+sealed class RoutingWorld
 {
     // Centre and spread in ms, share of relays, share of clients, countries.
     static readonly (double X, double Y, double Spread, double Relays, double Clients, string Countries)[] s_regions =
@@ -28,7 +28,7 @@ sealed class RelayWorld
     readonly IRandom _random;
     readonly double[,] _between;
 
-    public RelayWorld(IRandom random, int relays)
+    public RoutingWorld(IRandom random, int relays)
     {
         _random = random;
         Relays = new Candidate[relays];

@@ -1,0 +1,125 @@
+using Macro.Core;
+using Macro.Nat.Classification;
+using Macro.Nat.PortMapping;
+using Macro.Nat.Reachability;
+using Macro.Nat.Stun;
+
+namespace Macro.Engine;
+
+/// <summary>
+/// How the node stands in the network: answers STUN for others, examines what is between itself and them, and decides what
+/// it may be. Each address family has its own class, and at most one examination at a time.
+/// </summary>
+public sealed class Traversal(Outbox outbox, IRandom random)
+{
+    readonly BindingServer _server = new();
+    readonly byte[] _answer = new byte[BindingServer.MaxAnswer];
+    NatClassifier _v4 = new(VoteRules.Internet), _v6 = new(VoteRules.Internet);
+    NatExamination? _examinationV4, _examinationV6;
+    ReachabilityDecision _reachability = new(0);
+    IReadOnlyList<Endpoint> _configured = [];
+    int _seenV4, _seenV6;
+
+    public NatClass V4 => _v4.Class;
+
+    public NatClass V6 => _v6.Class;
+
+    public Standing Standing => _reachability.Standing;
+
+    public BindingServer Server => _server;
+
+    public Instant NextTimeout => Instant.Min(
+        _reachability.NextTimeout, Instant.Min(_examinationV4?.NextTimeout ?? Instant.Never, _examinationV6?.NextTimeout ?? Instant.Never));
+
+    /// <param name="rules">Whom to believe.</param>
+    /// <param name="port">Our UDP port.</param>
+    /// <param name="endpoints">Where the operator says that others reach us.</param>
+    public void Configure(VoteRules rules, ushort port, IReadOnlyList<Endpoint> endpoints, Instant now)
+    {
+        (_v4, _v6, _configured) = (new NatClassifier(rules), new NatClassifier(rules), endpoints);
+        _reachability = new ReachabilityDecision(port);
+        _reachability.Configure(_configured, now);
+    }
+
+    /// <summary>Begins to examine one address family. The owner sends what is in the outboxes of the two further sockets, and passes on what they get.</summary>
+    /// <param name="own">Our own endpoints of the node's socket; others than before mean another network.</param>
+    public NatExamination Examine(bool v4, IEnumerable<Endpoint> servers, IReadOnlyCollection<Endpoint> own, bool learnLifetime, Instant now)
+    {
+        var classifier = v4 ? _v4 : _v6;
+        classifier.SetOwn([.. own.Where(endpoint => endpoint.Address.IsV4 == v4)]);
+        var examination = new NatExamination(servers.Where(server => server.Address.IsV4 == v4), classifier, learnLifetime, random, now);
+        if (v4)
+            _examinationV4 = examination;
+        else
+            _examinationV6 = examination;
+        Proceed(now);
+        return examination;
+    }
+
+    /// <summary>A STUN message at the node's port.</summary>
+    /// <param name="answers">Requests are answered: we are a relay.</param>
+    public void HandleDatagram(ReadOnlySpan<byte> datagram, Endpoint source, bool answers, Instant now)
+    {
+        var examination = source.Address.IsV4 ? _examinationV4 : _examinationV6;
+        if (examination?.TryHandle(ProbeSocket.Node, datagram, source, now) == true)
+            Proceed(now);
+        else if (answers && _server.Answer(datagram, source, _answer, out var to, now) is > 0 and var length)
+            outbox.Send(_answer.AsSpan(0, length), to);
+    }
+
+    /// <summary>A datagram at one of an examination's further sockets.</summary>
+    public void HandleProbe(NatExamination examination, ProbeSocket socket, ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(examination);
+        examination.TryHandle(socket, datagram, source, now);
+        Proceed(now);
+    }
+
+    /// <summary>What the gateway says and grants.</summary>
+    /// <param name="offers">It speaks a protocol for mappings.</param>
+    public void ObserveGateway(Mapping? mapping, Mapping? pinhole, bool offers, Instant now)
+    {
+        if (mapping is not null)
+            _v4.ObserveGateway(mapping.Outside.Address);
+        _reachability.Observe(mapping, pinhole, offers, now);
+        Proceed(now);
+    }
+
+    /// <summary>A handshake came from somebody to whom we had sent nothing: strangers get through.</summary>
+    public void ObserveStranger(Endpoint source, Instant now)
+    {
+        // Which of our endpoints he used does not show; all of that family lead to the one socket.
+        foreach (var endpoint in _reachability.ToTry.Where(endpoint => endpoint.Address.IsV4 == source.Address.IsV4).ToArray())
+            _reachability.ObserveTry(endpoint, source.Address, arrived: true, now);
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        if (_examinationV4?.NextTimeout <= now)
+            _examinationV4.HandleTimeout(now);
+        if (_examinationV6?.NextTimeout <= now)
+            _examinationV6.HandleTimeout(now);
+        if (_reachability.NextTimeout <= now)
+            _reachability.HandleTimeout(now);
+        Proceed(now);
+    }
+
+    void Proceed(Instant now)
+    {
+        Drain(_examinationV4);
+        Drain(_examinationV6);
+        if ((_v4.Changes, _v6.Changes) == (_seenV4, _seenV6))
+            return;
+        (_seenV4, _seenV6) = (_v4.Changes, _v6.Changes);
+        _reachability.Observe(_v4.Class, _v6.Class, now);
+    }
+
+    void Drain(NatExamination? examination)
+    {
+        if (examination?.OutboxOf(ProbeSocket.Node).Batch is not { Count: > 0 } batch)
+            return;
+        for (var i = 0; i < batch.Count; i++)
+            outbox.Send(batch.Bytes(i), batch[i].Remote);
+        batch.Clear();
+    }
+}

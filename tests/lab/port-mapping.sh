@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+# a relay behind a router with miniupnpd: PCP, NAT-PMP, UPnP IGD v1 and v2, IPv6 pinholes; restart, expiry, a router that lies
+#
+#   relay1 44.129.0.2 ---+                                       +--- home   192.168.7.10   our relay
+#                        +--- [ internet ] --- 44.170.0.2 [ gw ] +           2a0e:44aa:1::10
+#   relay2 44.130.0.2 ---+                     miniupnpd         +--- other  192.168.7.11   has taken the port
+#
+# Whether a port is really open shows a question by STUN from outside, asked by coturn's client.
+#
+# ./lab port-mapping [--json] [--only SCENARIO]     scenarios: pcp nat-pmp igd2 igd1 taken liar lease
+
+set -euo pipefail
+. "$root/scripts/machine.sh"
+need_commands ip nft jq python3 miniupnpd turnutils_stunclient
+. "$root/tests/lab/lib/namespaces.sh"
+. "$root/tests/lab/lib/checks.sh"
+. "$root/tests/lab/lib/peer.sh"
+. "$root/tests/lab/lib/network.sh"
+
+scenarios=(pcp nat-pmp igd2 igd1 taken liar lease)
+while [ $# -gt 0 ]; do
+  case $1 in
+    --json) lab_json=true ;;
+    --only) scenarios=("$2"); shift ;;
+    *) say "Usage: ./lab port-mapping [--json] [--only SCENARIO]"; exit 2 ;;
+  esac
+  shift
+done
+
+outside=44.170.0.2
+home6=2a0e:44aa:1::10
+port=$node_port
+
+settings_of() {
+  printf '[node]\nname = "%s"\nudp_port = %s\npumps = 1\n\n[network]\nname = "lab"\nstatic = true\n\n[client]\ntunnel = "none"\nproxy = "off"\ndns = "off"\n\n[relay]\nenabled = true\n' "$1" "$port"
+  [ "$1" = home ] || printf 'endpoints = ["%s:%s", "[%s]:%s"]\n' "$(v4 "$1")" "$port" "$(v6 "$1")" "$port"
+}
+
+make_gateway() {
+  namespace gw home other
+  link gw wan internet gw
+  ip_in internet address add 44.170.0.1/24 dev gw
+  ip_in internet address add 2a0e:44aa::1/64 dev gw
+  ip_in internet route add 2a0e:44aa:1::/64 via 2a0e:44aa::2
+  ip_in gw address add $outside/24 dev wan
+  ip_in gw address add 2a0e:44aa::2/64 dev wan
+  ip_in gw route add default via 44.170.0.1
+  ip_in gw route add default via 2a0e:44aa::1
+  in_ns gw sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+  ip_in gw link add lan type bridge forward_delay 0
+  ip_in gw link set lan up
+  ip_in gw address add 192.168.7.1/24 dev lan
+  ip_in gw address add 2a0e:44aa:1::1/64 dev lan
+  local name host=10
+  for name in home other; do
+    link gw "$name" "$name" eth0
+    ip_in gw link set "$name" master lan
+    ip_in "$name" address add "192.168.7.$host/24" dev eth0
+    ip_in "$name" address add "2a0e:44aa:1::$host/64" dev eth0
+    ip_in "$name" route add default via 192.168.7.1
+    ip_in "$name" route add default via 2a0e:44aa:1::1
+    host=$((host + 1))
+  done
+}
+
+router_rules() {
+  in_ns gw nft -f - <<'RULES'
+flush ruleset
+table inet filter {
+  chain miniupnpd { }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state established,related accept
+    iifname "lan" accept
+    jump miniupnpd
+    iifname "wan" ct status dnat accept
+    meta l4proto icmpv6 accept
+  }
+  chain input {
+    type filter hook input priority filter; policy drop;
+    ct state established,related accept
+    iifname != "wan" accept
+    meta l4proto { icmp, icmpv6 } accept
+  }
+}
+table ip nat {
+  chain post { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }
+}
+table inet upnp {
+  chain prerouting_miniupnpd { }
+  chain postrouting_miniupnpd { }
+  chain pre { type nat hook prerouting priority dstnat - 10; jump prerouting_miniupnpd; }
+  chain post { type nat hook postrouting priority srcnat - 10; jump postrouting_miniupnpd; }
+}
+RULES
+}
+
+# router OPTION...: miniupnpd with these lines more or other ones.
+router() {
+  cat >"$lab_home/miniupnpd.conf" <<CONF
+ext_ifname=wan
+ext_ifname6=wan
+listening_ip=lan
+http_port=5000
+secure_mode=yes
+min_lifetime=120
+max_lifetime=86400
+uuid=7c4b5b0a-3b8f-4d0e-9a52-0d3c1f6f2e11
+upnp_table_name=filter
+upnp_nat_table_name=upnp
+upnp_forward_chain=miniupnpd
+upnp_nat_chain=prerouting_miniupnpd
+upnp_nat_postrouting_chain=postrouting_miniupnpd
+CONF
+  printf '%s\n' "$@" 'allow 1024-65535 192.168.7.0/24 1024-65535' 'deny 0-65535 0.0.0.0/0 0-65535' >>"$lab_home/miniupnpd.conf"
+  router_rules
+  spawn miniupnpd gw miniupnpd -d -f "$lab_home/miniupnpd.conf" -P "$lab_home/miniupnpd.pid"
+  eventually 10 router_listens || { tail -5 "$lab_home/miniupnpd.log" >&2; die "miniupnpd did not start."; }
+}
+
+router_listens() { [ -n "$(in_ns gw ss -Hln 'sport = :5351 or sport = :5000')" ]; }
+
+check_net() { vpn home netcheck --json >"$lab_home/netcheck"; }
+
+# holds FILTER: what netcheck says; tried until it is so.
+holds() { check_net && jq -e "$1" "$lab_home/netcheck" >/dev/null; }
+
+says() { # FILTER SUMMARY
+  eventually "${patience:-30}" holds "$1" && jq -rc "$2" "$lab_home/netcheck" || { jq -c . "$lab_home/netcheck"; return 1; }
+}
+
+open_port() { jq -r '.mapping.outside' "$lab_home/netcheck" | sed 's/.*://'; }
+
+# reached ADDRESS PORT: a stranger asks by STUN, and our relay answers through the hole.
+reached() {
+  in_ns relay1 timeout 10 turnutils_stunclient -p "$2" "$1" 2>&1 | grep -m 1 'reflexive addr' || { echo "no answer from $1 port $2"; return 1; }
+}
+
+not_reached() { ! reached "$1" "$2" >/dev/null 2>&1 && echo "no answer"; }
+
+rules_of_router() { in_ns gw nft list table inet upnp; in_ns gw nft list chain inet filter miniupnpd; }
+
+no_mapping() { ! rules_of_router | grep -qE "dnat|$home6"; }
+
+mapped_at_router() { rules_of_router | grep -q dnat; }
+
+gone() { eventually "$1" no_mapping && echo "no rule is left" || { rules_of_router | grep -E "dnat|$home6"; return 1; }; }
+
+start_home() {
+  node home
+  local name
+  for name in relay1 relay2; do vpn home network import "$lab_home/$name.directory" >/dev/null; done
+}
+
+finish() {
+  end home
+  [ ! -e "$lab_home/pids/miniupnpd" ] || end miniupnpd
+}
+
+by_protocol() { # NAME PROTOCOL WITH_PINHOLE ROUTER-OPTION...
+  local name=$1 protocol=$2 pinhole=$3
+  shift 3
+  router "$@"
+  [ "$name" != nat-pmp ] || in_ns gw nft insert rule inet filter input udp dport 5351 @th,64,8 2 drop
+  start_home
+  check "$name: a port is open and others see the same address" says \
+    ".mapping.protocol == \"$protocol\" and .mapping.trust == \"confirmed\"" '"\(.mapping.outside) by \(.mapping.protocol); spoken: \(.mappingProtocols | join(", "))"'
+  check "$name: a stranger gets through" reached $outside "$(open_port)"
+  if $pinhole; then
+    check "$name: a pinhole is open" says ".pinhole.protocol == \"$protocol\"" '"\(.pinhole.outside) by \(.pinhole.protocol)"'
+    check "$name: a stranger gets through over IPv6" reached $home6 $port
+  fi
+}
+
+run_pcp() {
+  by_protocol pcp pcp true enable_natpmp=yes enable_upnp=yes
+  end miniupnpd KILL
+  router enable_natpmp=yes enable_upnp=yes
+  check "pcp: after the router's restart the port is open again" eventually 15 reached $outside $port
+  vpn home relay off >/dev/null
+  check "pcp: no relay, no open port" gone 5
+  check "pcp: nobody gets through" not_reached $outside $port
+  vpn home relay on >/dev/null
+  check "pcp: a relay again, open again" says '.mapping.protocol == "pcp"' .mapping.outside
+  end home
+  check "pcp: nothing is left of a node that ended" gone 5
+  end miniupnpd
+}
+
+run_nat_pmp() {
+  by_protocol nat-pmp nat-pmp false enable_natpmp=yes enable_upnp=no
+  end home
+  check "nat-pmp: nothing is left of a node that ended" gone 5
+  end miniupnpd
+}
+
+run_igd2() {
+  by_protocol igd2 igd2 true enable_natpmp=no enable_upnp=yes
+  end home
+  check "igd2: nothing is left of a node that ended" gone 5
+  end miniupnpd
+}
+
+run_igd1() {
+  by_protocol igd1 igd1 false enable_natpmp=no enable_upnp=yes force_igd_desc_v1=yes
+  end home
+  check "igd1: nothing is left of a node that ended" gone 5
+  end miniupnpd
+}
+
+# Another machine of the LAN has the port already, by NAT-PMP.
+run_taken() {
+  router enable_natpmp=yes enable_upnp=yes
+  in_ns other python3 - "$port" <<'PY'
+import socket, struct, sys
+port = int(sys.argv[1])
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asked.settimeout(3)
+asked.connect(("192.168.7.1", 5351))
+asked.send(struct.pack("!BBHHHI", 0, 1, 0, port, port, 600))
+assert struct.unpack("!BBHIHHI", asked.recv(16))[5] == port
+PY
+  start_home
+  check "taken: another port was given and is honoured" says \
+    ".mapping.trust == \"confirmed\" and (.mapping.outside | endswith(\":$port\") | not)" .mapping.outside
+  check "taken: a stranger gets through there" reached $outside "$(open_port)"
+  finish
+}
+
+run_liar() {
+  router enable_natpmp=yes enable_upnp=yes ext_ip=45.9.9.9
+  start_home
+  check "liar: the router's word is not believed" says '.mapping.trust == "contradicted"' '"\(.mapping.outside): \(.mapping.trust); seen: \(.ipv4.outside)"'
+  check "liar: the user is told" says '.why | test("nobody else sees")' '"\(.why) \(.advice)"'
+  finish
+}
+
+run_lease() {
+  router enable_natpmp=yes enable_upnp=no max_lifetime=120
+  start_home
+  check "lease: two minutes are granted" says '.mapping.secondsLeft <= 120' '"\(.mapping.secondsLeft) s left"'
+  sleep 70
+  check "lease: renewed at half" says '.mapping.secondsLeft > 60' '"\(.mapping.secondsLeft) s left"'
+  end home KILL
+  check "lease: of a node that died nothing is left after the lease" gone 150
+  # The same identity, the same nonce: the router knows it again.
+  start_home
+  check "lease: and it comes back" says '.mapping.protocol == "pcp"' .mapping.outside
+  end home KILL
+  start_home
+  check "lease: a node that died and came back finds its mapping" says '.mapping.protocol == "pcp"' .mapping.outside
+  finish
+}
+
+"$root/build"
+internet
+make_gateway
+for name in relay1 relay2; do
+  host $name
+  node $name
+  eventually 20 relay_runs $name || die "The relay $name does not run."
+  vpn $name network export "$lab_home/$name.directory" >/dev/null
+done
+for scenario in "${scenarios[@]}"; do "run_${scenario//-/_}"; done
+report port-mapping
