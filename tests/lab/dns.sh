@@ -29,7 +29,8 @@ settings_of() {
   network_settings_of "$1"
   case $1 in
     exit*) printf 'resolvers = ["%s:53"]\n' "$(v4 names)" ;;
-    client) printf '\n[client]\ndns = "127.0.0.1:1053"\n' ;;
+    # The network's settings end in the client's table.
+    client) printf 'dns = "127.0.0.1:1053"\n' ;;
   esac
 }
 
