@@ -107,4 +107,5 @@ def main():
             f"{noise.count('busy')} of {len(noise)} runs began on a busy machine.", "", as_markdown(table, options.reference))))
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -42,8 +42,8 @@ sealed class ScaleScenario : Scenario
         report.Require("look-ups succeed, 99.9 %", tally.Success >= 0.999, $"{tally.Found} of {tally.Asked}");
         report.Require("every item lies at eight nodes", fewest >= Bucket.Size, $"{fewest} at least");
         report.Require("every node has contacts", world.Nodes.All(node => node.State.Contacts >= Bucket.Size), $"{world.Nodes.Min(node => node.State.Contacts)} at least");
-        // Most estimates are still from when the network was smaller.
-        report.Require("few false alarms in a network that has just grown", tally.Noticed <= tally.Asked / 100, $"{tally.Noticed} of {tally.Asked}");
+        // Most estimates are still from when the network was a fraction of what it is; an alarm costs queries and no more.
+        report.Require("few false alarms in a network that has just grown a hundredfold", tally.Noticed <= tally.Asked / 20, $"{tally.Noticed} of {tally.Asked}");
     }
 
     static double Median(World world)
