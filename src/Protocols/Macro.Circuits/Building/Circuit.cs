@@ -4,49 +4,6 @@ using Macro.WireGuard;
 
 namespace Macro.Circuits;
 
-public enum CircuitState
-{
-    Building,
-
-    /// <summary>Every hop has answered, and the last one does what the circuit is for.</summary>
-    Ready,
-
-    /// <summary>Over; <see cref="Circuit.Failure"/> says why, if it was not closed by its owner.</summary>
-    Closed,
-}
-
-/// <summary>What the last hop of a circuit is for.</summary>
-public enum CircuitGoal
-{
-    /// <summary>Sends packets to the internet and is watched by probes, for as long as the circuit stands.</summary>
-    Exit,
-
-    /// <summary>Answers questions about the directory; that it answers the handshake shows that it is there. A short-lived link.</summary>
-    Directory,
-
-    /// <summary>Introduces this node, which stands behind a NAT, to others. Kept, and watched by probes.</summary>
-    Registration,
-
-    /// <summary>Introduces others to this node. A short-lived link.</summary>
-    Introduction,
-}
-
-/// <summary>How a hop failed its circuit.</summary>
-public enum CircuitFailureKind
-{
-    /// <summary>No answer from it: it or the one before it broke the way.</summary>
-    Silent,
-
-    /// <summary>It said no.</summary>
-    Refused,
-
-    /// <summary>It was on its way when the patience for the whole circuit ended: slow, and nobody's fault.</summary>
-    Late,
-}
-
-/// <summary>Why a circuit ended, and at which hop.</summary>
-public sealed record CircuitFailure(int HopIndex, string Reason, CircuitFailureKind Kind = CircuitFailureKind.Silent);
-
 /// <summary>
 /// A circuit of 1 to 3 hops: nested WireGuard sessions, built by telescoping. The initiation for the next hop
 /// travels in the same burst as the <see cref="Extend"/> that opens its channel, so a hop costs one round trip.
