@@ -2,9 +2,8 @@
 # a circuit whose middle and exit stand behind NATs of different kinds carries a client's traffic
 #
 #   client ---+                +--- relay1                                      entry, and introducer of both
-#             +-- [internet] --+--- relay2, relay3                              introducers
-#   web    ---+                +--- nat-middle1 --- middle1  192.168.150.2      middle
-#                              +--- nat-exit1 ----- exit1    192.168.140.2      exit
+#             +-- [internet] --+--- nat-middle1 --- middle1  192.168.150.2      middle
+#   web    ---+                +--- nat-exit1 ----- exit1    192.168.140.2      exit
 #
 #   client -> relay1 -> middle1 -> exit1 -> web: middle1 meets exit1 through relay1
 #
@@ -12,7 +11,7 @@
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
-need_commands ip nft ping jq curl conntrack
+need_commands ip nft ping jq curl
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/lab/lib/peer.sh"
@@ -33,6 +32,7 @@ done
 
 net[middle1]=150
 region[middle1]=FI
+relays=(relay1)
 hidden=(middle1 exit1)
 pumps=1
 
@@ -45,7 +45,8 @@ hidden_node() {
   settings_of_hidden "$1" >"$lab_home/$1.toml"
   spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
   eventually 20 vpn "$1" status --json || die "The node $1 did not start: $(tail -5 "$lab_home/$1.log")"
-  for name in "${relays[@]}"; do vpn "$1" network import "$lab_home/$name.directory" >/dev/null; done
+  # What a node exports names all that it knows: the client shall have no other middle to choose.
+  vpn "$1" network import "$lab_home/relay1.directory" >/dev/null
 }
 
 # Its descriptor can be had once it is registered with a relay.
@@ -69,8 +70,6 @@ through() { # MIDDLE_KIND EXIT_KIND
   behind_nat exit1 "$2"
   for name in "${hidden[@]}"; do hidden_node "$name"; done
   check "$what: both register" registered_both
-  # All three introducers must be in the descriptor that the client gets.
-  sleep 3
   for name in "${hidden[@]}"; do is_registered "$name" && vpn client network import "$lab_home/$name.directory" >/dev/null; done
   vpn client network import "$lab_home/relay1.directory" >/dev/null
   check "$what: connect" connect
@@ -89,7 +88,7 @@ connect() {
   local began=$EPOCHREALTIME
   vpn client up --mode private --wait || return 1
   awk -v began="$began" -v now="$EPOCHREALTIME" 'BEGIN {printf "%.2f s, ", now - began}'
-  vpn client circuit --json | jq -r '[.hops[].region] | join(" -> ")'
+  equal circuit "$(vpn client circuit --json | jq -r '[.hops[].region] | join(" -> ")')" "${region[relay1]} -> ${region[middle1]} -> ${region[exit1]}"
 }
 
 sees_exit() { equal "the web server saw" "$(whoami "$(v4 web)")" "$(v4 exit1)"; }
@@ -104,7 +103,7 @@ stays_idle() {
   awk -v n=$((after - before)) -v s="$idle" 'BEGIN {printf "%.2f packets/s over %d s\n", n / s, s; exit n > s}'
 }
 
-wan_packets() { in_ns nat-exit1 cat /sys/class/net/wan/statistics/rx_packets /sys/class/net/wan/statistics/tx_packets | paste -sd + | bc; }
+wan_packets() { in_ns nat-exit1 cat /sys/class/net/wan/statistics/rx_packets /sys/class/net/wan/statistics/tx_packets | awk '{n += $1} END {print n}'; }
 
 "$root/build"
 internet

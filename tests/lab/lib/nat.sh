@@ -22,9 +22,6 @@ behind_nat() {
   nat_rules "$2" "44.$n.0.2" | in_ns "$gateway" nft -f -
 }
 
-# Forget all mappings, as a NAT that loses power: nat_reboot NAME.
-nat_reboot() { in_ns "nat-$1" conntrack -F 2>/dev/null || true; }
-
 nat_rules() {
   local kind=$1 outside=$2 translate=masquerade learn='' enter=''
   case $kind in
