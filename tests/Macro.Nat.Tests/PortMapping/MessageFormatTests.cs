@@ -102,7 +102,7 @@ public class MessageFormatTests
 
     [Theory]
     [InlineData("/ctl/IPConn", "/ctl/IPConn")]
-    [InlineData("ctl", "/root/ctl")]
+    [InlineData("ctl", "/igd/ctl")]
     [InlineData("http://192.168.1.1:5000/x", "/x")]
     [InlineData("http://192.168.1.2:5000/x", null)]
     [InlineData("http://192.168.1.1:22/x", null)]
@@ -110,7 +110,7 @@ public class MessageFormatTests
     [InlineData("", null)]
     public void A_control_url_stays_at_the_gateway(string reference, string? path)
     {
-        var source = new GatewayUrl(Endpoint.Parse("192.168.1.1:5000"), "/root/desc.xml");
+        var source = new GatewayUrl(Endpoint.Parse("192.168.1.1:5000"), "/igd/desc.xml");
 
         Assert.Equal(path is not null, source.TryResolve(reference, out var url));
         Assert.True(path is null || url == source with { Path = path });
