@@ -32,7 +32,7 @@ public sealed class DiscoveryTests
         await network.StopAsync("client");
 
         var data = network.DataOf("client");
-        Assert.Equal(["desired.json", "keystore", "keystore.key", "lock", "relays"], Directory.GetFiles(data).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+        Assert.Equal(["desired.json", "guards", "keystore", "keystore.key", "lock", "relays"], Directory.GetFiles(data).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
         foreach (var file in Directory.GetFiles(data))
         {
             Assert.Equal(DateTime.UnixEpoch, File.GetLastWriteTimeUtc(file));

@@ -55,6 +55,7 @@ public sealed class NodeHost : IAsyncDisposable
         builder.Services.AddSingleton<NetworkDirectory>();
         builder.Services.AddSingleton<NetworkEntrance>();
         builder.Services.AddSingleton<OwnDescriptor>();
+        builder.Services.AddSingleton<SealedFolder>();
         builder.Services.AddSingleton<PeerMemory>();
         builder.Services.AddHostedService<KeyRotation>();
         builder.Services.AddSingleton(control);

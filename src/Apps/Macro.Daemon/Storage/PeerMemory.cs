@@ -5,10 +5,10 @@ using Macro.Engine;
 namespace Macro.Daemon.Storage;
 
 /// <summary>
-/// What the client keeps of relays over restarts: its guards (file "guards") and its blocklist ("blocklist"). Both know days and no
+/// What the client keeps of relays over restarts: its guards (file "guards") and its blocklist ("blocklist"), sealed. Both know days and no
 /// hours, and nothing of destinations. A damaged file counts as none.
 /// </summary>
-public sealed class PeerMemory(DataFolder folder)
+public sealed class PeerMemory(SealedFolder vault)
 {
     const string Guards = "guards", Blocklist = "blocklist";
 
@@ -42,14 +42,14 @@ public sealed class PeerMemory(DataFolder folder)
             var before = _written.GetValueOrDefault(name);
             if (text == before || (before is null && text.AsSpan().Count('\n') <= 1))
                 continue;
-            folder.Write(name, Encoding.ASCII.GetBytes(text));
+            vault.Write(name, Encoding.ASCII.GetBytes(text));
             _written[name] = text;
         }
     }
 
     string? Read(string name)
     {
-        if (folder.TryRead(name) is not { } bytes)
+        if (vault.TryRead(name) is not { } bytes)
             return null;
         return _written[name] = Encoding.ASCII.GetString(bytes);
     }

@@ -1,34 +1,24 @@
 using System.Buffers.Binary;
 using Macro.Core;
-using Macro.Crypto;
 using Macro.Peers;
 
 namespace Macro.Daemon.Storage;
 
 /// <summary>
-/// Relays of the network for the next start: the file "relays", sealed under a key in the key store, so that the disk tells
+/// Relays of the network for the next start: the file "relays", sealed, so that the disk tells
 /// neither who they are nor which network this node is in. At most 200, drawn at random from all that are known: nothing
 /// tells which of them were used. Layout of the plaintext: count u16, then for each its length u16 and its bytes, little-endian,
 /// padded with zeros to a multiple of 16 KiB.
 /// </summary>
-public sealed class RelayCache(DataFolder folder, KeyRing keys, IRandom random)
+public sealed class RelayCache(DataFolder folder, SealedFolder vault)
 {
     public const string FileName = "relays", DhtFileName = "dht";
 
-    const string KeyName = "cache";
     const int Block = 16 << 10;
 
     /// <summary>Those whose signature is good in this network, expired ones too. Empty when the file is not there, or of another network.</summary>
-    public IReadOnlyList<SignedDescriptor> Load(DescriptorRules rules, Instant now)
-    {
-        if (folder.TryRead(FileName) is not { } file || file.Length < XChaCha20Poly1305.NonceSize + XChaCha20Poly1305.TagSize)
-            return [];
-        using var key = Key();
-        var nonce = file.AsSpan(0, XChaCha20Poly1305.NonceSize);
-        var sealedText = file.AsSpan(XChaCha20Poly1305.NonceSize);
-        var plain = new byte[sealedText.Length - XChaCha20Poly1305.TagSize];
-        return XChaCha20Poly1305.TryOpen(plain, sealedText, default, nonce, key.Span) ? [.. Decode(plain, rules, now)] : [];
-    }
+    public IReadOnlyList<SignedDescriptor> Load(DescriptorRules rules, Instant now) =>
+        vault.TryRead(FileName) is { Length: > 2 } plain ? [.. Decode(plain, rules, now)] : [];
 
     public void Save(IReadOnlyList<SignedDescriptor> relays)
     {
@@ -43,12 +33,7 @@ public sealed class RelayCache(DataFolder folder, KeyRing keys, IRandom random)
             bytes.CopyTo(plain.AsSpan(at + 2));
             at += 2 + bytes.Length;
         }
-        var file = new byte[XChaCha20Poly1305.NonceSize + plain.Length + XChaCha20Poly1305.TagSize];
-        var nonce = file.AsSpan(0, XChaCha20Poly1305.NonceSize);
-        random.Fill(nonce);
-        using var key = Key();
-        XChaCha20Poly1305.Seal(file.AsSpan(XChaCha20Poly1305.NonceSize), plain, default, nonce, key.Span);
-        folder.Write(FileName, file);
+        vault.Write(FileName, plain);
     }
 
     /// <summary>What a relay keeps of its place in the DHT; empty when there is nothing.</summary>
@@ -79,14 +64,5 @@ public sealed class RelayCache(DataFolder folder, KeyRing keys, IRandom random)
             if (SignedDescriptor.TryDecode(bytes.Span, rules, Instant.Min(now, signedAt), out var signed) == DescriptorVerdict.Valid)
                 yield return signed!;
         }
-    }
-
-    SecretBytes Key()
-    {
-        if (keys.CopySecret(KeyName) is { } key)
-            return key;
-        key = SecretBytes.Random(XChaCha20Poly1305.KeySize, random);
-        keys.SetSecret(KeyName, key.Span);
-        return key;
     }
 }
