@@ -101,6 +101,13 @@ public class MessageFormatTests
     public void Refuses_urls_that_lead_elsewhere(string text) => Assert.False(GatewayUrl.TryParse(text, out _));
 
     [Theory]
+    [InlineData("HTTP/1.")]
+    [InlineData("HTTP/1.1 200")]
+    [InlineData("HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nLOCATION: http://192.168.1.1/\r\n\r\n")]
+    [InlineData("NOTIFY * HTTP/1.1\r\nLOCATION: http://192.168.1.1/\r\n\r\n")]
+    public void Refuses_what_is_no_answer_of_a_gateway(string datagram) => Assert.False(Ssdp.TryParseReply(Encoding.ASCII.GetBytes(datagram), out _));
+
+    [Theory]
     [InlineData("/ctl/IPConn", "/ctl/IPConn")]
     [InlineData("ctl", "/root/ctl")]
     [InlineData("http://192.168.1.1:5000/x", "/x")]
