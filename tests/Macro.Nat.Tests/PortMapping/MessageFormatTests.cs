@@ -109,7 +109,7 @@ public class MessageFormatTests
 
     [Theory]
     [InlineData("/ctl/IPConn", "/ctl/IPConn")]
-    [InlineData("ctl", "/root/ctl")]
+    [InlineData("ctl", "/base/ctl")]
     [InlineData("http://192.168.1.1:5000/x", "/x")]
     [InlineData("http://192.168.1.2:5000/x", null)]
     [InlineData("http://192.168.1.1:22/x", null)]
@@ -117,7 +117,7 @@ public class MessageFormatTests
     [InlineData("", null)]
     public void A_control_url_stays_at_the_gateway(string reference, string? path)
     {
-        var source = new GatewayUrl(Endpoint.Parse("192.168.1.1:5000"), "/root/desc.xml");
+        var source = new GatewayUrl(Endpoint.Parse("192.168.1.1:5000"), "/base/desc.xml");
 
         Assert.Equal(path is not null, source.TryResolve(reference, out var url));
         Assert.True(path is null || url == source with { Path = path });
