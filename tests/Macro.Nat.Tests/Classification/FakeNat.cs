@@ -14,6 +14,7 @@ sealed class FakeNat
     readonly Dictionary<(Endpoint Inside, Endpoint To), (ushort Port, Instant Used)> _mappings = [];
     readonly HashSet<(ushort Port, Endpoint From)> _sentTo = [];
     readonly SeededRandom _random = new(7);
+    readonly List<Action> _answers = [];
     ushort _nextPort = 30_000;
 
     public MappingBehaviour Mapping { get; init; } = MappingBehaviour.EndpointIndependent;
@@ -59,6 +60,11 @@ sealed class FakeNat
                     Pass(examination, servers, servers5780, s_own[socket], bytes, to, now);
             }
         }
+        // The last answer first: the order of answers says nothing.
+        var answers = _answers.ToArray();
+        _answers.Clear();
+        foreach (var answer in answers.Reverse())
+            answer();
         return any;
     }
 
@@ -125,6 +131,6 @@ sealed class FakeNat
             _ => _sentTo.Contains((port, from)),
         };
         if (lives.Length > 0 && passes)
-            examination.TryHandle((ProbeSocket)Array.IndexOf(s_own, lives[0]), bytes, from, now);
+            _answers.Add(() => examination.TryHandle((ProbeSocket)Array.IndexOf(s_own, lives[0]), bytes, from, now));
     }
 }

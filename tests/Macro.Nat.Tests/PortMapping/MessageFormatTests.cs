@@ -101,8 +101,15 @@ public class MessageFormatTests
     public void Refuses_urls_that_lead_elsewhere(string text) => Assert.False(GatewayUrl.TryParse(text, out _));
 
     [Theory]
+    [InlineData("HTTP/1.")]
+    [InlineData("HTTP/1.1 200")]
+    [InlineData("HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nLOCATION: http://192.168.1.1/\r\n\r\n")]
+    [InlineData("NOTIFY * HTTP/1.1\r\nLOCATION: http://192.168.1.1/\r\n\r\n")]
+    public void Refuses_what_is_no_answer_of_a_gateway(string datagram) => Assert.False(Ssdp.TryParseReply(Encoding.ASCII.GetBytes(datagram), out _));
+
+    [Theory]
     [InlineData("/ctl/IPConn", "/ctl/IPConn")]
-    [InlineData("ctl", "/igd/ctl")]
+    [InlineData("ctl", "/base/ctl")]
     [InlineData("http://192.168.1.1:5000/x", "/x")]
     [InlineData("http://192.168.1.2:5000/x", null)]
     [InlineData("http://192.168.1.1:22/x", null)]
@@ -110,7 +117,7 @@ public class MessageFormatTests
     [InlineData("", null)]
     public void A_control_url_stays_at_the_gateway(string reference, string? path)
     {
-        var source = new GatewayUrl(Endpoint.Parse("192.168.1.1:5000"), "/igd/desc.xml");
+        var source = new GatewayUrl(Endpoint.Parse("192.168.1.1:5000"), "/base/desc.xml");
 
         Assert.Equal(path is not null, source.TryResolve(reference, out var url));
         Assert.True(path is null || url == source with { Path = path });

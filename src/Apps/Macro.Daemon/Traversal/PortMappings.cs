@@ -77,7 +77,8 @@ sealed class PortMappings(ushort port, ReadOnlyMemory<byte> secret, uint mark, B
         var outbox = new Outbox(1 << 15, 64);
         var inbox = Channel.CreateBounded<Action<PortMapper>>(new BoundedChannelOptions(256) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
         using var sockets = new GatewaySockets(v4, v6, mark, (datagram, source) => inbox.Writer.TryWrite(mapper => mapper.HandleDatagram(datagram, source, clock.Now)));
-        using var http = v4 is null ? null : new GatewayHttp(v4.Address, v4.Own, new LanSocket(v4.Interface, mark));
+        using var http = HttpOf(v4);
+        using var http6 = HttpOf(v6);
         var mapper = new PortMapper(GatewayOf(v4), GatewayOf(v6), new PortMapperOptions { Port = port, Secret = secret }, SystemRandom.Shared, outbox, clock.Now);
         _inbox = inbox;
         var lookAgain = clock.Now + s_lookAround;
@@ -87,7 +88,7 @@ sealed class PortMappings(ushort port, ReadOnlyMemory<byte> secret, uint mark, B
             sockets.Send(outbox.Batch);
             outbox.Batch.Clear();
             while (mapper.TryTakeRequest(out var request))
-                _ = AskAsync(http!, request, inbox);
+                _ = AskAsync((request.Url.Host.Address.IsV4 ? http : http6)!, request, inbox);
             while (mapper.TryTakeEvent(out _))
                 Publish(new PortMapperState(mapper.Mapping, mapper.Pinhole, [.. mapper.Found], Asked: true));
             if (_state.Mapping != mapper.Mapping || _state.Pinhole != mapper.Pinhole || !_state.Asked)
@@ -143,6 +144,8 @@ sealed class PortMappings(ushort port, ReadOnlyMemory<byte> secret, uint mark, B
         _state = state;
         changed(state);
     }
+
+    GatewayHttp? HttpOf(DefaultGateway? found) => found is null ? null : new GatewayHttp(found.Address, found.Own, new LanSocket(found.Interface, mark));
 
     static Gateway? GatewayOf(DefaultGateway? found) => found is null ? null : new Gateway(found.Address, found.Own);
 }

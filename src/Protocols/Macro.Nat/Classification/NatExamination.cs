@@ -156,6 +156,9 @@ public sealed class NatExamination
             _step = Step.Done;
             return;
         }
+        // Answers come in any order; a sequential NAT shows only in that of the requests.
+        foreach (var answer in _answers.OrderBy(answer => answer.Number))
+            _classifier.Observe(new Observation(answer.Server, answer.Mapped, now));
         _step = Step.Opening;
         _clients[1].Ask(_chosen.Server, Retransmission.Brief, now);
         _clients[2].Ask(_chosen.Server, Retransmission.Brief, now);

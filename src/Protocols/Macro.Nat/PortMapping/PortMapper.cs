@@ -171,8 +171,9 @@ public sealed class PortMapper
     {
         if (description.Connection is { } connection)
             _igd!.Use(connection, now);
-        if (description.Firewall is { } firewall)
-            _igdPinhole?.Use(firewall, now);
+        // Over IPv6: gateways open holes only for the address that asks.
+        if (description.Firewall is { } firewall && _v6 is { } v6)
+            _igdPinhole!.Use(firewall with { Control = firewall.Control with { Host = firewall.Control.Host with { Address = v6.Address } } }, now);
     }
 
     void HandlePcp(ReadOnlySpan<byte> datagram, PcpClient client, GatewayEpoch epoch, Instant now)

@@ -91,7 +91,7 @@ sealed class GatewayTarget : IFuzzTarget
         _outbox.Batch.Clear();
         while (_mapper.TryTakeRequest(out var request))
         {
-            InvariantException.Require(request.Url.Host.Address == s_gateway, "requests go to the gateway only");
+            InvariantException.Require(request.Url.Host.Address == s_gateway || request.Url.Host.Address == s_gateway6, "requests go to the gateway only");
             InvariantException.Require(request.Url.Path.AsSpan().IndexOfAnyExceptInRange('!', '~') < 0, "a path fits in a request line");
             _requests.Enqueue(request.Number);
         }

@@ -22,7 +22,7 @@ public static class Ssdp
     public static bool TryParseReply(ReadOnlySpan<byte> datagram, out GatewayUrl location)
     {
         location = default;
-        if (datagram.Length > MaxSize || !datagram.StartsWith("HTTP/1."u8) || !datagram[8..].StartsWith(" 200"u8))
+        if (datagram.Length is < 12 or > MaxSize || !datagram.StartsWith("HTTP/1."u8) || !datagram[8..].StartsWith(" 200"u8))
             return false;
         var found = ReadOnlySpan<byte>.Empty;
         var isGateway = false;
