@@ -53,7 +53,7 @@ public class VivaldiTests
         var here = new NetworkCoordinates(100, 0, 0, 20);
         var near = new NetworkCoordinates(150, 0, 0, 20);
         Assert.True(CoordinateCheck.IsPlausible(here, near, TimeSpan.FromMilliseconds(9)));
-        Assert.True(CoordinateCheck.IsPlausible(here, near, TimeSpan.FromMilliseconds(25)));
+        Assert.True(CoordinateCheck.IsPlausible(here, near, TimeSpan.FromMilliseconds(20)));
         Assert.False(CoordinateCheck.IsPlausible(here, near, TimeSpan.FromMilliseconds(120)));
         Assert.True(CoordinateCheck.IsPlausible(default, near, TimeSpan.FromMilliseconds(120)));
     }
