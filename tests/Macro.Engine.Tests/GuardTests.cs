@@ -107,6 +107,14 @@ public class GuardTests
     }
 
     [Fact]
+    public void Relays_that_are_blocked_for_an_offence_serve_when_there_are_no_others()
+    {
+        foreach (var relay in _relays)
+            Controller.Blocklist.Convict(relay.Candidate.Id, Offence.Dropping, _world.Now);
+        Connect();
+    }
+
+    [Fact]
     public void A_blocked_relay_takes_part_in_no_circuit_and_all_blocked_is_told()
     {
         Connect();

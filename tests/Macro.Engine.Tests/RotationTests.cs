@@ -148,6 +148,7 @@ public class RotationTests
     {
         _client.Up(mode);
         _world.RunUntil(() => Controller.Connection.State == ConnectionState.Active, 5 * s_second);
+        _world.Run(s_second);
     }
 
     void Say()

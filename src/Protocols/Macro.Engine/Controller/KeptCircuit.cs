@@ -12,10 +12,13 @@ public sealed class KeptCircuit
     const int EnoughAttempts = 6;
     static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
 
+    // Answers that are on their way still come by the circuit that made way.
+    static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(3);
+
     readonly ConnectRequest _request;
     readonly CircuitSource _source;
-    KnownCircuit? _carrying, _building;
-    Instant _retryAt = Instant.Never;
+    KnownCircuit? _carrying, _building, _leaving;
+    Instant _retryAt = Instant.Never, _leaveAt = Instant.Never;
     Instant _usedAt;
 
     internal KeptCircuit(IsolationKey key, ICircuitEnd end, ConnectRequest request, CircuitSource source)
@@ -55,7 +58,7 @@ public sealed class KeptCircuit
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
 
-    internal Instant NextTimeout => Instant.Min(_retryAt, Shown?.NextTimeout ?? Instant.Never);
+    internal Instant NextTimeout => Instant.Min(Instant.Min(_retryAt, _leaveAt), Shown?.NextTimeout ?? Instant.Never);
 
     /// <summary>When packets last left by it, or it was last asked for.</summary>
     internal Instant UsedAt => Instant.Max(_usedAt, Carrying?.LastTraffic ?? default);
@@ -83,11 +86,14 @@ public sealed class KeptCircuit
         Shown?.HandleTimeout(now);
         if (now >= _retryAt)
             Build(now);
+        if (now >= _leaveAt)
+            Leave(now);
         if (_carrying is { Circuit.State: CircuitState.Ready } old && now >= old.RotateAt
             && Rotation.MayChange(_request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(now, out var next))
         {
+            Leave(now);
             Adopt(next);
-            _source.Close(old, now);
+            (_leaving, _leaveAt) = (old, now + s_farewell);
         }
     }
 
@@ -122,9 +128,17 @@ public sealed class KeptCircuit
     internal void Close(Instant now)
     {
         End.Circuit = null;
+        Leave(now);
         if ((_building ?? _carrying) is { } shown)
             _source.Close(shown, now);
         (_building, _carrying, _retryAt) = (null, null, Instant.Never);
+    }
+
+    void Leave(Instant now)
+    {
+        if (_leaving is not null)
+            _source.Close(_leaving, now);
+        (_leaving, _leaveAt) = (null, Instant.Never);
     }
 
     void Adopt(KnownCircuit circuit)

@@ -7,7 +7,8 @@ namespace Macro.Engine;
 /// <summary>
 /// The relays that this client knows and what it makes of them: one for all its circuits, which learn from each other. A relay that failed
 /// is left out for two minutes, whoever is to blame, unless there is no path without it; what lasts is written down by
-/// <see cref="CircuitRecord"/>.
+/// <see cref="CircuitRecord"/>. Relays that are blocked for an offence serve when there is no path without them; those that the user
+/// blocked never do.
 /// </summary>
 sealed class PathChooser
 {
@@ -17,7 +18,7 @@ sealed class PathChooser
     readonly RelayRatings _ratings;
     readonly Dictionary<string, Instant> _avoided = [];
     IReadOnlyList<Candidate> _candidates = [];
-    IReadOnlyList<Candidate> _allowed = [];
+    IReadOnlyList<Candidate> _allowed = [], _convicted = [];
     Dictionary<NodeId, Candidate> _entries = [];
     Instant _refreshAt;
     long _blocklistSeen;
@@ -52,12 +53,16 @@ sealed class PathChooser
                 _avoided.Remove(name);
         Refresh(now);
         var answer = Choose(request, [.. _allowed.Where(c => !_avoided.ContainsKey(c.Target.Name))], now);
-        return answer.Path is null && _avoided.Count > 0 ? Choose(request, _allowed, now) : answer;
+        return answer.Path is null ? ChooseAmongAll(request, now) : answer;
     }
 
     public PathAnswer ChooseAmongAll(ConnectRequest request, Instant now)
     {
         Refresh(now);
+        var answer = Choose(request, _allowed, now);
+        if (answer.Path is not null || _convicted.Count == 0)
+            return answer;
+        (_allowed, _convicted, _entries) = ([.. _allowed, .. _convicted], [], []);
         return Choose(request, _allowed, now);
     }
 
@@ -98,9 +103,13 @@ sealed class PathChooser
             return;
         _blocklistSeen = Blocklist.Changes;
         _refreshAt = Instant.Min(now + s_refreshEvery, Blocklist.NextTimeout(now));
-        _allowed = [.. _candidates.Where(c => !Blocklist.IsBlocked(new BlockSubject(c.Id, c.Endpoints, c.Region, c.Asn), now))];
+        Candidate[] all = [.. _candidates.Where(c => !Blocklist.IsRuledOut(Subject(c)))];
+        _allowed = [.. all.Where(c => !Blocklist.IsBlocked(Subject(c), now))];
+        _convicted = [.. all.Where(c => Blocklist.IsBlocked(Subject(c), now))];
         _entries = [];
     }
+
+    static BlockSubject Subject(Candidate relay) => new(relay.Id, relay.Endpoints, relay.Region, relay.Asn);
 
     /// <summary>Guards are drawn when the first circuit needs one, and no sooner.</summary>
     void FillGuards(Instant now)

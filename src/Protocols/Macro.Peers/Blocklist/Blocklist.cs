@@ -72,6 +72,12 @@ public sealed class Blocklist
     {
         if (_convictions.TryGetValue(relay.Id, out var conviction) && conviction.Until > now)
             return true;
+        return IsRuledOut(relay);
+    }
+
+    /// <summary>A rule of the user's blocks it: it is never used.</summary>
+    public bool IsRuledOut(BlockSubject relay)
+    {
         foreach (var rule in _rules)
             if (rule.Matches(relay))
                 return true;
