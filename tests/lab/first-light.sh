@@ -73,7 +73,7 @@ captures_prove() { # HOPS ROLE...
   python3 "$root/tests/lab/lib/who_sees_what.py" --captures "$lab_home" --circuit "$path" --port $node_port \
     --client "$(v4 client),$(v6 client)" --web "$(v4 web),$(v6 web)" \
     $(for name in "${nodes[@]}"; do printf -- '--node %s=%s,%s ' "$name" "$(v4 "$name")" "$(v6 "$name")"; done) \
-    >"$lab_home/proof" 2>&1 || { cat "$lab_home/proof"; return 1; }
+    >"$lab_home/proof" 2>&1 || { grep -v '^{' "$lab_home/proof" | paste -sd ';'; return 1; }
   tail -n 1 "$lab_home/proof"
 }
 

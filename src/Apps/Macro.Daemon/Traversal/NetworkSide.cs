@@ -43,7 +43,7 @@ sealed class NetworkSide : IAsyncDisposable
 
     public async Task SetRelayAsync(bool enabled)
     {
-        if (enabled && _settings.Relay.PortMapping)
+        if (enabled && _settings.Relay.PortMapping && _settings.Relay.Endpoints.Count == 0)
             _mappings.Start();
         else
             await _mappings.StopAsync();
