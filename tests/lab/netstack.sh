@@ -59,7 +59,7 @@ two_hosts() {
 # connect RTT LOSS REORDER: a fresh link, whose chances begin anew with the seed of this round.
 connect() {
   local late queue
-  late=$(awk -v rtt="$1" 'BEGIN {print rtt > 10 ? rtt / 10 : 1}')
+  late=$(awk -v rtt="$1" 'BEGIN {print (rtt > 10 ? rtt / 10 : 1)}')
   # A bandwidth-delay product, and at least 20 ms.
   queue=$(awk -v rtt="$1" -v rate="$rate" 'BEGIN {printf "%d", rate * 125 * (rtt > 20 ? rtt : 20)}')
   rm -f "$lab_home/link.log"
