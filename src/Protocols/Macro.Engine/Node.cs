@@ -27,6 +27,7 @@ public sealed class Node
         Bypasses = new Bypasses(Direct);
         Relay.Neighbours = Neighbours = new Neighbours(Indices, Outbox, random, Direct);
         Traversal = new Traversal(Outbox, random);
+        Tcp = new TcpWays(Indices, Outbox, random);
     }
 
     public IndexTable Indices { get; } = new();
@@ -52,6 +53,9 @@ public sealed class Node
     /// <summary>Of the client: direct paths to exits behind NATs.</summary>
     public Bypasses Bypasses { get; }
 
+    /// <summary>Ways to entries and introducers where UDP does not pass.</summary>
+    public TcpWays Tcp { get; }
+
     /// <summary>Of the relay: next hops behind NATs.</summary>
     public Neighbours Neighbours { get; }
 
@@ -73,7 +77,7 @@ public sealed class Node
 
     public Instant NextTimeout => Instant.Min(
         Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Instant.Min(Traversal.NextTimeout, Discovery?.NextTimeout ?? Instant.Never)),
-        Instant.Min(Instant.Min(Registrar.NextTimeout, Direct.NextTimeout), Instant.Min(Neighbours.NextTimeout, Bypasses.NextTimeout)));
+        Instant.Min(Instant.Min(Registrar.NextTimeout, Direct.NextTimeout), Instant.Min(Neighbours.NextTimeout, Instant.Min(Bypasses.NextTimeout, Tcp.NextTimeout))));
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
     public void HandleHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via, Instant now)
@@ -87,7 +91,7 @@ public sealed class Node
         {
             var handshakes = Relay.Counters.Handshakes;
             Relay.HandleDatagram(datagram, source, now);
-            if (Relay.Counters.Handshakes != handshakes && !_relayAddresses.Contains(source.Address))
+            if (Relay.Counters.Handshakes != handshakes && !TcpEndpoint.Is(source) && !_relayAddresses.Contains(source.Address))
                 Traversal.ObserveStranger(source, now);
         }
         Observe(now);
@@ -142,6 +146,7 @@ public sealed class Node
         if (Discovery is { } discovery && discovery.NextTimeout <= now)
             discovery.HandleTimeout(now);
         Traversal.HandleTimeout(now);
+        Tcp.HandleTimeout(now);
         Controller.HandleTimeout(now);
         Registrar.HandleTimeout(now);
         Neighbours.HandleTimeout(Relay, now);
@@ -166,6 +171,11 @@ public sealed class Node
         Registrar.Observe(now);
         Neighbours.Observe(Relay, now);
         Bypasses.Observe(Controller.InUse, now);
+        if (Controller.Main is not null || Registrar.Links.Count > 0 || Tcp.HasWays)
+        {
+            Tcp.Observe([.. Controller.Circuits, .. Registrar.Links], now);
+            Controller.EntriesByTcp = Registrar.EntriesByTcp = Tcp.IsPreferred;
+        }
         while (Registrar.TryTakeIntroduced(out var link, out var request, out var message))
             if (Direct.Meet(message, link.Exit.Health.RoundTrip ?? default, Relay.FindKey(new PublicKey(message.RelayKey.Span)), now) is { } answer)
                 link.Reply(request, answer, now);

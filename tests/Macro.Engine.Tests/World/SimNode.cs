@@ -120,6 +120,9 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
 
     public Instant NextTimeout => Instant.Min(Node.NextTimeout, Drives?.Invoke().NextTimeout ?? Instant.Never);
 
+    /// <summary>TCP connections that it needed no more.</summary>
+    public List<Endpoint> HungUp { get; } = [];
+
     public bool DeviceWorks { get; set; } = true;
 
     /// <summary>Payloads that the fast path gave to the owner.</summary>
@@ -305,6 +308,10 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
                     Node.Controller.DeviceFailed("no device", "be root", _world.Now);
             }
             Node.Observe(_world.Now);
+            while (Node.Tcp.TryTakeDial(out var far))
+                _world.Dial(this, far);
+            while (Node.Tcp.TryTakeHangUp(out var link))
+                HungUp.Add(link);
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
         }

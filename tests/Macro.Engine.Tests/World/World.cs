@@ -53,6 +53,27 @@ sealed class World(ulong seed)
     /// <summary>Something on the network that is no node of ours: it gets what is sent to its endpoint, and who sent it.</summary>
     public void Listen(Endpoint endpoint, Action<byte[], Endpoint> receive) => _strangers[endpoint] = receive;
 
+    /// <summary>Who takes TCP, where.</summary>
+    public Dictionary<Endpoint, SimNode> TcpServers { get; } = [];
+
+    /// <summary>TCP connections that were made.</summary>
+    public int Connections { get; private set; }
+
+    /// <summary>A connection: each end has an endpoint that stands for it, and what is sent there arrives from that of the other end.</summary>
+    public void Dial(SimNode node, Endpoint far) => At(Now + 4 * Delay, () =>
+    {
+        if (!TcpServers.TryGetValue(far, out var server) || !IsAlive(server))
+        {
+            node.Do(() => node.Node.Tcp.Failed(far, Now));
+            return;
+        }
+        var (here, there) = (TcpEndpoint.Make(far.Address, Random.NextUInt64()), TcpEndpoint.Make(node.Endpoint.Address, Random.NextUInt64()));
+        Listen(here, (datagram, _) => server.Receive(datagram, there));
+        Listen(there, (datagram, _) => node.Receive(datagram, here));
+        Connections++;
+        node.Do(() => node.Node.Tcp.Connected(far, here, Now));
+    });
+
     /// <summary>A node that answers nothing any more.</summary>
     public void Kill(SimNode node) => _nodes.Remove(node.Endpoint);
 

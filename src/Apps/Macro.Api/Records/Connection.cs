@@ -123,6 +123,9 @@ public sealed record Status : Answer
 
     public long BytesSent { get; init; }
 
+    /// <summary>The entry is reached over TCP, because UDP does not pass from here.</summary>
+    public bool OverTcp { get; init; }
+
     /// <summary>Why <see cref="State"/> is not what was wanted, or null.</summary>
     public Problem? Problem { get; init; }
 

@@ -8,6 +8,9 @@ public sealed record NetcheckAnswer : Answer
     /// <summary>Somebody answered a datagram.</summary>
     public required bool Udp { get; init; }
 
+    /// <summary>TCP connections to relays that stand now, because UDP did not pass.</summary>
+    public int TcpConnections { get; init; }
+
     public required NetcheckFamily Ipv4 { get; init; }
 
     public required NetcheckFamily Ipv6 { get; init; }

@@ -43,6 +43,7 @@ static class NetcheckCommand
     {
         Terminal.Facts(
             ("UDP", answer.Udp ? "works" : "does not work"),
+            ("TCP 443", answer.TcpConnections == 0 ? "not in use; it is tried where UDP does not pass" : $"in use, {answer.TcpConnections} connections to relays"),
             ("IPv4", Describe(answer.Ipv4)),
             ("IPv6", Describe(answer.Ipv6)),
             ("hairpin", (answer.Ipv4.Hairpin ?? answer.Ipv6.Hairpin) switch { true => "yes", false => "no", null => "not known" }),

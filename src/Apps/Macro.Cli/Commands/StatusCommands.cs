@@ -179,6 +179,8 @@ static class StatusCommands
             words.Add(Words.Hops(status.Hops));
         if (status is { State: ConnectionState.Active, ExitRegion: { } region })
             words.Add($"exit {Words.Region(region)}, {Words.Families(status)}");
+        if (status.OverTcp)
+            words.Add("over TCP, since UDP does not pass");
         if (status.Problem is { } problem)
             words.Add(problem.Message);
         return string.Join(", ", words);
@@ -198,6 +200,7 @@ static class StatusCommands
             ("phase", status.State is ConnectionState.Connecting or ConnectionState.Reconnecting ? Words.Of(status.Phase) : null),
             ("mode", connected && status.Mode is { } mode ? Words.Of(mode) : null),
             ("circuit", status.Hops > 0 ? Words.Hops(status.Hops) : null),
+            ("entry", status.OverTcp ? "reached over TCP 443, since UDP does not pass; UDP is tried again from time to time" : null),
             ("exit", status.ExitRegion is { } region ? $"{Words.Region(region)}, {Words.Families(status)}" : null),
             ("device", status.Device),
             ("proxy", status.Proxy),

@@ -5,6 +5,7 @@ using Macro.Daemon.Devices;
 using Macro.Daemon.Pump;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
+using Macro.Daemon.Tcp;
 using Macro.Daemon.Traversal;
 using Macro.Engine;
 using Macro.Linux;
@@ -37,6 +38,7 @@ sealed partial class EngineControl(
     ClientSide? _client;
     ExitSide? _exit;
     NetworkSide? _network;
+    TcpSide? _tcp;
     Task _publishing = Task.CompletedTask;
     long _seenChanges;
     long _sentBefore, _receivedBefore;
@@ -63,6 +65,7 @@ sealed partial class EngineControl(
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
         _network = new NetworkSide(settings, Threads, keys.Identity, Mark);
+        _tcp = new TcpSide(Threads, settings.Node.Bind, Mark);
         LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));
         await Threads.RunAsync(() =>
         {
@@ -102,6 +105,8 @@ sealed partial class EngineControl(
         if (_network is not null)
             await _network.DisposeAsync();
         await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
+        if (_tcp is not null)
+            await _tcp.DisposeAsync();
         await SavePeersAsync(cancel);
         await _stopping.CancelAsync();
         await _publishing;
@@ -152,6 +157,7 @@ sealed partial class EngineControl(
     {
         if (enabled)
             _ = FindRoutersAsync();
+        await ListenTcpAsync(enabled);
         await Threads.RunAsync(() => Configure(o => o with { IsRelay = enabled }, Node.Relay.Leases));
         await _network!.SetRelayAsync(enabled);
         return Status.Current;
@@ -167,9 +173,28 @@ sealed partial class EngineControl(
         return Status.Current;
     }
 
+    /// <summary>A relay is of use without it: what cannot be had is told, and not announced.</summary>
+    async Task ListenTcpAsync(bool wanted)
+    {
+        try
+        {
+            if (wanted && settings.Relay.TcpPort != 0)
+                _tcp!.Listen(settings.Relay.TcpPort);
+            else
+                await _tcp!.StopListeningAsync();
+        }
+        catch (System.Net.Sockets.SocketException e)
+        {
+            LogMissing("tcp", $"TCP port {settings.Relay.TcpPort} cannot be had ({e.Message.TrimEnd('.')}).",
+                "Give the port to this node, or lead TCP 443 to another one and name that with relay.tcp_port.");
+        }
+        own.TakesTcp = _tcp!.IsListening;
+    }
+
     /// <summary>On the owner thread, after each of its steps.</summary>
     void Stepped()
     {
+        _tcp?.Follow();
         if (!Node.Registrar.Introducers.SequenceEqual(own.Introducers))
         {
             own.Introducers = Node.Registrar.Introducers;

@@ -14,9 +14,13 @@ namespace Macro.Daemon.Hosting;
 public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDirectory directory, DesiredStateFile desired, WallClock clock)
 {
     volatile IReadOnlyList<NodeId> _introducers = [];
+    volatile bool _takesTcp;
 
     /// <summary>Relays that this node is reached through, when it has no endpoint to announce. Any thread.</summary>
     public IReadOnlyList<NodeId> Introducers { get => _introducers; set => _introducers = value; }
+
+    /// <summary>It is reached over TCP port 443 besides. Any thread.</summary>
+    public bool TakesTcp { get => _takesTcp; set => _takesTcp = value; }
 
     /// <summary>Null when this node is no relay.</summary>
     /// <exception cref="NodeException">It is one, but no endpoint is known to announce.</exception>
@@ -50,7 +54,8 @@ public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDi
             Static = directory.Rules.Static,
             RelayKey = current,
             NextRelayKey = next,
-            Capabilities = Capabilities.Relay | (isExit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None),
+            Capabilities = Capabilities.Relay | (isExit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None)
+                | (TakesTcp && settings.Relay.Endpoints.Count > 0 ? Capabilities.Tcp443 : Capabilities.None),
             Policy = !isExit ? PolicyClass.None : settings.Exit.Policy is [var only] && only == ExitPolicy.AcceptAll ? PolicyClass.Open : PolicyClass.Custom,
             Region = settings.Relay.Region,
             Asn = settings.Relay.Asn,

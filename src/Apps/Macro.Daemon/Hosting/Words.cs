@@ -1,5 +1,6 @@
 using Macro.Api;
 using Macro.Circuits;
+using Macro.Core;
 using Macro.Daemon.Devices;
 using Macro.Daemon.Pump;
 using Macro.Engine;
@@ -30,6 +31,7 @@ static class Words
             Mode = connection.State == Engine.ConnectionState.Off ? null : ToApi(connection.Request.Mode),
             Hops = circuit?.Hops.Length ?? 0,
             ExitRegion = circuit?.Exit.Target.Region,
+            OverTcp = circuit is not null && TcpEndpoint.Is(circuit.Entry),
             ExitIpv4 = circuit?.ExitTerms?.V4 ?? false,
             ExitIpv6 = circuit?.ExitTerms?.V6 ?? false,
             Device = client.Tun?.Name,

@@ -1,5 +1,6 @@
 using Macro.Circuits;
 using Macro.Core;
+using Macro.Daemon.Tcp;
 using Macro.Engine;
 using Macro.Linux;
 using Macro.Pump;
@@ -10,6 +11,7 @@ namespace Macro.Daemon.Pump;
 /// <summary>
 /// The node's threads: one owner for all control state, one pump for each socket of the UDP port, one for each TUN device
 /// that is there.
+/// What comes by TCP goes through one more plane, on the threads that read it.
 /// Pumps see the shared tables and the devices of the moment; they never wait for the owner.
 /// </summary>
 sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
@@ -21,6 +23,8 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Activity,
         Other,
     }
+
+    const int TcpBytes = 128 * 1024, TcpMessages = 128;
 
     readonly IReadOnlyList<UdpPort> _sockets;
     readonly UdpPort _udp;
@@ -40,7 +44,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         _stepped = stepped;
         Node = new Node(verifier, SystemRandom.Shared);
         PacketBatch[] received = [.. sockets.Select(_ => new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams))];
-        _datagrams = [.. received.Select(batch => new DatagramPlane(batch, Node.Indices, Node.Switches, this))];
+        var byTcp = new PacketBatch(TcpBytes, TcpMessages);
+        _datagrams = [.. received.Append(byTcp).Select(batch => new DatagramPlane(batch, Node.Indices, Node.Switches, this))];
+        Links = new TcpLinks(byTcp, () => Switch(_udp, _datagrams[^1]), link => _ = RunAsync(() => LostTcp(link)), new TcpLimits(), SystemRandom.Shared, () => Clock.Now);
         Device = new DeviceEnd(this);
         _owner = new OwnerThread("engine", this, Clock, letters: 4096);
         _owner.Start();
@@ -51,6 +57,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     public Node Node { get; }
 
     public BootClock Clock { get; } = new();
+
+    /// <summary>The TCP connections; the planes know them as endpoints.</summary>
+    public TcpLinks Links { get; }
 
     /// <summary>The end of the circuit that the client's TUN device uses.</summary>
     public DeviceEnd Device { get; }
@@ -80,9 +89,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             while (client.Read(batch, ClientPlane.Headroom, ClientPlane.Tailroom))
             {
                 Device.Plane.Handle(batch, Clock.Now);
-                _udp.Send(batch);
+                Send(batch);
                 if (Device.Plane.Copies is { Count: > 0 } copies)
-                    _udp.Send(copies);
+                    Send(copies);
             }
             Device.Tun = null;
         });
@@ -98,7 +107,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             while (exit.Read(batch, ExitPlane.Headroom, ExitPlane.Tailroom))
             {
                 plane.Handle(batch, Clock.Now);
-                _udp.Send(batch);
+                Send(batch);
             }
         });
     }
@@ -124,8 +133,8 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         (_toExit, _toResolver) = (null, null);
     }
 
-    /// <summary>Sends datagrams from the node's port. Any thread.</summary>
-    public void Send(PacketBatch batch) => _udp.Send(batch);
+    /// <summary>Sends datagrams from the node's port, and those for TCP connections there. Any thread.</summary>
+    public void Send(PacketBatch batch) => Send(_udp, batch);
 
     public void Dispose()
     {
@@ -162,7 +171,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void IOwned.Flush(Instant now)
     {
         if (!Node.Outbox.IsEmpty)
-            _udp.Send(Node.Outbox.Batch);
+            Send(Node.Outbox.Batch);
         Node.Outbox.Batch.Clear();
         _stepped();
     }
@@ -188,21 +197,37 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void PumpDatagrams(UdpPort udp, PacketBatch received, DatagramPlane plane)
     {
         while (udp.Receive(received))
+            Switch(udp, plane);
+    }
+
+    /// <summary>What the plane has received, onward.</summary>
+    void Switch(UdpPort udp, DatagramPlane plane)
+    {
+        plane.Handle(Clock.Now);
+        if (plane.Forwarded.Count > 0)
+            Send(udp, plane.Forwarded);
+        if (plane.Returned.Count > 0)
         {
-            plane.Handle(Clock.Now);
-            if (plane.Forwarded.Count > 0)
-                udp.Send(plane.Forwarded);
-            if (plane.Returned.Count > 0)
-            {
-                plane.Returned.Compact();
-                udp.Send(plane.Returned);
-            }
-            foreach (ref readonly var delivery in plane.ToClient)
-                delivery.End.Write(delivery.Packets);
-            if (plane.ToExit.Count > 0)
-                _toExit?.Invoke(plane.ToExit);
-            if (plane.ToResolver.Count > 0)
-                _toResolver?.Invoke(plane.ToResolver);
+            plane.Returned.Compact();
+            Send(udp, plane.Returned);
         }
+        foreach (ref readonly var delivery in plane.ToClient)
+            delivery.End.Write(delivery.Packets);
+        if (plane.ToExit.Count > 0)
+            _toExit?.Invoke(plane.ToExit);
+        if (plane.ToResolver.Count > 0)
+            _toResolver?.Invoke(plane.ToResolver);
+    }
+
+    void Send(UdpPort udp, PacketBatch batch)
+    {
+        Links.TakeOut(batch);
+        udp.Send(batch);
+    }
+
+    void LostTcp(Endpoint link)
+    {
+        Node.Tcp.Lost(link, Clock.Now);
+        Node.Observe(Clock.Now);
     }
 }

@@ -142,6 +142,11 @@ public sealed record RelaySection
     /// <summary>Endpoints to announce, at most three for each address family. Default: none, nothing is announced.</summary>
     public IReadOnlyList<Endpoint> Endpoints { get; init; } = [];
 
+    /// <summary>
+    /// TCP port at which a relay takes in those whom UDP does not reach, 1..65535; 0: none. From outside it must be 443. Default 0.
+    /// </summary>
+    public ushort TcpPort { get; init; }
+
     /// <summary>A relay asks its router for a port (PCP, NAT-PMP, UPnP). Default true.</summary>
     public bool PortMapping { get; init; } = true;
 

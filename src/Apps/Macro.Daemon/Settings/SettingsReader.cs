@@ -83,6 +83,7 @@ public static class SettingsReader
         Enabled = document.Flag("relay.enabled", defaults.Enabled),
         BandwidthLimit = (int)document.Number("relay.bandwidth_limit", defaults.BandwidthLimit, 0, 100_000, "rate in Mbit/s"),
         Endpoints = document.List("relay.endpoints", defaults.Endpoints, ParseEndpoint, "an endpoint; use \"192.0.2.1:51900\" or \"[2001:db8::1]:51900\""),
+        TcpPort = (ushort)document.Number("relay.tcp_port", defaults.TcpPort, 0, 65535, "port"),
         PortMapping = document.Flag("relay.port_mapping", defaults.PortMapping),
         Region = document.Text("relay.region", defaults.Region, Region)!,
         Asn = (uint)document.Number("relay.asn", defaults.Asn, 0, uint.MaxValue, "number"),
@@ -131,6 +132,8 @@ public static class SettingsReader
             document.Refuse("node.stun_servers", "at most eight; remove some");
         if (settings.Exit.Resolvers.Count > 8)
             document.Refuse("exit.resolvers", "at most eight; remove some");
+        if (settings.Relay.TcpPort != 0 && settings.Relay.Endpoints.Count == 0)
+            document.Refuse("relay.tcp_port", "takes in strangers only where relay.endpoints says where; set that too, or remove this");
         if (settings.Exit.AllowPrivate.Any(IsLoopback) && !(settings.Network.Static || settings.Network.Local))
             document.Refuse("exit.allow_private", "loopback addresses may be reached in a static or local network only; remove them");
         if (settings.Exit.AllowPrivate.Any(prefix => IsLoopback(prefix) && !ExitPolicy.MayAllowLoopback(prefix)))

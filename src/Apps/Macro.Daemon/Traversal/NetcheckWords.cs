@@ -15,12 +15,13 @@ static class NetcheckWords
         "not looked for: it would take a question in clear to somebody outside, who would learn that this machine is here; where nothing answers, open a web page";
 
     public static NetcheckAnswer Describe(
-        Engine.Traversal traversal, PortMapperState gateway, IReadOnlyList<BindingResult> answers, IReadOnlyList<RelayLatency> relays, Instant now)
+        Engine.Traversal traversal, PortMapperState gateway, IReadOnlyList<BindingResult> answers, IReadOnlyList<RelayLatency> relays, int tcpConnections, Instant now)
     {
         var standing = traversal.Standing;
         return new NetcheckAnswer
         {
             Udp = answers.Count > 0,
+            TcpConnections = tcpConnections,
             Ipv4 = Describe(traversal.V4, answers.Any(answer => answer.Server.Address.IsV4)),
             Ipv6 = Describe(traversal.V6, answers.Any(answer => answer.Server.Address.IsV6)),
             GatewayAsked = gateway.Asked,

@@ -67,7 +67,7 @@ sealed class NetworkSide : IAsyncDisposable
                 _mappings.Observe(outside.Address);
             var answers = families.SelectMany(family => family ?? []).ToList();
             return await _threads.RunAsync(() => NetcheckWords.Describe(
-                _threads.Node.Traversal, _mappings.State, answers, Nearest(answers, relays), _threads.Clock.Now));
+                _threads.Node.Traversal, _mappings.State, answers, Nearest(answers, relays), _threads.Node.Tcp.Connections, _threads.Clock.Now));
         }
         finally
         {

@@ -30,6 +30,7 @@ public sealed partial class Circuit
     Instant _hopDeadline, _hopStarted;
     TimeSpan _patience = s_entryPatience;
     long _lastTraffic;
+    volatile Way _entry;
     int _reached = -1;
     uint _nextRequest;
 
@@ -48,7 +49,7 @@ public sealed partial class Circuit
             _layers[i] = new byte[2048];
         }
         _nextRequest = random.NextUInt32();
-        Entry = targets[0].Endpoint;
+        _entry = new Way(targets[0].Endpoint);
     }
 
     public CircuitGoal Goal { get; init; } = CircuitGoal.Exit;
@@ -63,8 +64,8 @@ public sealed partial class Circuit
 
     public Hop[] Hops { get; }
 
-    /// <summary>Where the outermost datagrams go.</summary>
-    public Endpoint Entry { get; }
+    /// <summary>Where the outermost datagrams go; a <see cref="TcpEndpoint"/> where the entry is reached so. Any thread reads it.</summary>
+    public Endpoint Entry => _entry.Remote;
 
     /// <summary>Where packets from the exit come out; null: nowhere. Set before the first packet goes in.</summary>
     public ICircuitEnd? End { get; set; }
@@ -101,6 +102,27 @@ public sealed partial class Circuit
     }
 
     public void Start(Instant now) => Connect(0, now);
+
+    /// <summary>
+    /// The entry is reached by another way from now on, in the same session. What is asked goes there at once, so that the entry
+    /// hears of it.
+    /// </summary>
+    public void MoveEntry(Endpoint entry, Instant now)
+    {
+        if (State == CircuitState.Closed || entry == Entry)
+            return;
+        _entry = new Way(entry);
+        if (_reached < 0)
+        {
+            Hops[0].Restart();
+            StartHandshake(Hops[0], now);
+        }
+        else if (State == CircuitState.Ready && IsWatched)
+        {
+            HurryProbes(now);
+            ProbeHops(now);
+        }
+    }
 
     /// <summary>A handshake message (types 2, 3) that came for a hop by the way that leads to it.</summary>
     public void HandleHandshake(Hop hop, ReadOnlySpan<byte> datagram, Instant now)
@@ -393,6 +415,9 @@ public sealed partial class Circuit
         TellHops(now);
         Finish();
     }
+
+    /// <summary>In one reference: pump threads read it while it changes.</summary>
+    sealed class Way(Endpoint remote) { public readonly Endpoint Remote = remote; }
 
     static TimeSpan Longest(TimeSpan a, TimeSpan b) => a > b ? a : b;
 

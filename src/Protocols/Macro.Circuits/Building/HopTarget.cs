@@ -19,6 +19,9 @@ public sealed record HopTarget
     /// <summary>Where the client itself would send to; used for the entry only.</summary>
     public required Endpoint Endpoint { get; init; }
 
+    /// <summary>The same over TCP, where UDP does not pass; none when it does not take that.</summary>
+    public Endpoint TcpEndpoint { get; init; }
+
     /// <summary>The signed descriptor, as the hop before it must be shown it.</summary>
     public required ReadOnlyMemory<byte> Descriptor { get; init; }
 

@@ -79,6 +79,7 @@ public sealed record Candidate
                 Node = signed.Id,
                 RelayKey = about.RelayKey,
                 Endpoint = reach,
+                TcpEndpoint = about.ReachedByTcp(reach),
                 Descriptor = signed.Encode().ToArray(),
                 Region = about.Region,
                 PresharedKey = presharedKey,

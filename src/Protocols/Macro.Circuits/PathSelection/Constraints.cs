@@ -24,6 +24,9 @@ public enum Exclusion
     /// <summary>It stands behind a NAT, and the hop before it is none of its introducers.</summary>
     Unreachable,
 
+    /// <summary>It takes no TCP, and UDP does not pass from here to the entry.</summary>
+    NoTcp,
+
     /// <summary>An exit of another region.</summary>
     OtherRegion,
 

@@ -23,6 +23,7 @@ public sealed class Exclusions
         Exclusion.SameAsn => "in another hop's autonomous system",
         Exclusion.SameCountry => "in another hop's country",
         Exclusion.Unreachable => "behind a NAT that the hop before cannot pass",
+        Exclusion.NoTcp => "that take no TCP, while UDP does not pass from here",
         Exclusion.OtherRegion => "in other regions",
         Exclusion.ExitRule => "that refuse what is wanted",
     };

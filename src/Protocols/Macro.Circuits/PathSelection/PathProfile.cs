@@ -39,6 +39,9 @@ public sealed record PathRequest
     /// <summary>When no exit of <see cref="ExitRegions"/> will do, any other may.</summary>
     public bool OtherRegions { get; init; }
 
+    /// <summary>Only relays that take TCP may be the first hop.</summary>
+    public bool EntriesByTcp { get; init; }
+
     /// <summary>Which exits a site's rule or the wanted traffic allows; null: all.</summary>
     public Func<Candidate, bool>? MayExit { get; init; }
 

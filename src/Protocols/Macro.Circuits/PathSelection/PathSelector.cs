@@ -92,7 +92,7 @@ public static class PathSelector
         ChosenPath? Complete(HopChoice exit)
         {
             if (_profile.Hops == 1)
-                return exit.Relay.IsPublic ? new ChosenPath([exit]) : Carried(exit);
+                return !exit.Relay.IsPublic ? Carried(exit) : MayEnter(exit.Relay) ? new ChosenPath([exit]) : null;
             foreach (var entry in request.Guards is { } guards ? Guarded(guards, exit) : Entries(exit))
             {
                 if (_profile.Hops == 2)
@@ -112,7 +112,7 @@ public static class PathSelector
             var draw = new Draw(HopPlace.Introducer, _profile, knowledge);
             foreach (var relay in request.Candidates)
             {
-                if (relay.IsPublic && Constraints.MayFollow(relay, exit.Relay))
+                if (relay.IsPublic && MayEnter(relay) && Constraints.MayFollow(relay, exit.Relay))
                     draw.Add(relay, knowledge.RoundTrip(null, relay));
                 else
                     draw.LeftOut.Add(Exclusion.Unreachable);
@@ -167,8 +167,11 @@ public static class PathSelector
             _leftOut = draw.LeftOut;
         }
 
+        bool MayEnter(Candidate relay) => !request.EntriesByTcp || !relay.Target.TcpEndpoint.IsNone;
+
         Exclusion? Unfit(Candidate entry, Candidate exit) =>
             Constraints.Between(entry, exit, _profile.DifferentCountries)
+            ?? (MayEnter(entry) ? null : (Exclusion?)Exclusion.NoTcp)
             ?? (!Constraints.MayFollow(null, entry) || (_profile.Hops == 2 && !Constraints.MayFollow(entry, exit)) ? Exclusion.Unreachable : null);
 
         Draw Middles(Candidate entry, Candidate exit)

@@ -56,7 +56,7 @@ public sealed partial class Relay
             Roles = (Options.IsRelay ? 1u : 0) | (Options.IsExit ? 2u : 0),
             Mtu = (ulong)Options.Mtu,
             LoadClass = (ulong)(7L * _inbounds.Count / Math.Max(1, Options.MaxSessions)),
-            Observed = inbound.Remote,
+            Observed = TcpEndpoint.Is(inbound.Remote) ? default : inbound.Remote,
         },
         Extend extend => HandleExtend(inbound, request, extend, now) is { } status ? new StatusAnswer(ControlType.Extend) { Status = status } : null,
         Bind bind => new StatusAnswer(ControlType.Bind) { Status = HandleBind(inbound, bind) },

@@ -46,6 +46,9 @@ sealed class PathChooser
         set => (_candidates, _refreshAt) = (value, default);
     }
 
+    /// <summary>Only entries that take TCP, if they make a path: UDP does not pass.</summary>
+    public bool EntriesByTcp { get; set; }
+
     public PathAnswer Choose(ConnectRequest request, Instant now)
     {
         foreach (var (name, until) in _avoided)
@@ -80,6 +83,13 @@ sealed class PathChooser
 
     PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, Instant now)
     {
+        if (EntriesByTcp && Choose(request, among, entriesByTcp: true, now) is { Path: not null } byTcp)
+            return byTcp;
+        return Choose(request, among, entriesByTcp: false, now);
+    }
+
+    PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, bool entriesByTcp, Instant now)
+    {
         _ratings.Now = now;
         if (request.Mode.Hops() > 1)
             FillGuards(now);
@@ -90,6 +100,7 @@ sealed class PathChooser
                 Candidates = among,
                 ExitRegions = request.Regions,
                 OtherRegions = request.OtherRegions,
+                EntriesByTcp = entriesByTcp,
                 Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now).Select(id => _entries[id]),
             },
             _ratings, _random);

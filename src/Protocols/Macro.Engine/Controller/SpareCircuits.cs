@@ -34,6 +34,8 @@ sealed class SpareCircuits(CircuitSource source, IRandom random)
 
     public int Count => _spares.Count;
 
+    public IEnumerable<Circuit> Circuits => _spares.Select(spare => spare.Circuit);
+
     public int Ready => _spares.Count(spare => spare.Circuit.State == CircuitState.Ready);
 
     /// <summary>What they are built for; null: nothing, and none is kept.</summary>

@@ -29,6 +29,12 @@ public sealed class Registrar(IndexTable indices, Outbox outbox, IRandom random)
     /// <summary>Goes up with every change of <see cref="Introducers"/>: time for a new descriptor.</summary>
     public long Changes { get; private set; }
 
+    /// <summary>Only relays that take TCP, if there are any: UDP does not pass.</summary>
+    public bool EntriesByTcp { get; set; }
+
+    /// <summary>Its sessions, those being built included.</summary>
+    internal IReadOnlyList<Circuit> Links => _links;
+
     /// <summary>This node's endpoint as each of them sees it.</summary>
     public IEnumerable<Endpoint> Observed => _links.Select(link => link.Observed);
 
@@ -107,6 +113,8 @@ public sealed class Registrar(IndexTable indices, Outbox outbox, IRandom random)
         while (_links.Count < _wanted)
         {
             Candidate[] fit = [.. Candidates.Where(c => c.IsPublic && !_avoided.ContainsKey(c.Id) && !_names.ContainsValue(c.Id))];
+            if (EntriesByTcp && fit.Where(c => !c.Target.TcpEndpoint.IsNone).ToArray() is { Length: > 0 } byTcp)
+                fit = byTcp;
             if (fit.Length == 0)
             {
                 _retryAt = now + s_retry;

@@ -28,6 +28,7 @@ public static class HopTargets
             Name = signed.Id.ToString(),
             RelayKey = signed.Descriptor.RelayKey,
             Endpoint = endpoint,
+            TcpEndpoint = signed.Descriptor.ReachedByTcp(endpoint),
             Descriptor = signed.Encode().ToArray(),
             Region = signed.Descriptor.Region,
             PresharedKey = presharedKey,

@@ -119,6 +119,10 @@ public sealed record Descriptor
 
     public bool IsExit => Capabilities.HasFlag(Capabilities.Exit);
 
+    /// <summary>Where it takes TCP, at the address of one of its endpoints; none when it does not.</summary>
+    public Endpoint ReachedByTcp(Endpoint endpoint) =>
+        Capabilities.HasFlag(Capabilities.Tcp443) && !endpoint.IsNone ? new Endpoint(endpoint.Address, TcpEndpoint.Port) : default;
+
     /// <summary>The first moment at which it no longer counts.</summary>
     public Instant Expires => NotBefore + Validity;
 }

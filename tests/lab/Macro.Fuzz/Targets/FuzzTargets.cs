@@ -8,7 +8,7 @@ public static class FuzzTargets
     public static IEnumerable<IFuzzTarget> All() =>
     [
         new IpTarget(), new TcpTarget(), new UdpTarget(), new IcmpTarget(), new DnsTarget(), new DnsResolverTarget(), new SocksTarget(),
-        new HttpTarget(), new BencodeTarget(), new KrpcTarget(), new StunTarget(), new GatewayTarget(),
+        new HttpTarget(), new BencodeTarget(), new KrpcTarget(), new StunTarget(), new GatewayTarget(), new TcpFrameTarget(),
         new DescriptorTarget(), new DirectoryTarget(), new SeedListTarget(), new InviteTarget(),
     ];
 }
