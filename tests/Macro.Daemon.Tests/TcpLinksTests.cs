@@ -174,7 +174,7 @@ public sealed class TcpLinksTests : IAsyncDisposable
     sealed class Side
     {
         readonly PacketBatch _received = new(16 * 1024, 8);
-        readonly Channel<(byte[] Message, Endpoint Source)> _messages = Channel.CreateUnbounded<(byte[], Endpoint)>();
+        readonly Channel<(byte[] Message, Endpoint Source)> _messages = System.Threading.Channels.Channel.CreateUnbounded<(byte[], Endpoint)>();
 
         public Side(TcpLimits limits) => Links = new TcpLinks(_received, Take, _ => { }, limits, SystemRandom.Shared, () => Now);
 

@@ -171,7 +171,7 @@ public sealed class Node
         Registrar.Observe(now);
         Neighbours.Observe(Relay, now);
         Bypasses.Observe(Controller.InUse, now);
-        if (Controller.Main is not null || Registrar.Links.Count > 0 || Tcp.HasWays)
+        if (Controller.Main is not null || Registrar.Links.Count > 0 || Tcp.NextTimeout != Instant.Never)
         {
             Tcp.Observe([.. Controller.Circuits, .. Registrar.Links], now);
             Controller.EntriesByTcp = Registrar.EntriesByTcp = Tcp.IsPreferred;

@@ -14,7 +14,7 @@ sealed class TcpLink : IDisposable
 {
     const int QueueBytes = 64 * 1024, ReadBytes = 32 * 1024;
 
-    readonly object _gate = new();
+    readonly Lock _gate = new();
     readonly SemaphoreSlim _wake = new(0, 1);
     byte[] _filling = ArrayPool<byte>.Shared.Rent(QueueBytes), _sending = ArrayPool<byte>.Shared.Rent(QueueBytes);
     int _filled;

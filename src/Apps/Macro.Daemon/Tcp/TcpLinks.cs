@@ -18,7 +18,7 @@ sealed class TcpLinks(PacketBatch received, Action handle, Action<Endpoint> lost
     static readonly TimeSpan s_sweepEvery = TimeSpan.FromSeconds(1), s_window = TimeSpan.FromSeconds(10);
 
     readonly ConcurrentDictionary<Endpoint, TcpLink> _links = new();
-    readonly object _gate = new(), _admission = new();
+    readonly Lock _gate = new(), _admission = new();
     readonly CancellationTokenSource _stopping = new();
     volatile bool _everUsed;
     Instant _windowStart;

@@ -34,12 +34,10 @@ static class TcpTls
         AllowRenegotiation = false,
         AllowTlsResume = false,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        RemoteCertificateValidationCallback = TakeAny,
-    };
-
 #pragma warning disable CA5359 // Whoever answers must still prove to be the relay, by its WireGuard key.
-    static bool TakeAny(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors) => true;
+        RemoteCertificateValidationCallback = static (_, _, _, _) => true,
 #pragma warning restore CA5359
+    };
 
     static string Name(IRandom random) => string.Create(LeastLetters + random.NextInt(MostLetters - LeastLetters + 1) + 8, random, (name, random) =>
     {

@@ -37,9 +37,6 @@ public sealed class TcpWays(IndexTable indices, Outbox outbox, IRandom random)
     /// <summary>Connections that stand.</summary>
     public int Connections => _ways.Values.Count(way => !way.Link.IsNone);
 
-    /// <summary>Connections stand, or are being made.</summary>
-    internal bool HasWays => _ways.Count > 0;
-
     /// <summary>Entries that take TCP are to be preferred: UDP is blocked, or it looks like it.</summary>
     public bool IsPreferred { get; private set; }
 
