@@ -52,6 +52,21 @@ public class TraversalTests
     }
 
     [Fact]
+    public void Learns_its_class_from_what_relays_say_unasked()
+    {
+        _traversal.SetOwn([s_own]);
+        for (var i = 1; i <= 3; i++)
+            _traversal.ObserveTold(Endpoint.Parse($"44.{10 + i}.0.1:51820"), s_outside, s_now);
+        Assert.Equal(NatKind.Unknown, _traversal.V4.Kind);
+
+        _traversal.ObserveTold(TcpEndpoint.Make(IpAddress.Parse("44.14.0.1"), 1), s_outside, s_now);
+        Assert.Equal(NatKind.Unknown, _traversal.V4.Kind);
+
+        _traversal.ObserveTold(Endpoint.Parse("44.14.0.1:51820"), s_outside, s_now);
+        Assert.Equal((NatKind.PortRestricted, s_outside), (_traversal.V4.Kind, _traversal.V4.Outside));
+    }
+
+    [Fact]
     public void A_gateway_that_others_contradict_makes_no_relay_public()
     {
         _traversal.ObserveGateway(Mapped(MappingTrust.Contradicted), null, offers: true, s_now);

@@ -173,7 +173,11 @@ public sealed class Node
         Bypasses.Observe(Controller.InUse, now);
         if (Controller.Main is not null || Registrar.Links.Count > 0 || Tcp.NextTimeout != Instant.Never)
         {
-            Tcp.Observe([.. Controller.Circuits, .. Registrar.Links], now);
+            Circuit[] circuits = [.. Controller.Circuits, .. Registrar.Links];
+            foreach (var circuit in circuits)
+                if (circuit.TryTakeObserved(out var seen))
+                    Traversal.ObserveTold(circuit.Entry, seen, now);
+            Tcp.Observe(circuits, now);
             Controller.EntriesByTcp = Registrar.EntriesByTcp = Tcp.IsPreferred;
         }
         while (Registrar.TryTakeIntroduced(out var link, out var request, out var message))

@@ -38,8 +38,13 @@ sealed class NetworkSide : IAsyncDisposable
     }
 
     /// <summary>On the owner thread, once.</summary>
-    public void Configure() => _threads.Node.Traversal.Configure(
-        _settings.Network.Static ? VoteRules.Private : VoteRules.Internet, _threads.Sockets[0].Port, _settings.Relay.Endpoints, _threads.Clock.Now);
+    public void Configure()
+    {
+        var traversal = _threads.Node.Traversal;
+        traversal.Configure(
+            _settings.Network.Static ? VoteRules.Private : VoteRules.Internet, _threads.Sockets[0].Port, _settings.Relay.Endpoints, _threads.Clock.Now);
+        traversal.SetOwn(Own());
+    }
 
     public async Task SetRelayAsync(bool enabled)
     {
@@ -58,7 +63,7 @@ sealed class NetworkSide : IAsyncDisposable
         try
         {
             var (servers, relays) = await _threads.RunAsync(Servers);
-            var own = Local.Addresses().Where(address => !IsLocalOnly(address)).Select(address => new Endpoint(address, _threads.Sockets[0].Port)).ToHashSet();
+            var own = Own();
             var families = await Task.WhenAll(
                 NetworkExamination.RunAsync(_threads, v4: true, servers, own, _mark, cancel),
                 NetworkExamination.RunAsync(_threads, v4: false, servers, own, _mark, cancel));
@@ -120,6 +125,9 @@ sealed class NetworkSide : IAsyncDisposable
             orderby rtt
             select new RelayLatency { NodeId = relay.Key.Target.Name, Region = relay.Key.Region, RttMs = Math.Round(rtt, 1) }).Take(MostRelaysShown),
     ];
+
+    HashSet<Endpoint> Own() =>
+        [.. Local.Addresses().Where(address => !IsLocalOnly(address)).Select(address => new Endpoint(address, _threads.Sockets[0].Port))];
 
     static bool IsLocalOnly(IpAddress address) =>
         address == IpAddress.V4Loopback || address == IpAddress.V6Loopback || address.IsV6 && address.Bits >> 118 == 0xfe80 >> 6;

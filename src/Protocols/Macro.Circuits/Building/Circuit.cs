@@ -33,6 +33,7 @@ public sealed partial class Circuit
     volatile Way _entry;
     int _reached = -1;
     uint _nextRequest;
+    bool _observedIsNew;
 
     public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null)
     {
@@ -84,6 +85,13 @@ public sealed partial class Circuit
 
     /// <summary>This client's address as the entry sees it.</summary>
     public Endpoint Observed { get; private set; }
+
+    /// <summary>The entry has told <see cref="Observed"/>, and nobody took it yet.</summary>
+    public bool TryTakeObserved(out Endpoint observed)
+    {
+        (observed, var isNew, _observedIsNew) = (Observed, _observedIsNew, false);
+        return isNew;
+    }
 
     public Instant NextTimeout
     {
@@ -260,7 +268,7 @@ public sealed partial class Circuit
                 _answers.Enqueue((request, answer));
                 break;
             case HelloAnswer hello:
-                Observed = hello.Observed;
+                (Observed, _observedIsNew) = (hello.Observed, !hello.Observed.IsNone);
                 break;
             case OpenExitAnswer terms:
                 ExitTerms = terms;

@@ -41,6 +41,23 @@ public sealed class Traversal(Outbox outbox, IRandom random)
         _reachability.Configure(_configured, now);
     }
 
+    /// <summary>Our own endpoints of the node's socket; others than before mean another network.</summary>
+    public void SetOwn(IReadOnlyCollection<Endpoint> own)
+    {
+        _v4.SetOwn([.. own.Where(endpoint => endpoint.Address.IsV4)]);
+        _v6.SetOwn([.. own.Where(endpoint => endpoint.Address.IsV6)]);
+    }
+
+    /// <summary>Somebody says, unasked, where our datagrams come from: a relay in its answer to Hello.</summary>
+    /// <param name="voter">Where we reach him.</param>
+    public void ObserveTold(Endpoint voter, Endpoint seen, Instant now)
+    {
+        if (voter.Address.IsV4 != seen.Address.IsV4)
+            return;
+        (seen.Address.IsV4 ? _v4 : _v6).Observe(new Observation(voter, seen, now));
+        Proceed(now);
+    }
+
     /// <summary>Begins to examine one address family. The owner sends what is in the outboxes of the two further sockets, and passes on what they get.</summary>
     /// <param name="own">Our own endpoints of the node's socket; others than before mean another network.</param>
     public NatExamination Examine(bool v4, IEnumerable<Endpoint> servers, IReadOnlyCollection<Endpoint> own, bool learnLifetime, Instant now)
