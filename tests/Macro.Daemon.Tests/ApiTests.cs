@@ -17,7 +17,7 @@ public sealed class ApiTests
     }
 
     [Fact]
-    public async Task A_watcher_sees_every_phase_in_order()
+    public async Task Of_changes_that_follow_at_once_a_watcher_loses_none()
     {
         await using var node = await RunningNode.StartAsync();
         await using var watch = node.Client.WatchAsync().GetAsyncEnumerator();

@@ -51,6 +51,31 @@ public sealed class DiscoveryTests
     }
 
     [Fact]
+    public async Task A_watcher_sees_every_phase_of_a_connection_in_order()
+    {
+        await using var network = await LoopbackNetwork.FindingItselfAsync();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await using var watch = network.Client.WatchAsync(patience.Token).GetAsyncEnumerator(patience.Token);
+        Assert.True(await watch.MoveNextAsync());
+        Assert.Equal((ConnectionState.Off, ConnectPhase.None), (watch.Current.State, watch.Current.Phase));
+        await network.Client.UpAsync(new UpRequest { Mode = Mode.Private }, patience.Token);
+
+        var phases = new List<ConnectPhase>();
+        while (watch.Current.State != ConnectionState.Active)
+        {
+            Assert.True(await watch.MoveNextAsync());
+            if (phases.Count == 0 || phases[^1] != watch.Current.Phase)
+                phases.Add(watch.Current.Phase);
+        }
+
+        Assert.Equal(ConnectPhase.FindingRelays, phases[0]);
+        // On a machine that is busy the first attempt may be given up; and the proxy mostly stands before the circuit does.
+        Assert.Equal(
+            [ConnectPhase.ReachingEntry, ConnectPhase.ExtendingToMiddle, ConnectPhase.ExtendingToExit, ConnectPhase.OpeningExit, ConnectPhase.Ready],
+            phases.Skip(phases.LastIndexOf(ConnectPhase.ReachingEntry)).Where(phase => phase != ConnectPhase.ConfiguringDevice));
+    }
+
+    [Fact]
     public async Task Networks_are_made_and_joined_and_left()
     {
         await using var one = await RunningNode.StartAsync(Local);

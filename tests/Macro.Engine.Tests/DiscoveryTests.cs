@@ -123,6 +123,68 @@ public sealed class DiscoveryTests
     }
 
     [Fact]
+    public void While_relays_are_found_one_by_one_the_client_does_not_despair()
+    {
+        var network = new SelfFinding(new World(15), relays: 12).Settled();
+        var client = network.Client();
+        client.Up(ConnectionMode.Private);
+        for (var i = 0; i < 10; i++)
+            client.Node.Controller.Retry(network.World.Now);
+
+        network.World.RunUntil(
+            () =>
+            {
+                Assert.NotEqual(ConnectionState.Waiting, client.Node.Controller.Connection.State);
+                return SelfFinding.IsUp(client);
+            },
+            s_limit);
+    }
+
+    [Theory]
+    [InlineData(16)]
+    [InlineData(17)]
+    [InlineData(18)]
+    public void An_exit_of_a_country_that_is_not_in_the_sample_is_searched_for(ulong seed)
+    {
+        // Of three shards the client takes one: the only exit in Iceland is mostly not in it.
+        var network = new SelfFinding(new World(seed), relays: 140, acquainted: true, regions: i => i == 80 ? "IS" : "NL");
+        var client = network.Client(invited: [.. network.Relays.Take(3)], usesDht: false, sampling: new SamplerOptions { Shards = 1, LargestMatch = 1 });
+
+        network.Connect(client, TimeSpan.FromSeconds(30), ConnectionMode.Balanced, "IS");
+
+        Assert.Equal("IS", client.Node.Controller.Carrying!.Exit.Target.Region);
+    }
+
+    [Fact]
+    public void Who_lists_the_endpoint_and_the_key_of_another_is_not_passed_on()
+    {
+        var network = new SelfFinding(new World(20), relays: 6).Settled();
+        var (victim, witness, now) = (network.Relays[0], network.Relays[1], Instant.FromUnixSeconds(network.World.Now.UnixSeconds));
+        var thief = NodeIdentity.Generate(network.World.Random);
+        var claim = SignedDescriptor.Sign(thief, NetworkKey.Public, victim.Membership!.Describe(victim) with { Epoch = Epoch.At(now), NotBefore = now }, now);
+
+        witness.Node.Discovery!.Offer(claim, Verification.File, network.World.Now);
+        witness.Wake();
+        network.World.Run(TimeSpan.FromMinutes(2));
+
+        Assert.All(network.Relays, relay => Assert.DoesNotContain(relay.Node.Discovery!.Relays(network.World.Now), known => known.Signed.Id == thief.Id));
+    }
+
+    [Fact]
+    public void Relays_find_their_places_from_what_they_measure_of_each_other()
+    {
+        var network = new SelfFinding(new World(21), relays: 12).Settled();
+
+        network.World.Run(TimeSpan.FromHours(1));
+
+        // 25 ms one way between any two.
+        var places = network.Relays[0].Node.Discovery!.Relays(network.World.Now).Select(known => known.Signed.Descriptor.Coordinates).ToArray();
+        Assert.All(places, place => Assert.False(place.IsUnknown()));
+        var foretold = places.SelectMany((a, i) => places.Skip(i + 1).Select(b => a.RoundTrip(b)!.Value.TotalMilliseconds)).Order().ToArray();
+        Assert.InRange(foretold[foretold.Length / 2], 35, 65);
+    }
+
+    [Fact]
     public void Two_networks_on_one_DHT_never_mix()
     {
         var world = new World(11);

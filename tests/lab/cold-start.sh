@@ -17,6 +17,8 @@ need_commands ip jq gcc tcpdump
 . "$root/tests/lab/lib/checks.sh"
 [ "${1:-}" != --json ] || lab_json=true
 
+# PHASES="cold warm dead silent half": some of them, for whoever measures one.
+phases=${PHASES:-cold warm dead silent half}
 relay_count=${RELAYS:-26} exit_count=${EXITS:-13} starts=${STARTS:-20}
 port=51820
 nodes=()
@@ -100,9 +102,14 @@ all_know() {
 # one_start ROUTERS: the client starts, connects, and is stopped; prints the milliseconds to its first circuit, and where relays were found.
 one_start() {
   start client "$1"
-  vpn client up --mode private --wait --timeout 60 >"$lab_home/up.log" 2>&1 || { cat "$lab_home/up.log" >&2; vpn client network status >&2; return 1; }
+  vpn client up --mode private --wait --timeout 60 >"$lab_home/up.log" 2>&1 || { gone_wrong; return 1; }
   vpn client network status --json | jq -r '"\(.firstCircuitMs) \(.foundBy)"'
   vpn client down >/dev/null
+  end client
+}
+
+gone_wrong() {
+  { vpn client network status; paste -sd' ' "$lab_home/up.log"; } >&2
   end client
 }
 
@@ -119,7 +126,7 @@ measure() { # NAME ROUTERS KEEPS
   fact "$1" "{\"starts\": $starts, \"medianMs\": $median, \"p95Ms\": $p95, \"foundBy\": \"$(cut -d' ' -f2 "$lab_home/start")\"}"
 }
 
-cold() { measure cold "$routers" false && echo "median $median ms, p95 $p95 ms" && [ "$median" -le 5000 ] && [ "$p95" -le 8000 ]; }
+cold() { measure cold "$routers" false && equal "found by" "$(cut -d' ' -f2 "$lab_home/start")" dht && echo "median $median ms, p95 $p95 ms" && [ "$median" -le 5000 ] && [ "$p95" -le 8000 ]; }
 warm() { measure warm "$routers" true && echo "median $median ms, p95 $p95 ms" && [ "$median" -le 1000 ] && [ "$p95" -le 2000 ]; }
 routers_dead() { measure routersDead "$dead_routers" true && echo "median $median ms, p95 $p95 ms" && [ "$median" -le 1000 ] && [ "$p95" -le 2000 ]; }
 
@@ -174,13 +181,16 @@ note "Starting ${#nodes[@]} nodes"
 internet
 for name in client "${nodes[@]}"; do host "$name"; done
 for name in "${nodes[@]}"; do start "$name" "$routers"; done
+# The shell need not tell of those that are killed.
+disown -a
 eventually 180 all_know || note "Not all relays know all: $(for name in "${nodes[@]}"; do vpn "$name" network status --json | jq .relays; done | sort | uniq -c | paste -sd' ')"
 fact memoryMb "$(for name in "${nodes[@]}"; do awk '/VmRSS/ {print $2}' "/proc/$(pid_of "$name")/status"; done | sort -n | awk '{a[NR] = $1} END {printf "%d", a[int((NR + 1) / 2)] / 1024}')"
 
-check "cold start: empty disk, 5 s at the median and 8 s at p95" cold
-check "warm start: 1 s at the median and 2 s at p95" warm
-check "all bootstrap routers dead: works from the cache" routers_dead
-check "no look-up leaves a client that is connected" no_lookup_leaves
-check "the client's disk names no relay" disk_is_silent
-check "half of the network dies: the client recovers by itself" half_dies
+phase() { [[ " $phases " != *" $1 "* ]] || check "${@:2}"; }
+phase cold "cold start: empty disk, by the DHT alone, 5 s at the median and 8 s at p95" cold
+phase warm "warm start: 1 s at the median and 2 s at p95" warm
+phase dead "all bootstrap routers dead: works from the cache" routers_dead
+phase silent "no look-up leaves a client that is connected" no_lookup_leaves
+phase silent "the client's disk names no relay" disk_is_silent
+phase half "half of the network dies: the client recovers by itself" half_dies
 report cold-start

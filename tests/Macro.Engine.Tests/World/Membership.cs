@@ -9,6 +9,9 @@ sealed class Membership(NodeIdentity identity, DescriptorRules rules)
 {
     public NodeIdentity Identity => identity;
 
+    /// <summary>Where a relay says that it is.</summary>
+    public string Region { get; init; } = Descriptor.UnknownRegion;
+
     /// <summary>What a relay says, but for times and work.</summary>
     public Descriptor Describe(SimNode node) => new()
     {
@@ -18,6 +21,7 @@ sealed class Membership(NodeIdentity identity, DescriptorRules rules)
         RelayKey = node.RelayKey,
         Capabilities = Capabilities.Relay | (node.Node.Relay.Options.IsExit ? Capabilities.Exit | Capabilities.ExitV4 : 0),
         Policy = node.Node.Relay.Options.IsExit ? PolicyClass.Open : PolicyClass.None,
+        Region = Region,
         Endpoints = [node.Endpoint],
     };
 

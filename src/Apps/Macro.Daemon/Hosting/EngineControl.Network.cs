@@ -74,7 +74,7 @@ sealed partial class EngineControl
         {
             var now = Threads.Clock.Now;
             Node.Discovery?.Close(now);
-            Node.Discovery = _discovery is null ? null : new Discovery(_discovery, Node.Indices, Node.Outbox, SystemRandom.Shared, now);
+            Node.Discovery = _discovery is null ? null : new Discovery(_discovery, Node.Controller.Position, Node.Indices, Node.Outbox, SystemRandom.Shared, now);
             Node.Relay.Directory = Node.Discovery;
             _verifier!.Rules = network.Current.Rules;
             Node.SetCandidates([]);

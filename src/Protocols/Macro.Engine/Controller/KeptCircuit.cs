@@ -10,7 +10,7 @@ namespace Macro.Engine;
 public sealed class KeptCircuit
 {
     const int EnoughAttempts = 6;
-    static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5), s_noPathPause = TimeSpan.FromSeconds(1);
 
     // Answers that are on their way still come by the circuit that made way.
     static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(3);
@@ -77,8 +77,9 @@ public sealed class KeptCircuit
         }
         var answer = _source.TryStart(_request, End, now, out _building);
         HasNoPath = _building is null;
+        // No attempt: nobody has failed. Other relays, when they are known, are tried at once.
         if (HasNoPath)
-            Retry(_source.Paths.Explain(answer, _request), now);
+            (Trouble, _retryAt) = (_source.Paths.Explain(answer, _request), now + s_noPathPause);
     }
 
     internal void HandleTimeout(Instant now)
@@ -121,7 +122,7 @@ public sealed class KeptCircuit
         {
             _building = null;
             _source.Lost(failed, now);
-            Retry((Describe(failed.Circuit), "Check that this machine is online and that its firewall lets UDP out."), now);
+            Retry((Describe(failed.Circuit), "Check that this machine is online and that its firewall lets UDP out."), failed.StartedAt, now);
         }
     }
 
@@ -149,13 +150,14 @@ public sealed class KeptCircuit
         (Failures, Trouble) = (0, null);
     }
 
-    void Retry((string Problem, string Remedy) trouble, Instant now)
+    /// <param name="startedAt">When the attempt began: one that took long was a pause itself.</param>
+    void Retry((string Problem, string Remedy) trouble, Instant startedAt, Instant now)
     {
         Trouble = trouble;
         Failures++;
         // At once after the first failure, then slower: 0, 250 ms, 500 ms, ... 5 s.
         var pause = Failures == 1 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(250) * (1 << Math.Min(Failures - 2, 5));
-        _retryAt = now + (pause < s_longestPause ? pause : s_longestPause);
+        _retryAt = Instant.Max(now, startedAt + (pause < s_longestPause ? pause : s_longestPause));
     }
 
     static string Describe(Circuit circuit) => circuit.Failure is { } failure

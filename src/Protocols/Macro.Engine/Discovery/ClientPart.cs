@@ -9,7 +9,7 @@ namespace Macro.Engine;
 /// a circuit stands, every question goes through its entry.
 /// </summary>
 /// <param name="sampled">Takes the relays that the rounds yield.</param>
-sealed class ClientPart(Questions questions, DiscoveryOptions options, IRandom random, Action<SignedDescriptor, Verification, Instant> sampled)
+sealed class ClientPart(Questions questions, DiscoveryOptions options, Vivaldi position, IRandom random, Action<SignedDescriptor, Verification, Instant> sampled)
 {
     const int MostContacts = 512, MostWarnings = 8;
 
@@ -26,6 +26,8 @@ sealed class ClientPart(Questions questions, DiscoveryOptions options, IRandom r
     Instant _beginAt = Instant.Never;
     TimeSpan _pause = s_shortestPause;
     HopTarget? _via;
+    ConnectRequest? _lacking;
+    bool _isAimed;
     int _generation;
     bool _isOn;
 
@@ -71,7 +73,8 @@ sealed class ClientPart(Questions questions, DiscoveryOptions options, IRandom r
     }
 
     /// <param name="via">The entry of the circuit that stands; null: none does.</param>
-    public void Follow(HopTarget? via) => _via = via;
+    /// <param name="lacking">What cannot be had of the relays that are known; null: nothing is lacking.</param>
+    public void Follow(HopTarget? via, ConnectRequest? lacking) => (_via, _lacking) = (via, lacking);
 
     public void HandleTimeout(Instant now)
     {
@@ -85,7 +88,7 @@ sealed class ClientPart(Questions questions, DiscoveryOptions options, IRandom r
             return;
         }
         _beginAt = Instant.Never;
-        _round = new ShardSampler(options.Rules, new SamplerOptions(), random);
+        _round = new ShardSampler(options.Rules, _isAimed ? options.Sampling with { Filter = IsWanted } : options.Sampling, random);
         foreach (var contact in able)
             _round.AddSource(contact);
         Step(now);
@@ -110,6 +113,7 @@ sealed class ClientPart(Questions questions, DiscoveryOptions options, IRandom r
         var target = HopTargets.At(request.Relay, HopTargets.Pick(request.Relay.Descriptor.Endpoints, options.HasV6), options.PresharedKey);
         questions.Ask(target, _via, request.Body, now, (answer, at) =>
         {
+            position.Observe(request.Relay, answer);
             // An answer to a round that is over.
             if (generation != _generation)
                 return;
@@ -140,6 +144,13 @@ sealed class ClientPart(Questions questions, DiscoveryOptions options, IRandom r
         CompareRoots(round);
         foreach (var gone in _contacts.Values.Where(c => now >= c.Descriptor.Expires && _contacts.Count > WantedSources).Select(c => c.Id).ToArray())
             _contacts.Remove(gone);
+        var aims = !_isAimed && Aims(round);
+        _isAimed = false;
+        if (aims)
+        {
+            (_isAimed, _beginAt) = (true, now);
+            return;
+        }
         if (round.Pool.Count == 0)
         {
             _beginAt = Later(now);
@@ -148,6 +159,14 @@ sealed class ClientPart(Questions questions, DiscoveryOptions options, IRandom r
         _pause = s_shortestPause;
         _beginAt = now + s_refreshEvery + random.NextTime(s_refreshEvery / 2);
     }
+
+    /// <summary>
+    /// The round drew from a part of the network, and no exit of a region that is wanted was in it: the next one looks for such alone.
+    /// </summary>
+    bool Aims(ShardSampler round) =>
+        _lacking is { ExitRegion: not null } && (1 << Shard.BitsFor(round.NetworkSize)) > options.Sampling.Shards && !_contacts.Values.Any(IsWanted);
+
+    bool IsWanted(SignedDescriptor relay) => relay.Descriptor.IsExit && _lacking?.Regions.Contains(relay.Descriptor.Region) != false;
 
     /// <summary>Nobody could be asked, or nobody answered.</summary>
     Instant Later(Instant now)

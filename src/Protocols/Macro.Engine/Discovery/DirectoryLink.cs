@@ -15,6 +15,7 @@ sealed class DirectoryLink(Circuit circuit, Queue<LinkAnswer> answers)
     }
 
     readonly List<Question> _questions = [];
+    bool _measured;
 
     public Instant UsedAt { get; private set; }
 
@@ -68,7 +69,9 @@ sealed class DirectoryLink(Circuit circuit, Queue<LinkAnswer> answers)
 
     void End(int at, bool reached, ReadOnlyMemory<byte> body, Instant now)
     {
-        answers.Enqueue(new LinkAnswer(_questions[at].Number, reached, body));
+        TimeSpan? roundTrip = reached && !_measured && circuit.Hops.Length == 1 ? circuit.LastRoundTrip : null;
+        _measured |= roundTrip is not null;
+        answers.Enqueue(new LinkAnswer(_questions[at].Number, reached, body, roundTrip));
         _questions.RemoveAt(at);
         UsedAt = now;
     }

@@ -1,6 +1,7 @@
 using Macro.Circuits;
 using Macro.Core;
 using Macro.Crypto;
+using Macro.Peers;
 using Macro.WireGuard;
 
 namespace Macro.Engine;
@@ -9,7 +10,18 @@ namespace Macro.Engine;
 /// <param name="Number">What <see cref="DirectoryLinks.Ask"/> returned.</param>
 /// <param name="Reached">The relay answered the handshake under its key.</param>
 /// <param name="Body">Its answer (docs/protocol/directory.md); empty when none came, or a refusal.</param>
-readonly record struct LinkAnswer(int Number, bool Reached, ReadOnlyMemory<byte> Body);
+/// <param name="RoundTrip">What the handshake took, with the first answer of a straight link; null else.</param>
+readonly record struct LinkAnswer(int Number, bool Reached, ReadOnlyMemory<byte> Body, TimeSpan? RoundTrip = null);
+
+static class LinkMeasurements
+{
+    /// <summary>A straight link's handshake tells how far its relay is.</summary>
+    public static void Observe(this Vivaldi position, SignedDescriptor relay, in LinkAnswer answer)
+    {
+        if (answer.RoundTrip is { } roundTrip)
+            position.Observe(relay.Id, relay.Descriptor.Coordinates, roundTrip);
+    }
+}
 
 /// <summary>
 /// Questions to relays about the directory, each over a short-lived circuit that is kept for the next question for a

@@ -29,7 +29,8 @@ public sealed class Discovery : IDirectoryService
     Instant? _wantedSince;
     bool _isWanted, _isConnected, _lacks;
 
-    public Discovery(DiscoveryOptions options, IndexTable indices, Outbox outbox, IRandom random, Instant now)
+    /// <param name="position">Where this node stands: told of every round trip that is measured, and published by a relay.</param>
+    public Discovery(DiscoveryOptions options, Vivaldi position, IndexTable indices, Outbox outbox, IRandom random, Instant now)
     {
         ArgumentNullException.ThrowIfNull(options);
         (_options, _random) = (options, random);
@@ -41,8 +42,8 @@ public sealed class Discovery : IDirectoryService
         _links = new DirectoryLinks(indices, outbox, random);
         (_relayQuestions, _clientQuestions) = (new Questions(_links), new Questions(_links));
         _topics = new TopicSearch(Dht, options.Rules, random);
-        _client = new ClientPart(_clientQuestions, options, random, Sampled);
-        _relay = new RelayPart(_relays, _relayQuestions, Dht, options, random);
+        _client = new ClientPart(_clientQuestions, options, position, random, Sampled);
+        _relay = new RelayPart(_relays, _relayQuestions, Dht, options, position, random);
         _sources = new BootstrapSources(There(options), random);
     }
 
@@ -101,14 +102,14 @@ public sealed class Discovery : IDirectoryService
 
     /// <summary>What the client is about.</summary>
     /// <param name="isWanted">A connection is wanted.</param>
-    /// <param name="lacks">Of the relays that are known, no circuit can be chosen.</param>
+    /// <param name="lacking">What is wanted, when of the relays that are known no circuit can be chosen for it; else null.</param>
     /// <param name="entry">First hop of the circuit that stands; null: none does.</param>
-    public void Follow(bool isWanted, bool lacks, HopTarget? entry, Instant now)
+    public void Follow(bool isWanted, ConnectRequest? lacking, HopTarget? entry, Instant now)
     {
         var begins = isWanted && !_isWanted;
         var connects = entry is not null && !_isConnected;
-        (_isWanted, _isConnected, _lacks) = (isWanted, entry is not null, lacks);
-        _client.Follow(entry);
+        (_isWanted, _isConnected, _lacks) = (isWanted, entry is not null, lacking is not null);
+        _client.Follow(entry, lacking);
         if (begins)
         {
             _wantedSince = now;

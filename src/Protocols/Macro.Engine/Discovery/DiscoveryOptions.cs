@@ -24,6 +24,9 @@ public sealed record DiscoveryOptions
     /// <summary>Whether the UDP port carries IPv6.</summary>
     public bool HasV6 { get; init; }
 
+    /// <summary>How a client samples the directory.</summary>
+    public SamplerOptions Sampling { get; init; } = new();
+
     /// <summary>Whether the DHT is used.</summary>
     public bool UsesDht { get; init; } = true;
 

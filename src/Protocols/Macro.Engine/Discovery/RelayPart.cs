@@ -7,9 +7,9 @@ namespace Macro.Engine;
 
 /// <summary>
 /// What a relay does for the directory: publishes its own descriptor, announces itself in the DHT, keeps its directory in
-/// step with others, and meets every relay before it passes its descriptor on.
+/// step with others, and meets every relay before it passes its descriptor on. What it measures of them tells it its place.
 /// </summary>
-sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, DiscoveryOptions options, IRandom random)
+sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, DiscoveryOptions options, Vivaldi position, IRandom random)
 {
     /// <summary>Relays that are told of a new descriptor of ours; the others learn it when they reconcile.</summary>
     const int MostTold = 3;
@@ -17,13 +17,18 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
     static readonly TimeSpan s_shortestRound = TimeSpan.FromSeconds(1), s_longestRound = TimeSpan.FromMinutes(1);
     static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(250), s_rootRetry = TimeSpan.FromMinutes(5);
 
+    /// <summary>A place that moved so far is told anew, but not more often: every descriptor goes to the whole network.</summary>
+    static readonly TimeSpan s_farAway = TimeSpan.FromMilliseconds(10), s_betweenPlaces = TimeSpan.FromMinutes(15);
+
     readonly Publisher _publisher = new(options.Identity, options.Rules, random);
     readonly Announcements _announcements = new(dht, options, random);
     readonly Challenges _challenges = new(new ChallengeOptions { HasV6 = options.HasV6, PerSecond = 50, MostOpen = DirectoryLinks.Most / 2 });
     readonly HashSet<NodeId> _told = [];
-    Instant _roundAt = Instant.Never, _pollAt = Instant.Never, _rootAt = Instant.Never;
+    readonly SyncLoad _load = new(random);
+    Instant _roundAt = Instant.Never, _pollAt = Instant.Never, _rootAt = Instant.Never, _placeAt;
     TimeSpan _pause = s_shortestRound;
     Descriptor? _content;
+    NetworkCoordinates _place;
     Reconciler? _round;
     SignedDescriptor? _partner;
 
@@ -33,7 +38,7 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
 
     public Instant NextTimeout => !IsOn ? Instant.Never : Instant.Min(
         Instant.Min(Instant.Min(_publisher.NextTimeout, _announcements.NextTimeout), _rootAt),
-        Instant.Min(_round is null ? _roundAt : Instant.Never, _pollAt));
+        Instant.Min(_round is null ? _roundAt : _load.NextTimeout, _pollAt));
 
     /// <summary>What this relay says about itself but for times and work; null: no relay any more.</summary>
     public void SetContent(Descriptor? content, Instant now)
@@ -43,7 +48,8 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
         _content = content;
         var begins = content is not null && !IsOn;
         IsOn = content is not null;
-        _publisher.SetContent(content, now);
+        _place = position.Coordinates;
+        _publisher.SetContent(content is null ? null : content with { Coordinates = _place }, now);
         if (begins)
             (_roundAt, _rootAt, _pause) = (now, NextRoot(now), s_shortestRound);
         if (IsOn)
@@ -123,18 +129,25 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
         while (_challenges.TryTakePassed(out var passed))
         {
             if (!Contradicts(passed))
+            {
                 relays.Offer(passed, Verification.Handshake, now);
+                _load.Add(passed);
+            }
             _roundAt = Instant.Min(_roundAt, now + s_shortestRound);
             _pause = s_shortestRound;
         }
         _pollAt = _challenges.Pending > _challenges.Open ? now + s_poll : Instant.Never;
     }
 
-    ChallengeOutcome Outcome(Challenge challenge, LinkAnswer answer, Instant now) =>
-        DirectoryCodec.Decode(answer.Body.Span) is not SelfTold told ? ChallengeOutcome.Silent
-        : SignedDescriptor.TryDecode(told.Descriptor.Span, options.Rules, now, out var signed) == DescriptorVerdict.Valid && signed!.Id == challenge.Node
-            ? ChallengeOutcome.Proven
-            : ChallengeOutcome.AnotherNode;
+    ChallengeOutcome Outcome(Challenge challenge, LinkAnswer answer, Instant now)
+    {
+        if (DirectoryCodec.Decode(answer.Body.Span) is not SelfTold told)
+            return ChallengeOutcome.Silent;
+        if (SignedDescriptor.TryDecode(told.Descriptor.Span, options.Rules, now, out var signed) != DescriptorVerdict.Valid || signed!.Id != challenge.Node)
+            return ChallengeOutcome.AnotherNode;
+        position.Observe(signed, answer);
+        return ChallengeOutcome.Proven;
+    }
 
     /// <summary>A claim of a country that the table denies.</summary>
     bool Contradicts(SignedDescriptor signed) =>
@@ -155,6 +168,7 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
         if (_told.Count < MostTold && _told.Add(_partner.Id))
             questions.Ask(Target(_partner), null, DirectoryCodec.Encode(new Publish([self.Encode().ToArray()])), now, (answer, at) => Told(answer, at));
         _round = new Reconciler(relays.Directory, options.Rules, random, _challenges.Knows, now);
+        _load.Begin(_partner, others, now);
         Service.Estimate = (uint)relays.Directory.Count;
         _publisher.ShardBits = Shard.BitsFor(relays.Directory.Count);
     }
@@ -169,15 +183,29 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
     {
         if (_round is not { } round || _partner is not { } partner)
             return;
-        while (round.TryTakeRequest(out var number, out var request))
-            questions.Ask(Target(partner), null, request, now, (answer, at) =>
-            {
-                round.HandleAnswer(number, answer.Body.Span, at);
-                while (round.TryTakeFetched(out var fetched))
-                    Found(fetched, at);
-            });
+        while (_load.Pick(round.Wanted, now) is { } relay && round.TryTakeRequest(out var number, out var request))
+            Carry(round, partner, relay, number, request, now);
         if (round.IsDone)
             EndRound(round.Found + round.Offered > 0, now);
+    }
+
+    void Carry(Reconciler round, SignedDescriptor partner, SignedDescriptor relay, int number, byte[] request, Instant now)
+    {
+        _load.Asked(relay, now);
+        questions.Ask(Target(relay), null, request, now, (answer, at) =>
+        {
+            position.Observe(relay, answer);
+            // A helper need not be there; the partner is what the round stands and falls with.
+            if (answer.Body.IsEmpty && relay.Id != partner.Id)
+            {
+                _load.Drop(relay);
+                Carry(round, partner, partner, number, request, at);
+                return;
+            }
+            round.HandleAnswer(number, answer.Body.Span, at);
+            while (round.TryTakeFetched(out var fetched))
+                Found(fetched, at);
+        });
     }
 
     /// <summary>Often while there is news, seldom when there is none.</summary>
@@ -186,6 +214,16 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
         (_round, _partner) = (null, null);
         _pause = changed ? s_shortestRound : 2 * _pause < s_longestRound ? 2 * _pause : s_longestRound;
         _roundAt = now + _pause + random.NextTime(_pause / 2);
+        TellPlace(now);
+    }
+
+    void TellPlace(Instant now)
+    {
+        var place = position.Coordinates;
+        if (now < _placeAt || _content is null || place.IsUnknown() || _place.Distance(place) < s_farAway)
+            return;
+        (_place, _placeAt) = (place, now + s_betweenPlaces);
+        _publisher.SetContent(_content with { Coordinates = place }, now);
     }
 
     void TakeRoot(Instant now)

@@ -16,4 +16,11 @@ public static class CoordinateSpace
         double x = from.X - to.X, y = from.Y - to.Y, z = from.Z - to.Z;
         return TimeSpan.FromMilliseconds((Math.Sqrt(x * x + y * y + z * z) + from.Height + to.Height) / UnitsPerMillisecond);
     }
+
+    /// <summary>How far one and the same node has moved, in the time that it makes to others at most.</summary>
+    public static TimeSpan Distance(this NetworkCoordinates before, NetworkCoordinates after)
+    {
+        double x = before.X - after.X, y = before.Y - after.Y, z = before.Z - after.Z;
+        return TimeSpan.FromMilliseconds((Math.Sqrt(x * x + y * y + z * z) + Math.Abs(before.Height - after.Height)) / UnitsPerMillisecond);
+    }
 }

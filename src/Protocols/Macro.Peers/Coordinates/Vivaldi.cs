@@ -19,6 +19,7 @@ public sealed class Vivaldi(IRandom random)
     const double UnitsPerMs = 10, WorstErrorToTell = 0.5;
 
     static readonly TimeSpan s_longest = TimeSpan.FromSeconds(3);
+    static readonly NetworkCoordinates s_origin = new(0, 0, 0, (ushort)UnitsPerMs);
 
     readonly Dictionary<NodeId, Neighbour> _neighbours = [];
     Vector3 _at;
@@ -55,11 +56,15 @@ public sealed class Vivaldi(IRandom random)
     /// <summary>
     /// A round-trip time was measured. Called with every probe's answer of relays that are reached directly.
     /// </summary>
-    /// <param name="theirs">Where the neighbour says that it stands; unknown: nothing is learnt.</param>
+    /// <param name="theirs">
+    /// Where the neighbour says that it stands. Unknown: it counts as standing at the origin while this node's own place is unknown, too, or
+    /// the first of a network would never have anybody to hold on to; after that nothing is learnt from it.
+    /// </param>
     public void Observe(NodeId id, NetworkCoordinates theirs, TimeSpan roundTrip)
     {
-        if (theirs.IsUnknown() || roundTrip <= TimeSpan.Zero || roundTrip > s_longest)
+        if (roundTrip <= TimeSpan.Zero || roundTrip > s_longest || (theirs.IsUnknown() && Error <= WorstErrorToTell))
             return;
+        theirs = theirs.IsUnknown() ? s_origin : theirs;
         var neighbour = Meet(id);
         neighbour.Times[neighbour.Samples++ % Window] = roundTrip.TotalMilliseconds;
         neighbour.At = theirs;

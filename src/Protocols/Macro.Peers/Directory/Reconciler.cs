@@ -37,6 +37,9 @@ public sealed class Reconciler(RelayDirectory directory, DescriptorRules rules, 
     /// <summary>The other side gave no proper answer, is in another epoch, or leads us on: try another one.</summary>
     public bool Failed { get; private set; }
 
+    /// <summary>Descriptors that the next question is for: any relay that holds them can answer it. 0: it is for the other side alone.</summary>
+    public int Wanted => _ranges.Count > 0 ? 0 : _wanted.Count;
+
     /// <summary>Questions about ranges so far.</summary>
     public int Questions { get; private set; }
 
