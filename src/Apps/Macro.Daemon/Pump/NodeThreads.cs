@@ -20,10 +20,12 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Payload,
         Activity,
         Other,
+        Spare,
     }
 
     readonly IReadOnlyList<UdpPort> _sockets;
     readonly UdpPort _udp;
+    readonly SparePorts _spare;
     readonly OwnerThread _owner;
     readonly PumpThread[] _udpPumps;
     readonly DatagramPlane[] _datagrams;
@@ -32,15 +34,17 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     volatile ExitPlane[] _exitPlanes = [];
 
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
+    /// <param name="spare">Of sockets beside that port.</param>
     /// <param name="verifier">Of next hops.</param>
     /// <param name="stepped">Called on the owner thread after each of its steps.</param>
-    public NodeThreads(IReadOnlyList<UdpPort> sockets, IHopVerifier verifier, Action stepped)
+    public NodeThreads(IReadOnlyList<UdpPort> sockets, UdpOptions spare, IHopVerifier verifier, Action stepped)
     {
         (_sockets, _udp) = (sockets, sockets[0]);
         _stepped = stepped;
         Node = new Node(verifier, SystemRandom.Shared);
         PacketBatch[] received = [.. sockets.Select(_ => new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams))];
         _datagrams = [.. received.Select(batch => new DatagramPlane(batch, Node.Indices, Node.Switches, this))];
+        _spare = new SparePorts(Node, spare, this, PostSpare, (port, plane) => Deliver(_udp, port, plane));
         Device = new DeviceEnd(this);
         _owner = new OwnerThread("engine", this, Clock, letters: 4096);
         _owner.Start();
@@ -80,9 +84,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             while (client.Read(batch, ClientPlane.Headroom, ClientPlane.Tailroom))
             {
                 Device.Plane.Handle(batch, Clock.Now);
-                _udp.Send(batch);
+                Send(batch);
                 if (Device.Plane.Copies is { Count: > 0 } copies)
-                    _udp.Send(copies);
+                    Send(copies);
             }
             Device.Tun = null;
         });
@@ -98,7 +102,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             while (exit.Read(batch, ExitPlane.Headroom, ExitPlane.Tailroom))
             {
                 plane.Handle(batch, Clock.Now);
-                _udp.Send(batch);
+                Send(batch);
             }
         });
     }
@@ -124,12 +128,13 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         (_toExit, _toResolver) = (null, null);
     }
 
-    /// <summary>Sends datagrams from the node's port. Any thread.</summary>
-    public void Send(PacketBatch batch) => _udp.Send(batch);
+    /// <summary>Sends datagrams from the node's port, or from the spare socket that alone reaches their endpoint. Any thread.</summary>
+    public void Send(PacketBatch batch) => _spare.Send(_udp, batch);
 
     public void Dispose()
     {
         _owner.Dispose();
+        _spare.Dispose();
         foreach (var udp in _sockets)
             udp.Dispose();
         foreach (var pump in _udpPumps)
@@ -154,6 +159,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             case LetterKind.Other:
                 Node.HandleOther(letter.Bytes, letter.Remote, now);
                 break;
+            case LetterKind.Spare:
+                Node.HandleSpare((SpareSocket)letter.Subject!, letter.Bytes, letter.Remote, now);
+                break;
         }
     }
 
@@ -162,8 +170,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void IOwned.Flush(Instant now)
     {
         if (!Node.Outbox.IsEmpty)
-            _udp.Send(Node.Outbox.Batch);
+            Send(Node.Outbox.Batch);
         Node.Outbox.Batch.Clear();
+        _spare.Flush();
         _stepped();
     }
 
@@ -179,6 +188,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void IPlaneOwner.PostOther(ReadOnlySpan<byte> datagram, Endpoint source) =>
         _owner.TryPost(new Letter { Kind = (int)LetterKind.Other, Rank = LetterRank.Lesser, Bytes = datagram, Remote = source });
 
+    void PostSpare(SpareSocket socket, ReadOnlySpan<byte> datagram, Endpoint source) =>
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Spare, Rank = LetterRank.Lesser, Bytes = datagram, Remote = source, Subject = socket });
+
     void SetPolicy(ExitPolicy? policy)
     {
         foreach (var plane in _datagrams)
@@ -188,21 +200,26 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void PumpDatagrams(UdpPort udp, PacketBatch received, DatagramPlane plane)
     {
         while (udp.Receive(received))
+            Deliver(udp, udp, plane);
+    }
+
+    /// <param name="onward">By which others' datagrams go on.</param>
+    /// <param name="back">By which the batch came.</param>
+    void Deliver(UdpPort onward, UdpPort back, DatagramPlane plane)
+    {
+        plane.Handle(Clock.Now);
+        if (plane.Forwarded.Count > 0)
+            _spare.Send(onward, plane.Forwarded);
+        if (plane.Returned.Count > 0)
         {
-            plane.Handle(Clock.Now);
-            if (plane.Forwarded.Count > 0)
-                udp.Send(plane.Forwarded);
-            if (plane.Returned.Count > 0)
-            {
-                plane.Returned.Compact();
-                udp.Send(plane.Returned);
-            }
-            foreach (ref readonly var delivery in plane.ToClient)
-                delivery.End.Write(delivery.Packets);
-            if (plane.ToExit.Count > 0)
-                _toExit?.Invoke(plane.ToExit);
-            if (plane.ToResolver.Count > 0)
-                _toResolver?.Invoke(plane.ToResolver);
+            plane.Returned.Compact();
+            _spare.Send(back, plane.Returned);
         }
+        foreach (ref readonly var delivery in plane.ToClient)
+            delivery.End.Write(delivery.Packets);
+        if (plane.ToExit.Count > 0)
+            _toExit?.Invoke(plane.ToExit);
+        if (plane.ToResolver.Count > 0)
+            _toResolver?.Invoke(plane.ToResolver);
     }
 }

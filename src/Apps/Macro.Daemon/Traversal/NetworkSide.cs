@@ -58,7 +58,7 @@ sealed class NetworkSide : IAsyncDisposable
         try
         {
             var (servers, relays) = await _threads.RunAsync(Servers);
-            var own = Local.Addresses().Where(address => !IsLocalOnly(address)).Select(address => new Endpoint(address, _threads.Sockets[0].Port)).ToHashSet();
+            var own = Local.OutsideAddresses().Select(address => new Endpoint(address, _threads.Sockets[0].Port)).ToHashSet();
             var families = await Task.WhenAll(
                 NetworkExamination.RunAsync(_threads, v4: true, servers, own, _mark, cancel),
                 NetworkExamination.RunAsync(_threads, v4: false, servers, own, _mark, cancel));
@@ -120,9 +120,6 @@ sealed class NetworkSide : IAsyncDisposable
             orderby rtt
             select new RelayLatency { NodeId = relay.Key.Target.Name, Region = relay.Key.Region, RttMs = Math.Round(rtt, 1) }).Take(MostRelaysShown),
     ];
-
-    static bool IsLocalOnly(IpAddress address) =>
-        address == IpAddress.V4Loopback || address == IpAddress.V6Loopback || address.IsV6 && address.Bits >> 118 == 0xfe80 >> 6;
 
     /// <summary>Survives restarts with the identity, and tells nothing about it.</summary>
     static byte[] Secret(NodeIdentity identity)

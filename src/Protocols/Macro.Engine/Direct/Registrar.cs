@@ -29,8 +29,7 @@ public sealed class Registrar(IndexTable indices, Outbox outbox, IRandom random)
     /// <summary>Goes up with every change of <see cref="Introducers"/>: time for a new descriptor.</summary>
     public long Changes { get; private set; }
 
-    /// <summary>This node's endpoint as each of them sees it.</summary>
-    public IEnumerable<Endpoint> Observed => _links.Select(link => link.Observed);
+    public IEnumerable<Circuit> Links => _links;
 
     public Instant NextTimeout
     {
