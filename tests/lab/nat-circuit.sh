@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # a circuit whose middle and exit stand behind NATs of different kinds carries a client's traffic
 #
-#   client ---+                +--- relay1                                      entry, and introducer of both
+#   client ---+                +--- relay1 relay2 relay3                        entry, and introducers of both
 #             +-- [internet] --+--- nat-middle1 --- middle1  192.168.150.2      middle
 #   web    ---+                +--- nat-exit1 ----- exit1    192.168.140.2      exit
 #
-#   client -> relay1 -> middle1 -> exit1 -> web: middle1 meets exit1 through relay1
+#   client -> relay -> middle1 -> exit1 -> web: middle1 meets exit1 through a relay
 #
 # ./lab nat-circuit [--json] [--bytes N] [--idle SECONDS] [--kinds MIDDLE,EXIT]
 
@@ -32,7 +32,8 @@ done
 
 net[middle1]=150
 region[middle1]=FI
-relays=(relay1)
+# No circuit has two of one family: so it has no other middle to choose.
+for name in "${relays[@]}"; do family[$name]=introducers; done
 hidden=(middle1 exit1)
 pumps=1
 
@@ -45,8 +46,8 @@ hidden_node() {
   settings_of_hidden "$1" >"$lab_home/$1.toml"
   spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
   eventually 20 vpn "$1" status --json || die "The node $1 did not start: $(tail -5 "$lab_home/$1.log")"
-  # What a node exports names all that it knows: the client shall have no other middle to choose.
-  vpn "$1" network import "$lab_home/relay1.directory" >/dev/null
+  local relay
+  for relay in "${relays[@]}"; do vpn "$1" network import "$lab_home/$relay.directory" >/dev/null; done
 }
 
 # Its descriptor can be had once it is registered with a relay.
@@ -71,7 +72,6 @@ through() { # MIDDLE_KIND EXIT_KIND
   for name in "${hidden[@]}"; do hidden_node "$name"; done
   check "$what: both register" registered_both
   for name in "${hidden[@]}"; do is_registered "$name" && vpn client network import "$lab_home/$name.directory" >/dev/null; done
-  vpn client network import "$lab_home/relay1.directory" >/dev/null
   check "$what: connect" connect
   check "$what: the web server sees the exit's NAT" sees_exit
   check "$what: ping" pings client "$(v4 web)" 10
@@ -88,7 +88,7 @@ connect() {
   local began=$EPOCHREALTIME
   vpn client up --mode private --wait || return 1
   awk -v began="$began" -v now="$EPOCHREALTIME" 'BEGIN {printf "%.2f s, ", now - began}'
-  equal circuit "$(vpn client circuit --json | jq -r '[.hops[].region] | join(" -> ")')" "${region[relay1]} -> ${region[middle1]} -> ${region[exit1]}"
+  equal "circuit by way of" "$(vpn client circuit --json | jq -r '[.hops[1:][].region] | join(" and ")')" "${region[middle1]} and ${region[exit1]}"
 }
 
 sees_exit() { equal "the web server saw" "$(whoami "$(v4 web)")" "$(v4 exit1)"; }

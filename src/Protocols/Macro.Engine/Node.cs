@@ -28,6 +28,7 @@ public sealed class Node
         Relay.Neighbours = Neighbours = new Neighbours(Indices, Outbox, random, Direct);
         Traversal = new Traversal(Outbox, random);
         Tcp = new TcpWays(Indices, Outbox, random);
+        Offer = new OwnOffer(Traversal, random);
     }
 
     public IndexTable Indices { get; } = new();
@@ -70,13 +71,20 @@ public sealed class Node
         }
     }
 
-    /// <summary>What relays have told this node of its endpoint. Null: none has.</summary>
+    /// <summary>What this node says of itself to whoever is to meet it. Null: that is not known yet, ask again soon.</summary>
+    public OwnOffer Offer { get; }
+
     /// <param name="own">Endpoints of its interfaces.</param>
-    public PunchOffer? DescribeSelf(IReadOnlyList<Endpoint> own) =>
-        Observations.Describe([.. Registrar.Observed, .. Controller.InUse.Select(circuit => circuit.Observed), .. Neighbours.Observed], own);
+    public PunchOffer? DescribeSelf(IReadOnlyList<Endpoint> own, Instant now)
+    {
+        (Endpoint Voter, Endpoint Seen)[] told = [.. Registrar.Links.Concat(Controller.InUse).Concat(Neighbours.Links).Select(link => (link.Entry, link.Observed))];
+        foreach (var (voter, seen) in told)
+            Traversal.Observe(voter, seen, now);
+        return Offer.Describe(own, [.. told.Select(one => one.Seen)], now);
+    }
 
     public Instant NextTimeout => Instant.Min(
-        Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Instant.Min(Traversal.NextTimeout, Discovery?.NextTimeout ?? Instant.Never)),
+        Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Instant.Min(Instant.Min(Traversal.NextTimeout, Offer.NextTimeout), Discovery?.NextTimeout ?? Instant.Never)),
         Instant.Min(Instant.Min(Registrar.NextTimeout, Direct.NextTimeout), Instant.Min(Neighbours.NextTimeout, Instant.Min(Bypasses.NextTimeout, Tcp.NextTimeout))));
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
@@ -129,7 +137,8 @@ public sealed class Node
                 Observe(now);
                 break;
             case DatagramKind.Disco:
-                Direct.HandleDatagram(datagram, source, socket: 0, now);
+                if (Direct.HandleDatagram(datagram, source, socket: 0, now) is { } path)
+                    Traversal.Observe(source, path.Observed, now);
                 Observe(now);
                 break;
             case DatagramKind.Stun:
@@ -140,6 +149,27 @@ public sealed class Node
         }
     }
 
+    /// <summary>A datagram of a spare socket that is not WireGuard.</summary>
+    public void HandleSpare(SpareSocket socket, ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
+    {
+        if (socket.Attempt == 0)
+            Offer.Handle(socket, datagram, source, now);
+        else if (DatagramKinds.Of(datagram) == DatagramKind.Disco)
+            Direct.HandleDatagram(datagram, source, socket.Number, now);
+        Observe(now);
+    }
+
+    /// <summary>A datagram that is to leave by a spare socket. Repeat until false.</summary>
+    public bool TryTakeSpare(out SpareDatagram datagram) => Direct.TryTakeSpare(out datagram) || Offer.TryTake(out datagram);
+
+    /// <summary>Whether an open spare socket is still needed, and for all datagrams to which endpoint, if any.</summary>
+    public bool NeedsSpare(SpareSocket socket, out Endpoint carries)
+    {
+        var path = Direct.Puncher.Find(socket.Attempt);
+        carries = path?.Path is { } way && way.Socket == socket.Number ? way.Remote : default;
+        return path?.Needs(socket.Number) ?? Offer.Needs(socket);
+    }
+
     public void HandleTimeout(Instant now)
     {
         Relay.HandleTimeout(now);
@@ -147,6 +177,7 @@ public sealed class Node
             discovery.HandleTimeout(now);
         Traversal.HandleTimeout(now);
         Tcp.HandleTimeout(now);
+        Offer.HandleTimeout(now);
         Controller.HandleTimeout(now);
         Registrar.HandleTimeout(now);
         Neighbours.HandleTimeout(Relay, now);
@@ -161,6 +192,7 @@ public sealed class Node
     {
         ArgumentNullException.ThrowIfNull(candidates);
         Controller.Candidates = Registrar.Candidates = candidates;
+        Offer.Servers = [.. candidates.SelectMany(candidate => candidate.Endpoints)];
         _relayAddresses = [.. candidates.SelectMany(candidate => candidate.Endpoints).Select(endpoint => endpoint.Address)];
     }
 

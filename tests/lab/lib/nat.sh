@@ -4,27 +4,71 @@
 #
 # IPv4 only: what stands behind a NAT here has no IPv6, so nothing goes beside.
 
-# behind_nat NAME KIND: what host makes, with a NAT before it. Kinds: full-cone address-restricted port-restricted
-# sequential random.
+nat_kinds=(public firewall full-cone address-restricted port-restricted sequential random cgn blocked)
+
+# behind_nat NAME KIND: what host makes, with a NAT before it. public has none, firewall translates nothing, cgn is a
+# home's gateway behind a provider's, and blocked lets no UDP pass. With $link_delay (milliseconds one way), the cable to
+# the router is the emulated link of link.c.
 behind_nat() {
-  local n=${net[$1]} gateway=nat-$1
+  local n=${net[$1]} gateway=nat-$1 inside=192.168.${net[$1]} next
+  if [ "$2" = public ]; then
+    namespace "$1"
+    cable "$1" eth0 "$1"
+    address_v4 "$1" eth0 "44.$n.0.2" "44.$n.0.1"
+    return
+  fi
   namespace "$1" "$gateway"
-  link "$gateway" wan internet "$1"
   link "$1" eth0 "$gateway" lan
-  ip_in internet address add "44.$n.0.1/24" dev "$1"
-  ip_in "$gateway" address add "44.$n.0.2/24" dev wan
-  ip_in "$gateway" address add "192.168.$n.1/24" dev lan
-  ip_in "$gateway" route add default via "44.$n.0.1"
-  ip_in "$1" address add "192.168.$n.2/24" dev eth0
-  ip_in "$1" route add default via "192.168.$n.1"
-  in_ns "$gateway" sysctl -qw net.ipv4.ip_forward=1 net.netfilter.nf_conntrack_udp_timeout="${nat_timeout:-30}" \
+  next=$gateway
+  if [ "$2" = cgn ]; then
+    next=cgn-$1
+    namespace "$next"
+    link "$gateway" wan "$next" lan
+    ip_in "$next" address add "100.64.$n.1/24" dev lan
+    address_v4 "$gateway" wan "100.64.$n.2" "100.64.$n.1"
+    gateway_rules "$next" port-restricted "44.$n.0.2"
+  fi
+  cable "$next" wan "$1"
+  address_v4 "$next" wan "44.$n.0.2" "44.$n.0.1"
+  if [ "$2" = firewall ]; then
+    inside=44.$n.1
+    ip_in internet route add "$inside.0/24" via "44.$n.0.2"
+  fi
+  ip_in "$gateway" address add "$inside.1/24" dev lan
+  address_v4 "$1" eth0 "$inside.2" "$inside.1"
+  gateway_rules "$gateway" "${2/cgn/port-restricted}" "44.$n.0.2"
+}
+
+# cable NAMESPACE INTERFACE NAME: to the router, whose end bears the name and its network's first address.
+cable() {
+  if [ -n "${link_delay:-}" ]; then
+    [ -x "$lab_home/link" ] || gcc -O2 -o "$lab_home/link" "$root/tests/lab/lib/link.c"
+    "$lab_home/link" "$lab_prefix$1:$2" "${lab_prefix}internet:$3" delay="$link_delay" rate=1000 queue=8000000 seed="${net[$3]}" >"$lab_home/link-$3.log" 2>&1 &
+    echo $! >"$lab_home/pids/link-$3"
+    eventually 10 grep -q ready "$lab_home/link-$3.log" || die "The link of $3 does not stand."
+    ip_in "$1" link set "$2" up
+    ip_in internet link set "$3" up
+  else
+    link "$1" "$2" internet "$3"
+  fi
+  ip_in internet address add "44.${net[$3]}.0.1/24" dev "$3"
+}
+
+address_v4() { # NAMESPACE INTERFACE ADDRESS GATEWAY
+  ip_in "$1" address add "$3/24" dev "$2"
+  ip_in "$1" route add default via "$4"
+}
+
+gateway_rules() { # NAMESPACE KIND OUTSIDE
+  in_ns "$1" sysctl -qw net.ipv4.ip_forward=1 net.netfilter.nf_conntrack_udp_timeout="${nat_timeout:-30}" \
     net.netfilter.nf_conntrack_udp_timeout_stream="${nat_timeout:-30}"
-  nat_rules "$2" "44.$n.0.2" | in_ns "$gateway" nft -f -
+  nat_rules "$2" "$3" | in_ns "$1" nft -f -
 }
 
 nat_rules() {
-  local kind=$1 outside=$2 translate=masquerade learn='' enter=''
+  local kind=$1 outside=$2 translate=masquerade rest=masquerade learn='' enter='' refuse=''
   case $kind in
+    firewall) translate=accept rest=accept ;;
     full-cone)
       learn='update @owner { udp sport timeout 30s : ct original ip saddr . ct original proto-src }'
       enter="iifname wan ip daddr $outside meta l4proto udp dnat ip to udp dport map @owner" ;;
@@ -34,6 +78,7 @@ nat_rules() {
     port-restricted) ;;
     sequential) translate="snat ip to $outside : numgen inc mod 20000 map @ports" ;;
     random) translate='masquerade fully-random' ;;
+    blocked) refuse='meta l4proto udp drop' ;;
     *) die "There is no kind of NAT '$kind'." ;;
   esac
   cat <<NFT
@@ -46,7 +91,7 @@ $([ "$kind" != sequential ] || { echo '  map ports { typeof numgen inc mod 20000
   }
   chain leave { type nat hook postrouting priority srcnat;
     oifname wan meta l4proto udp $translate
-    oifname wan masquerade
+    oifname wan $rest
   }
   chain learn { type filter hook postrouting priority srcnat + 10;
     ${learn:+oifname wan meta l4proto udp ct direction original $learn}
@@ -55,6 +100,7 @@ $([ "$kind" != sequential ] || { echo '  map ports { typeof numgen inc mod 20000
 }
 table inet filter {
   chain pass { type filter hook forward priority filter; policy drop;
+    $refuse
     ct state established,related accept
     iifname lan accept
     iifname wan ct status dnat accept

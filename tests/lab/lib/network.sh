@@ -14,7 +14,9 @@
 relays=(relay1 relay2 relay3)
 exits=(exit1)
 nodes=("${relays[@]}" "${exits[@]}")
+clients=(client)
 declare -A net=([relay1]=129 [relay2]=130 [relay3]=131 [exit1]=140 [client]=160 [web]=200)
+declare -A family=()
 declare -A region=([relay1]=CH [relay2]=SE [relay3]=IS [exit1]=NL)
 node_port=51820
 web_port=8080
@@ -44,9 +46,10 @@ internet() {
 
 settings_of() {
   printf '[node]\nname = "%s"\nudp_port = %s\npumps = %s\n\n[network]\nname = "lab"\nstatic = true\n' "$1" $node_port "${pumps:-0}"
-  [ "$1" != client ] || printf '\n[client]\nkill_switch = %s\n' "${kill_switch:-false}"
+  [[ " ${clients[*]} " != *" $1 "* ]] || printf '\n[client]\nkill_switch = %s\n' "${kill_switch:-false}"
   [ -z "${region[$1]:-}" ] || printf '\n[relay]\nenabled = true\nregion = "%s"\nendpoints = ["%s:%s", "[%s]:%s"]\n' \
     "${region[$1]}" "$(v4 "$1")" $node_port "$(v6 "$1")" $node_port
+  [ -z "${family[$1]:-}" ] || printf 'family = "%s"\n' "${family[$1]}"
   [[ " ${exits[*]} " != *" $1 "* ]] || printf '\n[exit]\nenabled = true\n'
 }
 

@@ -228,6 +228,9 @@ public sealed record Hop
     public double? RttMs { get; init; }
 
     public HopHealth Health { get; init; }
+
+    /// <summary>The client reaches this hop without the one before it.</summary>
+    public bool Direct { get; init; }
 }
 
 /// <summary>The circuits in use.</summary>

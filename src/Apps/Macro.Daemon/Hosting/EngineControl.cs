@@ -60,7 +60,7 @@ sealed partial class EngineControl(
         Sweep(keepClosed: wanted.Up && UsesTun && settings.Client.KillSwitch);
         var sockets = Bind(settings.Node);
         _verifier = new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(sockets[0].Port), sockets[0].HasV6);
-        _threads = new NodeThreads(sockets, _verifier, Stepped);
+        _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped);
         _ends = new CircuitEnds(Threads, settings.Network.Static || settings.Network.Local);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
@@ -73,7 +73,7 @@ sealed partial class EngineControl(
             _network.Configure();
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
             memory.Load(Node.Controller, Threads.Clock.Now);
-            Node.Direct.Offer = _ => Node.DescribeSelf(_localEndpoints);
+            Node.Direct.Offer = now => Node.DescribeSelf(_localEndpoints, now);
         });
         await FindNetworkAsync();
         keys.RelayKeysChanged += () => _ = _threads?.RunAsync(() =>
@@ -307,7 +307,7 @@ sealed partial class EngineControl(
     /// <summary>Relays that came in files: in a static network they are all there are, elsewhere a beginning.</summary>
     void RefreshCandidates()
     {
-        _localEndpoints = [.. Local.Addresses().Select(address => new Endpoint(address, Threads.Sockets[0].Port))];
+        _localEndpoints = [.. Local.OutsideAddresses().Select(address => new Endpoint(address, Threads.Sockets[0].Port))];
         var known = directory.Current();
         if (Node.Discovery is { } discovery)
             foreach (var signed in known)
@@ -369,11 +369,7 @@ sealed partial class EngineControl(
         try
         {
             var pumps = node.Pumps > 0 ? node.Pumps : PumpThread.PumpsFor(Environment.ProcessorCount);
-            return UdpPort.BindGroup(node.UdpPort, pumps, new UdpOptions
-            {
-                Address = node.Bind,
-                Mark = Machine.MayConfigureNetworks ? Mark : 0,
-            });
+            return UdpPort.BindGroup(node.UdpPort, pumps, OptionsOf(node));
         }
         catch (LinuxException e)
         {
@@ -381,6 +377,8 @@ sealed partial class EngineControl(
                 e.Errno == 99 ? "Set node.bind to an address of this machine." : "Choose another port with node.udp_port in the settings; 0 takes any.", e);
         }
     }
+
+    static UdpOptions OptionsOf(NodeSection node) => new() { Address = node.Bind, Mark = Machine.MayConfigureNetworks ? Mark : 0 };
 
     async Task TryAsync(Func<Task> start)
     {

@@ -85,6 +85,7 @@ static class Words
             : hop.Health.IsSuspect ? Api.HopHealth.Suspect
             : hop.Health.RoundTrip is null ? Api.HopHealth.Unknown
             : Api.HopHealth.Good,
+        Direct = hop.Index == 0 || hop.Direct?.Alone == true,
     })];
 
     static Mode ToApi(ConnectionMode mode) => mode switch

@@ -22,12 +22,14 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Payload,
         Activity,
         Other,
+        Spare,
     }
 
     const int TcpBytes = 128 * 1024, TcpMessages = 128;
 
     readonly IReadOnlyList<UdpPort> _sockets;
     readonly UdpPort _udp;
+    readonly SparePorts _spare;
     readonly OwnerThread _owner;
     readonly PumpThread[] _udpPumps;
     readonly DatagramPlane[] _datagrams;
@@ -36,9 +38,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     volatile ExitPlane[] _exitPlanes = [];
 
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
+    /// <param name="spare">Of sockets beside that port.</param>
     /// <param name="verifier">Of next hops.</param>
     /// <param name="stepped">Called on the owner thread after each of its steps.</param>
-    public NodeThreads(IReadOnlyList<UdpPort> sockets, IHopVerifier verifier, Action stepped)
+    public NodeThreads(IReadOnlyList<UdpPort> sockets, UdpOptions spare, IHopVerifier verifier, Action stepped)
     {
         (_sockets, _udp) = (sockets, sockets[0]);
         _stepped = stepped;
@@ -46,7 +49,8 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         PacketBatch[] received = [.. sockets.Select(_ => new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams))];
         var byTcp = new PacketBatch(TcpBytes, TcpMessages);
         _datagrams = [.. received.Append(byTcp).Select(batch => new DatagramPlane(batch, Node.Indices, Node.Switches, this))];
-        Links = new TcpLinks(byTcp, () => Switch(_udp, _datagrams[^1]), link => _ = RunAsync(() => LostTcp(link)), new TcpLimits(), SystemRandom.Shared, () => Clock.Now);
+        Links = new TcpLinks(byTcp, () => Deliver(_udp, _udp, _datagrams[^1]), link => _ = RunAsync(() => LostTcp(link)), new TcpLimits(), SystemRandom.Shared, () => Clock.Now);
+        _spare = new SparePorts(Node, spare, this, PostSpare, (port, plane) => Deliver(_udp, port, plane));
         Device = new DeviceEnd(this);
         _owner = new OwnerThread("engine", this, Clock, letters: 4096);
         _owner.Start();
@@ -133,12 +137,13 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         (_toExit, _toResolver) = (null, null);
     }
 
-    /// <summary>Sends datagrams from the node's port, and those for TCP connections there. Any thread.</summary>
+    /// <summary>Sends datagrams from the node's port, from the spare socket that alone reaches their endpoint, or by a TCP connection. Any thread.</summary>
     public void Send(PacketBatch batch) => Send(_udp, batch);
 
     public void Dispose()
     {
         _owner.Dispose();
+        _spare.Dispose();
         foreach (var udp in _sockets)
             udp.Dispose();
         foreach (var pump in _udpPumps)
@@ -163,6 +168,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             case LetterKind.Other:
                 Node.HandleOther(letter.Bytes, letter.Remote, now);
                 break;
+            case LetterKind.Spare:
+                Node.HandleSpare((SpareSocket)letter.Subject!, letter.Bytes, letter.Remote, now);
+                break;
         }
     }
 
@@ -173,6 +181,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         if (!Node.Outbox.IsEmpty)
             Send(Node.Outbox.Batch);
         Node.Outbox.Batch.Clear();
+        _spare.Flush();
         _stepped();
     }
 
@@ -188,6 +197,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void IPlaneOwner.PostOther(ReadOnlySpan<byte> datagram, Endpoint source) =>
         _owner.TryPost(new Letter { Kind = (int)LetterKind.Other, Rank = LetterRank.Lesser, Bytes = datagram, Remote = source });
 
+    void PostSpare(SpareSocket socket, ReadOnlySpan<byte> datagram, Endpoint source) =>
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Spare, Rank = LetterRank.Lesser, Bytes = datagram, Remote = source, Subject = socket });
+
     void SetPolicy(ExitPolicy? policy)
     {
         foreach (var plane in _datagrams)
@@ -197,19 +209,20 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void PumpDatagrams(UdpPort udp, PacketBatch received, DatagramPlane plane)
     {
         while (udp.Receive(received))
-            Switch(udp, plane);
+            Deliver(udp, udp, plane);
     }
 
-    /// <summary>What the plane has received, onward.</summary>
-    void Switch(UdpPort udp, DatagramPlane plane)
+    /// <param name="onward">By which others' datagrams go on.</param>
+    /// <param name="back">By which the batch came.</param>
+    void Deliver(UdpPort onward, UdpPort back, DatagramPlane plane)
     {
         plane.Handle(Clock.Now);
         if (plane.Forwarded.Count > 0)
-            Send(udp, plane.Forwarded);
+            Send(onward, plane.Forwarded);
         if (plane.Returned.Count > 0)
         {
             plane.Returned.Compact();
-            Send(udp, plane.Returned);
+            Send(back, plane.Returned);
         }
         foreach (ref readonly var delivery in plane.ToClient)
             delivery.End.Write(delivery.Packets);
@@ -222,7 +235,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void Send(UdpPort udp, PacketBatch batch)
     {
         Links.TakeOut(batch);
-        udp.Send(batch);
+        _spare.Send(udp, batch);
     }
 
     void LostTcp(Endpoint link)

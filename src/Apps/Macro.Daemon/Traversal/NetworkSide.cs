@@ -126,11 +126,7 @@ sealed class NetworkSide : IAsyncDisposable
             select new RelayLatency { NodeId = relay.Key.Target.Name, Region = relay.Key.Region, RttMs = Math.Round(rtt, 1) }).Take(MostRelaysShown),
     ];
 
-    HashSet<Endpoint> Own() =>
-        [.. Local.Addresses().Where(address => !IsLocalOnly(address)).Select(address => new Endpoint(address, _threads.Sockets[0].Port))];
-
-    static bool IsLocalOnly(IpAddress address) =>
-        address == IpAddress.V4Loopback || address == IpAddress.V6Loopback || address.IsV6 && address.Bits >> 118 == 0xfe80 >> 6;
+    HashSet<Endpoint> Own() => [.. Local.OutsideAddresses().Select(address => new Endpoint(address, _threads.Sockets[0].Port))];
 
     /// <summary>Survives restarts with the identity, and tells nothing about it.</summary>
     static byte[] Secret(NodeIdentity identity)

@@ -27,8 +27,8 @@ sealed unsafe class ReceiveVector
 
     internal static ReceiveVector OfThread => t_ofThread ??= new ReceiveVector();
 
-    /// <summary>Waits for one datagram and takes what else is there. An error leaves the batch empty.</summary>
-    internal void Receive(FileDescriptor socket, PacketBatch batch, bool joined)
+    /// <summary>Waits for one datagram, if it is to wait, and takes what else is there. An error leaves the batch empty.</summary>
+    internal void Receive(FileDescriptor socket, PacketBatch batch, bool joined, bool wait = true)
     {
         var bytes = batch.Buffer.Length;
         var count = joined
@@ -54,7 +54,7 @@ sealed unsafe class ReceiveVector
                     ControlLength = ControlSize,
                 };
             }
-            received = Interop.ReceiveMessages(socket, messages, (uint)count, Interop.MSG_WAITFORONE, null);
+            received = Interop.ReceiveMessages(socket, messages, (uint)count, wait ? Interop.MSG_WAITFORONE : Interop.MSG_DONTWAIT, null);
         }
         for (var i = 0; i < received; i++)
         {

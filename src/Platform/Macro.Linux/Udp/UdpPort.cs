@@ -40,6 +40,10 @@ public sealed class UdpPort : IUdp
 
     public ushort Port { get; private init; }
 
+    internal FileDescriptor Descriptor => _socket;
+
+    internal bool IsDisposed => _closed;
+
     /// <summary>False where the kernel has no IPv6, and on an IPv4 address; then datagrams to IPv6 endpoints are dropped.</summary>
     public bool HasV6 => _family == Interop.AF_INET6;
 
@@ -137,6 +141,22 @@ public sealed class UdpPort : IUdp
             // Disposed between two calls.
         }
         return false;
+    }
+
+    /// <summary>Takes what is there without waiting. False when there is nothing, or when disposed.</summary>
+    internal bool TryReceive(PacketBatch batch)
+    {
+        try
+        {
+            batch.Clear();
+            if (!_closed)
+                ReceiveVector.OfThread.Receive(_socket, batch, _joined, wait: false);
+            return batch.Count > 0;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
     }
 
     public void Send(PacketBatch batch)

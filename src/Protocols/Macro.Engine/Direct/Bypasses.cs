@@ -70,9 +70,8 @@ public sealed class Bypasses(DirectPaths direct)
         }
         hop.Direct = bypass.Path switch
         {
-            // A socket of its own carries pings only.
-            { Use: PathUse.Both, Path: { Socket: 0 } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: false)),
-            { Use: PathUse.Direct, Path: { Socket: 0 } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: true)),
+            { Use: PathUse.Both, Path: { } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: false)),
+            { Use: PathUse.Direct, Path: { } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: true)),
             _ => null,
         };
         while (circuit.TryTakeAnswer(out _, out var answer))

@@ -17,7 +17,7 @@ public sealed class DirectPaths(Outbox outbox, IRandom random)
 
     const int MostSpare = 4096;
 
-    readonly Queue<(DirectPath, PunchDatagram)> _spare = new();
+    readonly Queue<SpareDatagram> _spare = new();
 
     public Puncher Puncher { get; } = new(random);
 
@@ -80,12 +80,8 @@ public sealed class DirectPaths(Outbox outbox, IRandom random)
         return path;
     }
 
-    /// <summary>A datagram that must leave by a socket of its own: the shell opens them as <see cref="Punch.Sockets"/> says.</summary>
-    public bool TryTakeSpare(out DirectPath path, out PunchDatagram datagram)
-    {
-        ((path, datagram), var taken) = _spare.TryDequeue(out var next) ? (next, true) : (default, false);
-        return taken;
-    }
+    /// <summary>A datagram that must leave by a socket of its own.</summary>
+    public bool TryTakeSpare(out SpareDatagram datagram) => _spare.TryDequeue(out datagram);
 
     void Flush(Instant now)
     {
@@ -94,7 +90,7 @@ public sealed class DirectPaths(Outbox outbox, IRandom random)
             if (datagram.Socket == 0)
                 outbox.Send(datagram.Bytes, datagram.To);
             else if (_spare.Count < MostSpare)
-                _spare.Enqueue((path, datagram));
+                _spare.Enqueue(new SpareDatagram(new SpareSocket(path.Attempt, datagram.Socket), datagram.To, datagram.Bytes));
         }
     }
 }

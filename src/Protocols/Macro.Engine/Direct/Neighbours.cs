@@ -45,8 +45,8 @@ public sealed class Neighbours(IndexTable indices, Outbox outbox, IRandom random
 
     public int Count => _neighbours.Count;
 
-    /// <summary>This node's endpoint as introducers see it that it asks just now.</summary>
-    public IEnumerable<Endpoint> Observed => _neighbours.Values.Select(neighbour => neighbour.Link?.Observed ?? default);
+    /// <summary>To introducers that are asked just now.</summary>
+    public IEnumerable<Circuit> Links => _neighbours.Values.Select(neighbour => neighbour.Link).OfType<Circuit>();
 
     public Instant NextTimeout
     {

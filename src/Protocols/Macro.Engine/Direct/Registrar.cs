@@ -35,9 +35,6 @@ public sealed class Registrar(IndexTable indices, Outbox outbox, IRandom random)
     /// <summary>Its sessions, those being built included.</summary>
     internal IReadOnlyList<Circuit> Links => _links;
 
-    /// <summary>This node's endpoint as each of them sees it.</summary>
-    public IEnumerable<Endpoint> Observed => _links.Select(link => link.Observed);
-
     public Instant NextTimeout
     {
         get

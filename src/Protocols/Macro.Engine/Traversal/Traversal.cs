@@ -12,7 +12,12 @@ namespace Macro.Engine;
 /// </summary>
 public sealed class Traversal(Outbox outbox, IRandom random)
 {
+    const int MostTold = 256;
+
     readonly BindingServer _server = new();
+    readonly BindingClient _look = new(random, outbox);
+    readonly List<BindingResult> _looks = [];
+    readonly Dictionary<Endpoint, Endpoint> _told = [];
     readonly byte[] _answer = new byte[BindingServer.MaxAnswer];
     NatClassifier _v4 = new(VoteRules.Internet), _v6 = new(VoteRules.Internet);
     NatExamination? _examinationV4, _examinationV6;
@@ -24,12 +29,24 @@ public sealed class Traversal(Outbox outbox, IRandom random)
 
     public NatClass V6 => _v6.Class;
 
+    /// <summary>Our endpoint as the last relay saw it; none while none has told.</summary>
+    public Endpoint NewestV4 => _v4.Newest;
+
+    /// <summary>A port of the gateway that leads to us, or what is proven otherwise; none while there is none.</summary>
+    public Endpoint OpenedV4 => Standing.Endpoints.FirstOrDefault(endpoint => endpoint.Address.IsV4);
+
+    /// <summary>Our endpoint between the home's gateway and the provider's; none where there is no second one.</summary>
+    public Endpoint OuterV4 { get; private set; }
+
+    /// <summary>Relays have been asked where they see us, and not all have answered.</summary>
+    public bool IsLooking => _look.Pending > 0;
+
     public Standing Standing => _reachability.Standing;
 
     public BindingServer Server => _server;
 
     public Instant NextTimeout => Instant.Min(
-        _reachability.NextTimeout, Instant.Min(_examinationV4?.NextTimeout ?? Instant.Never, _examinationV6?.NextTimeout ?? Instant.Never));
+        Instant.Min(_look.NextTimeout, _reachability.NextTimeout), Instant.Min(_examinationV4?.NextTimeout ?? Instant.Never, _examinationV6?.NextTimeout ?? Instant.Never));
 
     /// <param name="rules">Whom to believe.</param>
     /// <param name="port">Our UDP port.</param>
@@ -73,6 +90,27 @@ public sealed class Traversal(Outbox outbox, IRandom random)
         return examination;
     }
 
+    /// <summary>Asks where others see us, in brief: no more than an offer needs.</summary>
+    public void Look(IEnumerable<Endpoint> servers, IReadOnlyCollection<Endpoint> own, Instant now)
+    {
+        _v4.SetOwn([.. own.Where(endpoint => endpoint.Address.IsV4)]);
+        foreach (var server in servers)
+            _look.Ask(server, Retransmission.Brief, now);
+    }
+
+    /// <summary>A peer says where it sees our port. What it has said before is no news.</summary>
+    /// <param name="voter">Its endpoint.</param>
+    public void Observe(Endpoint voter, Endpoint seen, Instant now)
+    {
+        if (seen.IsNone || _told.GetValueOrDefault(voter) == seen)
+            return;
+        if (_told.Count == MostTold)
+            _told.Clear();
+        _told[voter] = seen;
+        (seen.Address.IsV4 ? _v4 : _v6).Observe(new Observation(voter, seen, now));
+        Proceed(now);
+    }
+
     /// <summary>A STUN message at the node's port.</summary>
     /// <param name="answers">Requests are answered: we are a relay.</param>
     public void HandleDatagram(ReadOnlySpan<byte> datagram, Endpoint source, bool answers, Instant now)
@@ -80,6 +118,8 @@ public sealed class Traversal(Outbox outbox, IRandom random)
         var examination = source.Address.IsV4 ? _examinationV4 : _examinationV6;
         if (examination?.TryHandle(ProbeSocket.Node, datagram, source, now) == true)
             Proceed(now);
+        else if (_look.TryHandle(datagram, source, now))
+            TakeLooks(now);
         else if (answers && _server.Answer(datagram, source, _answer, out var to, now) is > 0 and var length)
             outbox.Send(_answer.AsSpan(0, length), to);
     }
@@ -98,6 +138,7 @@ public sealed class Traversal(Outbox outbox, IRandom random)
     {
         if (mapping is not null)
             _v4.ObserveGateway(mapping.Outside.Address);
+        OuterV4 = mapping is { Outside: var outer } && !AddressScope.IsPublic(outer.Address) ? outer : default;
         _reachability.Observe(mapping, pinhole, offers, now);
         Proceed(now);
     }
@@ -112,6 +153,8 @@ public sealed class Traversal(Outbox outbox, IRandom random)
 
     public void HandleTimeout(Instant now)
     {
+        _look.HandleTimeout(now);
+        TakeLooks(now);
         if (_examinationV4?.NextTimeout <= now)
             _examinationV4.HandleTimeout(now);
         if (_examinationV6?.NextTimeout <= now)
@@ -129,6 +172,20 @@ public sealed class Traversal(Outbox outbox, IRandom random)
             return;
         (_seenV4, _seenV6) = (_v4.Changes, _v6.Changes);
         _reachability.Observe(_v4.Class, _v6.Class, now);
+    }
+
+    void TakeLooks(Instant now)
+    {
+        while (_look.TryTakeResult(out var result))
+            if (result.Outcome == BindingOutcome.Answered)
+                _looks.Add(result);
+        if (IsLooking || _looks.Count == 0)
+            return;
+        // Answers come in any order; a sequential NAT shows only in that of the requests.
+        foreach (var look in _looks.OrderBy(look => look.Number))
+            (look.Mapped.Address.IsV4 ? _v4 : _v6).Observe(new Observation(look.Server, look.Mapped, now));
+        _looks.Clear();
+        Proceed(now);
     }
 
     void Drain(NatExamination? examination)

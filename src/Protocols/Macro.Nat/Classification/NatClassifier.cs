@@ -22,6 +22,9 @@ public sealed class NatClassifier(VoteRules rules)
 
     public NatClass Class { get; private set; } = new();
 
+    /// <summary>Our endpoint as the last of the majority saw it; none while there is none.</summary>
+    public Endpoint Newest => _votes.Believed.LastOrDefault().Seen;
+
     /// <summary>Counts changes of <see cref="Class"/>.</summary>
     public int Changes { get; private set; }
 

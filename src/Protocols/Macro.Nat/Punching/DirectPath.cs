@@ -32,6 +32,12 @@ public sealed class DirectPath : IDeadline
     /// <inheritdoc cref="Punch.Sockets"/>
     public int Sockets => _punch.Sockets;
 
+    /// <summary>Where the peer last saw our pings come from, by the node's port; none while it has told nothing.</summary>
+    public Endpoint Observed { get; private set; }
+
+    /// <summary>Whether this socket beside the node's port is wanted.</summary>
+    public bool Needs(int socket) => !IsOver && (socket <= Sockets || _keeper.Uses(socket));
+
     /// <summary>Nothing was found, or what was found is gone: of no more use.</summary>
     public bool IsOver { get; private set; }
 
@@ -50,7 +56,10 @@ public sealed class DirectPath : IDeadline
         if (!_disco.TryRead(datagram, out var message))
             return false;
         if (_punch.Handle(message, source, socket, now) is { } proven)
+        {
             _keeper.HandlePong(proven, now);
+            Observed = socket == 0 ? message.Observed : Observed;
+        }
         return true;
     }
 

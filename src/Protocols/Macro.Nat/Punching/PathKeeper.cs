@@ -80,6 +80,9 @@ public sealed class PathKeeper(KeepaliveInterval lifetime)
         }
     }
 
+    /// <summary>Whether one of the ways leaves by this socket.</summary>
+    public bool Uses(int socket) => _ways.Exists(way => way.Path.Socket == socket);
+
     /// <summary>A ping that is to go this way now.</summary>
     public bool TryTakePing(out PunchedPath way) => _pings.TryDequeue(out way);
 

@@ -28,6 +28,8 @@ public sealed class Puncher(IRandom random)
 
     public bool Knows(ulong attempt) => _paths.ContainsKey(attempt);
 
+    public DirectPath? Find(ulong attempt) => _paths.GetValueOrDefault(attempt);
+
     public ulong DrawAttempt() => random.NextUInt64();
 
     /// <summary>

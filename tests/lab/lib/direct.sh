@@ -1,0 +1,73 @@
+# A client and an exit behind NATs, three relays that introduce them, and what happens between the two. Sourced after nat.sh.
+
+net[client1]=161
+clients+=(client1)
+pumps=1
+link_delay=${link_delay:-12}
+
+# direct_pair CLIENT_KIND EXIT_KIND: everything is started, and the client knows the exit.
+direct_pair() {
+  local name
+  "$root/build"
+  internet
+  host web
+  serve web $web_port
+  for name in "${relays[@]}"; do host "$name"; node "$name"; done
+  for name in "${relays[@]}"; do
+    eventually 20 relay_runs "$name" || die "The relay $name does not run."
+    vpn "$name" network export "$lab_home/$name.directory" >/dev/null
+  done
+  behind_nat client1 "$1"
+  behind_nat exit1 "$2"
+  for name in client1 exit1; do hidden_node "$name"; done
+  eventually 30 vpn exit1 network export "$lab_home/exit1.directory" >/dev/null || die "The exit is not registered."
+  eventually 20 exit_runs exit1 || die "The exit does not run."
+  vpn client1 network import "$lab_home/exit1.directory" >/dev/null
+}
+
+# hidden_node NAME: a node without an endpoint to announce, which knows the relays.
+hidden_node() {
+  local relay
+  mkdir -p "$lab_home/$1"
+  chmod 700 "$lab_home/$1"
+  settings_of "$1" | sed '/^endpoints = /d' >"$lab_home/$1.toml"
+  spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
+  eventually 30 vpn "$1" status --json || die "The node $1 did not start: $(tail -n 5 "$lab_home/$1.log")"
+  for relay in "${relays[@]}"; do vpn "$1" network import "$lab_home/$relay.directory" >/dev/null; done
+}
+
+# between RULE: what the router does with what the client and the exit send each other; nothing when empty.
+between() {
+  in_ns internet nft -f - <<NFT
+table ip between
+delete table ip between
+table ip between {
+  chain pass { type filter hook forward priority filter;
+    ${1:+ip saddr $(v4 client1) ip daddr $(v4 exit1) $1}
+    ${1:+ip saddr $(v4 exit1) ip daddr $(v4 client1) $1}
+  }
+}
+NFT
+}
+
+is_direct() { [ "$(vpn client1 circuit --json | jq '.hops[-1].direct')" = "$1" ]; }
+
+echoes() { [ "$(in_ns client1 "$lab_peer" echo "$(v4 web)" 7 1 100 | jq .received)" = 1 ]; }
+
+# within SECONDS COMMAND...: it holds after so many seconds at most, and says after how many.
+within() {
+  local limit=$1 began=$EPOCHREALTIME
+  shift
+  eventually $((${limit%.*} + 5)) "$@" >/dev/null || { echo "not at all"; return 1; }
+  awk -v began="$began" -v now="$EPOCHREALTIME" -v limit="$limit" 'BEGIN {printf "%.1f s\n", now - began; exit now - began > limit}'
+}
+
+# flows NAME SECONDS, and flows_end: what became of them is in udp.json and tcp.json.
+flows() {
+  in_ns "$1" python3 "$root/tests/lab/lib/steady.py" udp "$(v4 web)" 7 "$2" >"$lab_home/udp.json" 2>&1 &
+  flow_udp=$!
+  in_ns "$1" python3 "$root/tests/lab/lib/steady.py" tcp "$(v4 web)" $web_port "$2" >"$lab_home/tcp.json" 2>&1 &
+  flow_tcp=$!
+}
+
+flows_end() { wait "$flow_udp" "$flow_tcp" || true; }

@@ -1,0 +1,57 @@
+"""Two steady flows, and how they fared: python3 steady.py udp|tcp ADDRESS PORT SECONDS. Prints one JSON object.
+
+udp: 50 numbered datagrams a second to an echo: sent, lost, doubled, and the longest pause between two answers.
+tcp: GET /bytes, read at 20 Mbit/s at most: bytes, and the longest time that a read had to wait.
+"""
+import json
+import select
+import socket
+import struct
+import sys
+import time
+
+kind, address, port, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+
+
+def udp():
+    flow = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    flow.connect((address, port))
+    answers, sent, pause, pause_at = {}, 0, 0.0, 0.0
+    began = last = time.monotonic()
+    while (now := time.monotonic()) < began + seconds + 2:
+        due = min(int((now - began) * 50), int(seconds * 50))
+        while sent < due:
+            flow.send(struct.pack("!I", sent) + bytes(196))
+            sent += 1
+        if not select.select([flow], [], [], 0.005)[0]:
+            continue
+        number = struct.unpack("!I", flow.recv(2048)[:4])[0]
+        answers[number] = answers.get(number, 0) + 1
+        now = time.monotonic()
+        if now - last > pause:
+            pause, pause_at = now - last, last - began
+        last = now
+    return {"sent": sent, "lost": sent - len(answers), "doubled": sum(answers.values()) - len(answers),
+            "longest_pause_ms": round(1000 * pause), "at_s": round(pause_at, 1)}
+
+
+def tcp():
+    flow = socket.create_connection((address, port), timeout=60)
+    flow.sendall(b"GET /bytes/100000000000 HTTP/1.1\r\nHost: lab\r\n\r\n")
+    taken, stall, stall_at = 0, 0.0, 0.0
+    began = time.monotonic()
+    while (before := time.monotonic()) < began + seconds:
+        block = flow.recv(1 << 16)
+        after = time.monotonic()
+        if not block:
+            return {"bytes": taken, "broken_at_s": round(after - began, 1)}
+        if taken and after - before > stall:
+            stall, stall_at = after - before, before - began
+        taken += len(block)
+        ahead = taken * 8 / 20e6 - (after - began)
+        if ahead > 0:
+            time.sleep(ahead)
+    return {"bytes": taken, "longest_stall_ms": round(1000 * stall), "at_s": round(stall_at, 1)}
+
+
+print(json.dumps({"udp": udp, "tcp": tcp}[kind]()))
