@@ -6,21 +6,23 @@
 #     44.128.1.1 .. 44.128.20.1        libtorrent        44.128.240.1  a node that lies about its id
 #     44.128.200.1 .. 44.128.204.1     ours              44.128.250.1  single queries
 #
-# ./lab dht-interop [--json] [--nodes N] [--gets N]
+# ./lab dht-interop [--json] [--record] [--nodes N] [--gets N]
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
 need_commands ip nft jq python3
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
+. "$root/tests/bench/lib/record.sh"
 
-nodes=20 gets=100
+record=false nodes=20 gets=100
 while [ $# -gt 0 ]; do
   case $1 in
     --json) lab_json=true ;;
+    --record) record=true ;;
     --nodes) nodes=$2; shift ;;
     --gets) gets=$2; shift ;;
-    *) say "Usage: ./lab dht-interop [--json] [--nodes N] [--gets N]"; exit 2 ;;
+    *) say "Usage: ./lab dht-interop [--json] [--record] [--nodes N] [--gets N]"; exit 2 ;;
   esac
   shift
 done
@@ -35,6 +37,18 @@ need_libtorrent() {
 }
 
 told() { echo "$2"; [ "$1" = true ]; }
+
+# The look-ups side by side, and how many of the checks held.
+table() {
+  printf '## dht-interop\n\n`./lab dht-interop --record`, %s libtorrent nodes. %s. %s of %s checks held.\n\n' "$nodes" "$(machine)" \
+    "$(jq -s 'map(select(.ok)) | length' "$lab_home/checks")" "$(jq -s length "$lab_home/checks")"
+  jq -rs 'add | def row: "| " + (map(tostring) | join(" | ")) + " |";
+    (["get of a mutable item", "libtorrent", "ours", "ratio"], ["---", "---:", "---:", "---:"],
+     (to_entries[] | select(.key | startswith("lookups")) | (.key | ltrimstr("lookups") | gsub("_"; " ")) as $how | .value
+      | (["ms", "queries"][] as $what | ["median", "p95"][] as $rank | .libtorrent[$what][$rank] as $theirs | .ours[$what][$rank] as $ours
+         | ["\($what), \($rank)\($how)", $theirs, $ours, ($ours / $theirs * 100 | round / 100)]),
+        ["missed of \(.gets)\($how)", .libtorrent.missed, .ours.missed, ""])) | row' "$lab_home/facts"
+}
 
 need_libtorrent
 need_dotnet
@@ -57,4 +71,5 @@ while IFS= read -r line; do
     check "$(jq -r .name <<<"$line")" told "$(jq -r .ok <<<"$line")" "$(jq -r .detail <<<"$line")"
   fi
 done <"$lab_home/results"
+if $record; then table | record_text dht-interop; fi
 report dht-interop

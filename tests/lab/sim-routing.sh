@@ -3,38 +3,8 @@
 #
 #   one process, one thread: a world of relays and clients <-> path selection, guards, reputation and coordinates as they are in the product
 #
-# ./lab sim-routing [--json] [--long] [--seed N] [--nodes N] [NAME...]
+# ./lab sim-routing [--json] [--record] [--long] [--seed N] [--nodes N] [NAME...]
 
 set -euo pipefail
-. "$root/scripts/machine.sh"
-need_commands jq
-. "$root/tests/lab/lib/namespaces.sh"
-. "$root/tests/lab/lib/checks.sh"
-
-options=(--about routing)
-while [ $# -gt 0 ]; do
-  case $1 in
-    --json) lab_json=true ;;
-    --long) options+=("$1") ;;
-    --seed | --nodes) options+=("$1" "$2"); shift ;;
-    -*) say "Usage: ./lab sim-routing [--json] [--long] [--seed N] [--nodes N] [NAME...]"; exit 2 ;;
-    *) options+=("$1") ;;
-  esac
-  shift
-done
-
-need_dotnet
-dotnet build "$root/tests/lab/Macro.Sim" -c Release -v quiet --nologo >"$lab_home/build.log" 2>&1 ||
-  { tail -20 "$lab_home/build.log" >&2; die "Building the simulation failed."; }
-
-told() { echo "$2"; [ "$1" = true ]; }
-
-while IFS= read -r line; do
-  name=$(jq -r .scenario <<<"$line")
-  fact "$name" "$(jq -c 'del(.scenario, .ok, .checks)' <<<"$line")"
-  note "$(jq -r '.scenario, (del(.scenario, .ok, .checks, .rows) | to_entries[] | "      \(.key): \(.value)"), (.rows // [] | .[] | "      " + (to_entries | map("\(.key) \(.value)") | join(", ")))' <<<"$line")"
-  while IFS= read -r one; do
-    check "$name: $(jq -r .name <<<"$one")" told "$(jq -r .ok <<<"$one")" "$(jq -r .detail <<<"$one")"
-  done < <(jq -c '.checks[]' <<<"$line")
-done < <("$root/artifacts/bin/Macro.Sim/release/sim" --json "${options[@]}" || true)
-report sim-routing
+. "$root/tests/lab/lib/sim.sh"
+simulate sim-routing routing "$@"

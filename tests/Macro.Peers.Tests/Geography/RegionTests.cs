@@ -4,7 +4,7 @@ namespace Macro.Peers.Tests;
 
 public sealed class RegionTests
 {
-    const string V4 = "# comment\n\n739246080,739311615,CH\n739311616,739377151,DE\n3221225472,3221225727,??\n3324575744,3324575999,CH\n";
+    const string V4 = "# comment\n\n739246080,739311615,CH\n739311616,739377151,DE\n3221225472,3221225727,??\n3238002688,3238002943,EU\n3238002944,3238003199,ZZ\n3324575744,3324575999,CH\n";
     const string V6 = "2001:503:ba3e::,2001:503:ba3e:ffff:ffff:ffff:ffff:ffff,CH\n2600::,2600:ffff:ffff:ffff:ffff:ffff:ffff:ffff,US\n";
 
     static readonly GeoTable s_table = GeoTable.TryParse(V4, V6, out _)!;
@@ -16,6 +16,8 @@ public sealed class RegionTests
     [InlineData("44.18.0.0", null)]
     [InlineData("44.15.255.255", null)]
     [InlineData("192.0.0.1", null)]
+    [InlineData("193.0.0.1", null)]
+    [InlineData("193.0.1.1", null)]
     [InlineData("0.0.0.0", null)]
     [InlineData("255.255.255.255", null)]
     [InlineData("2600::1", "US")]
@@ -47,6 +49,7 @@ public sealed class RegionTests
     [InlineData("ZZ", "44.16.1.1:1", RegionVerdict.Unclaimed, "CH")]
     [InlineData("QQ", "44.16.1.1:1", RegionVerdict.Contradicted, "CH")]
     [InlineData("CH", "44.99.1.1:1", RegionVerdict.Unverified, null)]
+    [InlineData("CH", "193.0.0.1:1", RegionVerdict.Unverified, null)]
     public void A_claim_is_compared_with_the_table(string claimed, string endpoint, RegionVerdict verdict, string? byTable) =>
         Assert.Equal(
             new RegionEvidence(verdict, claimed, byTable, 0),

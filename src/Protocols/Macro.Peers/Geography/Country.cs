@@ -39,11 +39,14 @@ public sealed record Country(string Code, WorldRegion Region, int Latitude, int 
     const double EarthRadius = 6371;
 
     static readonly FrozenDictionary<string, Country> s_all = Load();
+    static readonly FrozenDictionary<string, Country>.AlternateLookup<ReadOnlySpan<char>> s_bySpan = s_all.GetAlternateLookup<ReadOnlySpan<char>>();
 
     public static IReadOnlyCollection<Country> All => s_all.Values;
 
     /// <summary>Null for a code that names no country, "ZZ" among them.</summary>
     public static Country? Find(string code) => s_all.GetValueOrDefault(code);
+
+    internal static bool IsOne(ReadOnlySpan<char> code) => s_bySpan.ContainsKey(code);
 
     /// <summary>Kilometres between the nearest points that the two countries can have, along the surface; 0 when their circles touch.</summary>
     public double LeastDistance(Country other)

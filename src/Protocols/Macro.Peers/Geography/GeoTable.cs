@@ -5,8 +5,9 @@ namespace Macro.Peers;
 
 /// <summary>
 /// Countries by address, from the text tables geoip and geoip6 of Debian's tor-geoipdb: lines "first,last,CC" with both
-/// bounds in the range, ascending; IPv4 addresses as decimal numbers, IPv6 as usual; '#' begins a comment, "??" is nowhere. About
-/// 10 bytes for each IPv4 range and 34 for IPv6. Immutable.
+/// bounds in the range, ascending; IPv4 addresses as decimal numbers, IPv6 as usual; '#' begins a comment. "??" is nowhere, and so is
+/// what names no country: "EU", "AP" and their like stand for the registry that gave out the addresses. About 10 bytes for each IPv4
+/// range and 34 for IPv6. Immutable.
 /// </summary>
 public sealed class GeoTable
 {
@@ -100,9 +101,9 @@ public sealed class GeoTable
             if (line.Split(fields, ',') != 3)
                 return number;
             var country = line[fields[2]];
-            if (country is ['?', '?'])
-                continue;
-            if (country is not [>= 'A' and <= 'Z', >= 'A' and <= 'Z'] || !add(new Line { First = line[fields[0]], Last = line[fields[1]], Country = country }))
+            if (country is not ([>= 'A' and <= 'Z', >= 'A' and <= 'Z'] or ['?', '?']))
+                return number;
+            if (Country.IsOne(country) && !add(new Line { First = line[fields[0]], Last = line[fields[1]], Country = country }))
                 return number;
         }
         return 0;
