@@ -8,19 +8,21 @@
 # 1 % of the packets, by a tenth of the round-trip time and at least 1 ms.
 #
 # A run of all cells takes half an hour. With --keep FILE it can be made in parts: the values are added to those that an
-# earlier part left there, and the table shows them all.
+# earlier part left there, and the table shows them all. Rounds are numbered from --from on (1): a part with other
+# numbers adds rounds, and with them other seeds.
 #
-# ./lab netstack [--json] [--record] [--rounds N] [--seconds N] [--rate MBIT] [--cell 'RTT LOSS REORDER'] [--crowd N] [--keep FILE]
+# ./lab netstack [--json] [--record] [--rounds N] [--from N] [--seconds N] [--rate MBIT] [--cell 'RTT LOSS REORDER'] [--crowd N] [--keep FILE]
 
 set -euo pipefail
 . "$root/tests/bench/lib/rounds.sh"
 need_commands ip gcc
-usage="[--rate MBIT] [--cell 'RTT LOSS REORDER'] [--crowd N] [--keep FILE]"
+usage="[--from N] [--rate MBIT] [--cell 'RTT LOSS REORDER'] [--crowd N] [--keep FILE]"
 command_line="./lab netstack${*:+ $*}" section=netstack-tcp
 lab_reported=false
-rounds=3 seconds=6 rate=200 crowd=10000 budget=64 mtu=1328 cells=() kept=
+rounds=3 from=1 seconds=6 rate=200 crowd=10000 budget=64 mtu=1328 cells=() kept=
 while [ $# -gt 0 ]; do
   case $1 in
+    --from) from=$2 taken=2 ;;
     --rate) rate=$2 taken=2 ;;
     --cell) cells+=("$2") taken=2 ;;
     --crowd) crowd=$2 taken=2 ;;
@@ -131,8 +133,8 @@ if [ -n "$kept" ]; then
   [ ! -e "$kept" ] || cp "$kept" "$lab_home/values"
   command_line="${command_line%% --c*} in parts"
 fi
-for ((round = 1; round <= rounds; round++)); do
-  say "Round $round of $rounds"
+for ((round = from; round < from + rounds; round++)); do
+  say "Round $((round - from + 1)) of $rounds"
   for cell in "${cells[@]}"; do
     # shellcheck disable=SC2086
     measure $cell

@@ -121,6 +121,8 @@ iperf_through_socks() {
 
 udp_through_socks() { nobody "$lab_peer" socks-echo "127.0.0.1:$proxy_port" "$web:$echo_port" 500 1000; }
 
+crowd_through_socks() { nobody "$lab_peer" socks-crowd "127.0.0.1:$proxy_port" $web_name "$web_port" 1000 20000; }
+
 two_names_two_circuits() {
   local before after
   before=$(vpn client circuit --json | jq '.isolated | length')
@@ -202,6 +204,7 @@ check "dig: a name that does not exist" dig_says_no
 check "iperf3 through a SOCKS wrapper" iperf_through_socks
 check "iperf3 -R through a SOCKS wrapper" iperf_through_socks -R
 check "UDP ASSOCIATE" udp_through_socks
+check "1000 connections at once" crowd_through_socks
 check "a circuit for each user name" two_names_two_circuits
 check "names are written nowhere" names_are_nowhere
 check "nothing leaves beside the tunnel" nothing_beside

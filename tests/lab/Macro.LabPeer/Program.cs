@@ -29,6 +29,9 @@ switch (args)
     case ["socks-echo", var proxy, var target, var count, var size]:
         return await UdpEcho.AskThroughAsync(IPEndPoint.Parse(proxy), IPEndPoint.Parse(target), Number(count), Number(size)).ConfigureAwait(false);
 
+    case ["socks-crowd", var proxy, var name, var port, var count, var size]:
+        return await new SocksCrowd(IPEndPoint.Parse(proxy), name, Number(port), Number(count), Number(size)).RunAsync().ConfigureAwait(false);
+
     case ["bytes", var count]:
         {
             using var output = Console.OpenStandardOutput();
@@ -58,6 +61,8 @@ switch (args)
             lab-peer resolve RESOLVER NAME         prints the IPv4 address of a name
             lab-peer socks-echo PROXY TARGET COUNT SIZE
                                                    echo by SOCKS5 UDP ASSOCIATE
+            lab-peer socks-crowd PROXY NAME PORT COUNT BYTES
+                                                   connections through a SOCKS5 proxy, all at once; each fetches /bytes/N
             lab-peer bytes N                       writes the stream that /bytes/N answers
             lab-peer sha256 N                      its SHA-256
             lab-peer echo ADDRESS PORT COUNT SIZE  sends datagrams to a UDP echo and prints {"sent","received"}

@@ -63,19 +63,20 @@ sealed class SocksUdp : IDisposable
         _control.Dispose();
     }
 
-    static async Task GreetAsync(NetworkStream stream, string? user)
+    /// <summary>Method and, with a user, the name (RFC 1928 3, RFC 1929).</summary>
+    internal static async Task GreetAsync(NetworkStream stream, string? user, CancellationToken cancel = default)
     {
         var method = (byte)(user is null ? 0 : 2);
-        await stream.WriteAsync((byte[])[5, 1, method]).ConfigureAwait(false);
+        await stream.WriteAsync((byte[])[5, 1, method], cancel).ConfigureAwait(false);
         var answer = new byte[2];
-        await stream.ReadExactlyAsync(answer).ConfigureAwait(false);
+        await stream.ReadExactlyAsync(answer, cancel).ConfigureAwait(false);
         if (answer[1] != method)
             throw new IOException($"The proxy wants method {answer[1]}.");
         if (user is null)
             return;
         var name = System.Text.Encoding.UTF8.GetBytes(user);
-        await stream.WriteAsync((byte[])[1, (byte)name.Length, .. name, 1, (byte)'x']).ConfigureAwait(false);
-        await stream.ReadExactlyAsync(answer).ConfigureAwait(false);
+        await stream.WriteAsync((byte[])[1, (byte)name.Length, .. name, 1, (byte)'x'], cancel).ConfigureAwait(false);
+        await stream.ReadExactlyAsync(answer, cancel).ConfigureAwait(false);
         if (answer[1] != 0)
             throw new IOException("The proxy refuses the user name.");
     }
