@@ -75,13 +75,8 @@ public sealed class Node
     public OwnOffer Offer { get; }
 
     /// <param name="own">Endpoints of its interfaces.</param>
-    public PunchOffer? DescribeSelf(IReadOnlyList<Endpoint> own, Instant now)
-    {
-        (Endpoint Voter, Endpoint Seen)[] told = [.. Registrar.Links.Concat(Controller.InUse).Concat(Neighbours.Links).Select(link => (link.Entry, link.Observed))];
-        foreach (var (voter, seen) in told)
-            Traversal.Observe(voter, seen, now);
-        return Offer.Describe(own, [.. told.Select(one => one.Seen)], now);
-    }
+    public PunchOffer? DescribeSelf(IReadOnlyList<Endpoint> own, Instant now) =>
+        Offer.Describe(own, [.. Registrar.Links.Concat(Controller.InUse).Concat(Neighbours.Links).Select(link => link.Observed)], now);
 
     public Instant NextTimeout => Instant.Min(
         Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Instant.Min(Instant.Min(Traversal.NextTimeout, Offer.NextTimeout), Discovery?.NextTimeout ?? Instant.Never)),
