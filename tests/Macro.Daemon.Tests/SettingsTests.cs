@@ -57,6 +57,7 @@ public sealed class SettingsTests
             family = "attic people"
             mtu = 1420
             port_mapping = false
+            tcp_port = 443
             [exit]
             enabled = true
             mode = "user"
@@ -88,6 +89,7 @@ public sealed class SettingsTests
         Assert.False(settings.Client.Routes.Everything);
         Assert.Equal([Endpoint.Parse("192.0.2.1:4000"), Endpoint.Parse("[2001:db8::1]:4000")], settings.Relay.Endpoints);
         Assert.False(settings.Relay.PortMapping);
+        Assert.Equal(443, settings.Relay.TcpPort);
         Assert.Equal((200, "DE", 64500u, (ushort)1420), (settings.Relay.BandwidthLimit, settings.Relay.Region, settings.Relay.Asn, settings.Relay.Mtu));
         Assert.Equal(
             [
@@ -131,6 +133,8 @@ public sealed class SettingsTests
         "settings.toml:2: client.device: 'a name that is too long' is not a device name; use 1 to 15 letters, digits, '-', '_' or '.'")]
     [InlineData("[relay]\nendpoints = [\"example.org:51900\"]",
         "settings.toml:2: relay.endpoints: 'example.org:51900' is not an endpoint; use \"192.0.2.1:51900\" or \"[2001:db8::1]:51900\"")]
+    [InlineData("[relay]\ntcp_port = 443",
+        "settings.toml:2: relay.tcp_port: takes in strangers only where relay.endpoints says where; set that too, or remove this")]
     [InlineData("[exit]\npolicy = [\"permit any\"]",
         "settings.toml:2: exit.policy: 'permit any' is not a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\", as in \"reject *:25/tcp\"")]
     [InlineData("[exit]\ndevice = \"macro0\"",

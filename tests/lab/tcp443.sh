@@ -124,7 +124,7 @@ has_connections() { [ "$(connections)" -ge "$1" ]; }
 
 "$root/build"
 private_network
-in_ns internet tcpdump -i client -s 0 -c 40 -w "$lab_home/hello.pcap" 'tcp port 443' >/dev/null 2>&1 &
+in_ns internet tcpdump -i client -Z root -U -s 0 -c 40 -w "$lab_home/hello.pcap" 'tcp port 443' >/dev/null 2>&1 &
 check "the handshake looks like a web server's" looks_like_tls
 check "a browser gets nothing" ends_http
 block_udp

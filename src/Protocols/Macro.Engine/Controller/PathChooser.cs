@@ -55,18 +55,24 @@ sealed class PathChooser
             if (until <= now)
                 _avoided.Remove(name);
         Refresh(now);
-        var answer = Choose(request, [.. _allowed.Where(c => !_avoided.ContainsKey(c.Target.Name))], now);
+        Candidate[] untroubled = [.. _allowed.Where(c => !_avoided.ContainsKey(c.Target.Name))];
+        // Where UDP does not pass, those that failed need not be to blame.
+        if (EntriesByTcp)
+            foreach (var among in new[] { untroubled, _allowed })
+                if (Choose(request, among, entriesByTcp: true, now) is { Path: not null } byTcp)
+                    return byTcp;
+        var answer = Choose(request, untroubled, entriesByTcp: false, now);
         return answer.Path is null ? ChooseAmongAll(request, now) : answer;
     }
 
     public PathAnswer ChooseAmongAll(ConnectRequest request, Instant now)
     {
         Refresh(now);
-        var answer = Choose(request, _allowed, now);
+        var answer = Choose(request, _allowed, entriesByTcp: false, now);
         if (answer.Path is not null || _convicted.Count == 0)
             return answer;
         (_allowed, _convicted, _entries) = ([.. _allowed, .. _convicted], [], []);
-        return Choose(request, _allowed, now);
+        return Choose(request, _allowed, entriesByTcp: false, now);
     }
 
     public void Avoid(Candidate relay, Instant now) => _avoided[relay.Target.Name] = now + s_avoidFor;
@@ -80,13 +86,6 @@ sealed class PathChooser
 
     /// <summary>Why there is no path, and what helps.</summary>
     public (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
-
-    PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, Instant now)
-    {
-        if (EntriesByTcp && Choose(request, among, entriesByTcp: true, now) is { Path: not null } byTcp)
-            return byTcp;
-        return Choose(request, among, entriesByTcp: false, now);
-    }
 
     PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, bool entriesByTcp, Instant now)
     {

@@ -17,7 +17,7 @@ public sealed class TcpWays(IndexTable indices, Outbox outbox, IRandom random)
 
     readonly Dictionary<Endpoint, Way> _ways = [];
     readonly Queue<Endpoint> _dials = new(), _hangUps = new();
-    Instant _silentSince = Instant.Never, _lookAt = Instant.Never, _probeAt = Instant.Never, _heard;
+    Instant _silentSince = Instant.Never, _lookAt = Instant.Never, _probeAt = Instant.Never, _heard, _triedAt;
     Circuit? _probe;
 
     /// <summary>To one relay.</summary>
@@ -96,15 +96,18 @@ public sealed class TcpWays(IndexTable indices, Outbox outbox, IRandom random)
         foreach (var circuit in open)
         {
             var isTcp = TcpEndpoint.Is(circuit.Entry);
-            if (circuit.HopsReached == 0 && !isTcp && _silentSince == Instant.Never)
-                _silentSince = now;
+            if (circuit.HopsReached == 0 && !isTcp)
+            {
+                // From one attempt to the next the silence goes on; after a pause it begins anew.
+                if (_silentSince == Instant.Never || now - _triedAt > s_fresh)
+                    _silentSince = now;
+                _triedAt = now;
+            }
             if (circuit.HopsReached > 0 && !isTcp && HeardAt(circuit, now) is var heard && heard > _heard)
                 (_heard, _silentSince, UdpIsBlocked) = (heard, Instant.Never, false);
             if (circuit.HopsReached > 0 && isTcp && now - _heard > s_fresh)
                 UdpIsBlocked = true;
         }
-        if (open.Length == 0)
-            _silentSince = Instant.Never;
         IsPreferred = UdpIsBlocked || (_silentSince != Instant.Never && now - _silentSince >= s_patience);
     }
 
