@@ -18,6 +18,7 @@ need_commands ip nft jq curl gcc
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/lab/lib/peer.sh"
 . "$root/tests/lab/lib/network.sh"
+link_delay=12
 . "$root/tests/lab/lib/nat.sh"
 
 tries=2 from=("${nat_kinds[@]}") to=("${nat_kinds[@]}") record=false
@@ -33,7 +34,6 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-link_delay=12
 # A punch is given up after nine seconds, and a birthday is over after eight.
 patience=14
 pumps=1
@@ -75,9 +75,9 @@ is_registered() { vpn "$1" network export "$lab_home/$1.directory" >/dev/null 2>
 
 milliseconds() { awk -v began="$1" -v now="$EPOCHREALTIME" 'BEGIN {printf "%d", 1000 * (now - began)}'; }
 
-# attempt CLIENT EXIT: prints "direct|relayed|none FIRST_BYTE TIME_TO_DIRECT" in milliseconds.
+# attempt CLIENT EXIT: prints "direct|relayed|none FIRST_BYTE TIME_TO_DIRECT INTRODUCER", times in milliseconds.
 attempt() {
-  local client=$1 exit=$2 began first=- until=$((SECONDS + patience)) way
+  local client=$1 exit=$2 began first=- until=$((SECONDS + patience)) way by
   [ -s "$lab_home/$exit.directory" ] || { echo none - -; return; }
   began=$EPOCHREALTIME
   if ! timeout 12 ip netns exec "$lab_prefix$client" "$root/out/macrovpn" --api "$(api_of "$client")" \
@@ -87,10 +87,11 @@ attempt() {
     return
   fi
   if in_ns "$client" curl -s --noproxy '*' --max-time 10 -o /dev/null "http://$(v4 web):$web_port/whoami"; then first=$(milliseconds "$began"); fi
+  by=$(vpn "$client" circuit --json 2>/dev/null | jq -r '.hops[0].region')
   while :; do
     way=$(vpn "$client" circuit --json 2>/dev/null | jq -r '.hops[-1].direct // false')
-    [ "$way" != true ] || { echo direct "$first" "$(milliseconds "$began")"; break; }
-    [ $SECONDS -lt $until ] || { echo relayed "$first" -; break; }
+    [ "$way" != true ] || { echo direct "$first" "$(milliseconds "$began")" "$by"; break; }
+    [ $SECONDS -lt $until ] || { echo relayed "$first" - "$by"; break; }
     # What carries packets is looked after more often.
     in_ns "$client" ping -n -q -c 1 -W 1 "$(v4 web)" >/dev/null 2>&1 || true
     sleep 0.1
@@ -110,7 +111,7 @@ row() { # NUMBER
 }
 
 letter() { # CLIENT EXIT
-  awk -v exit="$2" '$1 == exit {n++; c[$2]++} END {print n == 0 ? "?" : c["direct"] == n ? "d" : c["relayed"] == n ? "r" : c["none"] == n ? "-" : "?"}' "$lab_home/$1.tries"
+  awk -v peer="$2" '$1 == peer {n++; c[$2]++} END {print n == 0 ? "?" : c["direct"] == n ? "d" : c["relayed"] == n ? "r" : c["none"] == n ? "-" : "?"}' "$lab_home/$1.tries"
 }
 
 wanted() { # CLIENT_KIND EXIT_KIND
@@ -122,7 +123,7 @@ as_expected() { # CLIENT_KIND
   local kind client=c${short[$1]} is should wrong=()
   for kind in "${to[@]}"; do
     is=$(letter "$client" "e${short[$kind]}") should=$(wanted "$1" "$kind")
-    [ "$is" = "$should" ] || wrong+=("$kind: $is for $should ($(awk -v exit="e${short[$kind]}" '$1 == exit {print $2, $3, $4}' "$lab_home/$client.tries" | paste -sd ';'))")
+    [ "$is" = "$should" ] || wrong+=("$kind: $is for $should ($(awk -v peer="e${short[$kind]}" '$1 == peer {print $2, $3, $4, $5}' "$lab_home/$client.tries" | paste -sd ';'))")
   done
   [ ${#wrong[@]} = 0 ] && echo "${#to[@]} cells, $tries tries each" || { echo "${wrong[*]}"; return 1; }
 }
@@ -131,9 +132,9 @@ median() { sort -n | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)]; 
 
 cell() { # CLIENT EXIT: what the table shows
   local tried=$lab_home/$1.tries word=relayed first direct
-  first=$(awk -v exit="$2" '$1 == exit && $3 != "-" {print $3}' "$tried" | median)
-  direct=$(awk -v exit="$2" '$1 == exit && $2 == "direct" {print $4}' "$tried" | median)
-  case $(letter "$1" "$2") in d) word=direct ;; -) echo "no path"; return ;; '?') word=$(awk -v exit="$2" '$1 == exit {n++; d += $2 == "direct"} END {printf "direct %d/%d", d, n}' "$tried") ;; esac
+  first=$(awk -v peer="$2" '$1 == peer && $3 != "-" {print $3}' "$tried" | median)
+  direct=$(awk -v peer="$2" '$1 == peer && $2 == "direct" {print $4}' "$tried" | median)
+  case $(letter "$1" "$2") in d) word=direct ;; -) echo "no path"; return ;; '?') word=$(awk -v peer="$2" '$1 == peer {n++; d += $2 == "direct"} END {printf "direct %d/%d", d, n}' "$tried") ;; esac
   [ "$direct" = - ] && echo "$word, $first" || echo "$word, $first, $direct"
 }
 
@@ -162,12 +163,14 @@ for name in "${relays[@]}"; do
   eventually 20 relay_runs "$name" || die "The relay $name does not run."
   vpn "$name" network export "$lab_home/$name.directory" >/dev/null
 done
-for kind in "${to[@]}"; do peer "e${short[$kind]}" "$kind"; done
+peers=()
+for kind in "${to[@]}"; do peer "e${short[$kind]}" "$kind" & peers+=($!); done
+for kind in "${from[@]}"; do peer "c${short[$kind]}" "$kind" & peers+=($!); done
+for name in "${peers[@]}"; do wait "$name"; done
 for kind in "${to[@]}"; do
   [ "$kind" = blocked ] || eventually 30 is_registered "e${short[$kind]}" || die "The exit behind $kind is not registered."
 done
 for kind in "${from[@]}"; do
-  peer "c${short[$kind]}" "$kind"
   for name in "${exits[@]}"; do [ ! -s "$lab_home/$name.directory" ] || vpn "c${short[$kind]}" network import "$lab_home/$name.directory" >/dev/null; done
 done
 rows=()

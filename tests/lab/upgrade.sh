@@ -17,6 +17,7 @@ need_commands ip nft jq python3 gcc
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/lab/lib/peer.sh"
 . "$root/tests/lab/lib/network.sh"
+link_delay=12
 . "$root/tests/lab/lib/nat.sh"
 . "$root/tests/lab/lib/direct.sh"
 [ "${1:-}" != --json ] || lab_json=true

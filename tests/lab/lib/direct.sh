@@ -3,7 +3,6 @@
 net[client1]=161
 clients+=(client1)
 pumps=1
-link_delay=${link_delay:-12}
 
 # direct_pair CLIENT_KIND EXIT_KIND: everything is started, and the client knows the exit.
 direct_pair() {

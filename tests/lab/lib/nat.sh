@@ -4,6 +4,8 @@
 #
 # IPv4 only: what stands behind a NAT here has no IPv6, so nothing goes beside.
 
+[ -z "${link_delay:-}" ] || gcc -O2 -o "$lab_home/link" "$root/tests/lab/lib/link.c"
+
 nat_kinds=(public firewall full-cone address-restricted port-restricted sequential random cgn blocked)
 
 # behind_nat NAME KIND: what host makes, with a NAT before it. public has none, firewall translates nothing, cgn is a
@@ -42,7 +44,6 @@ behind_nat() {
 # cable NAMESPACE INTERFACE NAME: to the router, whose end bears the name and its network's first address.
 cable() {
   if [ -n "${link_delay:-}" ]; then
-    [ -x "$lab_home/link" ] || gcc -O2 -o "$lab_home/link" "$root/tests/lab/lib/link.c"
     "$lab_home/link" "$lab_prefix$1:$2" "${lab_prefix}internet:$3" delay="$link_delay" rate=1000 queue=8000000 seed="${net[$3]}" >"$lab_home/link-$3.log" 2>&1 &
     echo $! >"$lab_home/pids/link-$3"
     eventually 10 grep -q ready "$lab_home/link-$3.log" || die "The link of $3 does not stand."
