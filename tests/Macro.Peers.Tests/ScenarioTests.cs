@@ -12,7 +12,7 @@ public sealed class ScenarioTests(ITestOutputHelper output)
     public void A_newcomer_is_known_everywhere_before_the_root_of_an_epoch_is_taken() => Run(new SpreadScenario(), 64);
 
     [Fact]
-    public void Every_relay_is_drawn_equally_often_with_and_without_a_filter() => Run(new SamplingScenario(), 200);
+    public void Every_relay_is_drawn_equally_often_with_and_without_a_filter() => Run(new SamplingScenario(), 100);
 
     [Fact]
     public void The_view_under_attack_is_honest_or_the_attack_is_noticed() => Run(new DirectoryAttackScenario(), 600);

@@ -8,7 +8,7 @@ namespace Macro.Dht;
 /// </summary>
 sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRandom random, Outbox outbox, Instant now)
 {
-    const int MaxQueries = 1024, MaxToken = 64;
+    const int MaxQueries = 1024, MaxToken = 64, QueriesOfIdle = 32;
 
     /// <summary>After this a query is forgotten.</summary>
     static readonly TimeSpan s_forget = TimeSpan.FromSeconds(5);
@@ -243,5 +243,7 @@ sealed partial class FamilyNode(DhtNode node, bool v4, DhtOptions options, IRand
     {
         _queries.Remove(query.Transaction);
         _deadlines.Remove(query);
+        if (_queries.Count == 0 && _queries.Capacity > 2 * QueriesOfIdle)
+            _queries.TrimExcess(QueriesOfIdle);
     }
 }

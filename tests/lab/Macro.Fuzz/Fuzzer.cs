@@ -16,6 +16,12 @@ public sealed class Fuzzer(IFuzzTarget target, ulong seed)
     /// <summary>An input that takes so much of the processor hangs; a collection, or a machine that lets it wait, does not reach it.</summary>
     static readonly TimeSpan s_stepBound = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// What a thread has not used yet of its allocation buffer is counted as allocated when another thread's collection takes the
+    /// buffer from it.
+    /// </summary>
+    const int AllocationBuffer = 8192;
+
     const int MostPool = 4096;
     const int MostSeen = 1 << 18;
     const int InputsPerLife = 256;
@@ -71,6 +77,7 @@ public sealed class Fuzzer(IFuzzTarget target, ulong seed)
         }
         // Kept before it runs: an input that hangs or kills the process must be known.
         _trail.Add(input.ToArray());
+        var collections = GC.CollectionCount(0);
         var before = GC.GetAllocatedBytesForCurrentThread();
         uint outcome;
         try
@@ -83,7 +90,7 @@ public sealed class Fuzzer(IFuzzTarget target, ulong seed)
         }
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         Interlocked.Increment(ref _done);
-        if (allocated > target.MaxAllocation)
+        if (allocated > target.MaxAllocation + (GC.CollectionCount(0) - collections) * AllocationBuffer)
             return string.Create(CultureInfo.InvariantCulture, $"{allocated} bytes allocated for an input of {input.Length}");
         if (_seen.Count < MostSeen && _seen.Add(outcome))
             Keep(input);

@@ -9,7 +9,7 @@ namespace Macro.Dht;
 /// </summary>
 sealed class Admission(int queriesPerSecond)
 {
-    const int MaxSources = 16384, SweepFrom = 64;
+    const int MaxSources = 16384, SweepFrom = 16;
 
     /// <summary>Bytes a second, and at once, that a source which never proved its address gets beyond three times its query.</summary>
     const int ExcessRate = 8 << 10, ExcessBurst = 32 << 10;
@@ -56,8 +56,8 @@ sealed class Admission(int queriesPerSecond)
             if (asker.QueryFullAt.IsFull(now) && asker.ExcessFullAt.IsFull(now))
                 _sources.Remove(key);
         _sweepAt = Math.Min(MaxSources, Math.Max(SweepFrom, 2 * _sources.Count));
-        if (_sources.Count == 0)
-            _sources.TrimExcess();
+        if (_sources.Capacity > 4 * _sweepAt)
+            _sources.TrimExcess(_sweepAt);
         return _sources.Count < MaxSources;
     }
 

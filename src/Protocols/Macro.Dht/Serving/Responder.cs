@@ -21,7 +21,7 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
 
     readonly Tokens _tokens = new(random, now);
     readonly Admission _admission = new(options.QueriesPerSecond);
-    readonly Id160[] _samples = new Id160[options.MaxInfoHashes > 0 ? MostSamples : 0];
+    Id160[]? _samples;
     Instant _samplesUntil = new(0);
     int _sampled;
 
@@ -208,13 +208,13 @@ sealed class Responder(DhtNode node, DhtOptions options, IRandom random, Outbox 
     {
         if (_samplesUntil <= now)
         {
-            _sampled = Peers.SampleInfoHashes(_samples);
+            _sampled = Peers.SampleInfoHashes(_samples ??= new Id160[MostSamples]);
             _samplesUntil = now + s_sampleInterval;
         }
         writer.Integer("num"u8, Peers.InfoHashes);
         Span<byte> bytes = stackalloc byte[MostSamples * Id160.Size];
         for (var i = 0; i < _sampled; i++)
-            _samples[i].Write(bytes[(i * Id160.Size)..]);
+            _samples![i].Write(bytes[(i * Id160.Size)..]);
         writer.String("samples"u8, bytes[..(_sampled * Id160.Size)]);
     }
 }

@@ -9,7 +9,7 @@ sealed class BencodeTarget : IFuzzTarget
 
     public string Name => "bencode";
 
-    public int MaxAllocation => 16 * 1024;
+    public int MaxAllocation => 0;
 
     public uint Run(ReadOnlySpan<byte> input)
     {
