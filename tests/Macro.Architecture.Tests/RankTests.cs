@@ -1,7 +1,7 @@
 namespace Macro.Architecture.Tests;
 
 /// <summary>The rank table of ARCHITECTURE.md: a project references lower ranks only, never a sibling.</summary>
-public class RankTests
+public partial class RankTests
 {
     static readonly Dictionary<string, int> Ranks = new(StringComparer.Ordinal)
     {
@@ -29,6 +29,13 @@ public class RankTests
         Assert.Empty(SourceProject.All.Select(project => project.Name).Except(Ranks.Keys));
 
     [Fact]
+    public void The_page_on_architecture_has_the_same_table() =>
+        Assert.Equal(
+            SourceProject.All.Select(project => $"{project.Name} {Ranks[project.Name]}").Order(StringComparer.Ordinal),
+            TableLine().Matches(System.Text.Encoding.UTF8.GetString(Repository.Read("ARCHITECTURE.md")))
+                .Select(line => $"{line.Groups[1].Value} {line.Groups[2].Value}").Order(StringComparer.Ordinal));
+
+    [Fact]
     public void A_project_references_lower_ranks_only() =>
         Assert.Empty(
             from project in SourceProject.All
@@ -47,4 +54,7 @@ public class RankTests
 
         Assert.Empty(Repository.Files.Where(path => path.EndsWith(".csproj")).Except(listed));
     }
+
+    [System.Text.RegularExpressions.GeneratedRegex(@"^  (Macro\.\w+) +rank (\d)", System.Text.RegularExpressions.RegexOptions.Multiline)]
+    private static partial System.Text.RegularExpressions.Regex TableLine();
 }

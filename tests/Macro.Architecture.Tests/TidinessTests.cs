@@ -7,6 +7,12 @@ public class TidinessTests
 {
     static readonly string[] FoldersByKind = ["Utils", "Util", "Helpers", "Helper", "Common", "Managers", "Interfaces", "Exceptions", "Misc"];
 
+    static readonly string[] Root =
+    [
+        ".editorconfig", ".gitattributes", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "Directory.Build.props",
+        "Directory.Packages.props", "LICENSE", "Macro.slnx", "README.md", "SECURITY.md", "bench", "build", "global.json", "lab", "run", "test",
+    ];
+
     static readonly string[] SourceSuffixes = [".cs", ".ts", ".svelte", ".sol", ".sh"];
 
     const int MostLines = 500;
@@ -14,6 +20,10 @@ public class TidinessTests
     // Each in two parts, so that this file does not hold what it forbids.
     static readonly string[] NamesOfMachines =
         ["/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/", "registry.npm" + "js.org", "api.nu" + "get.org", "artifact" + "ory"];
+
+    [Fact]
+    public void The_root_holds_what_a_newcomer_needs_and_nothing_else() =>
+        Assert.Equal(Root, Repository.Files.Where(path => !path.Contains('/', StringComparison.Ordinal)));
 
     [Fact]
     public void Folders_are_named_by_subject() =>

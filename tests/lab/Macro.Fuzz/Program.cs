@@ -33,7 +33,7 @@ foreach (var target in FuzzTargets.All().Where(target => only is null || target.
     if (result.Failure is null)
         continue;
     failed++;
-    var file = $"fuzz-{result.Target}-{seed}.hex";
+    var file = Path.Combine(Path.GetTempPath(), $"fuzz-{result.Target}-{seed}.hex");
     File.WriteAllLines(file, result.Trail.Select(Convert.ToHexString));
     Console.WriteLine(result.Failure);
     Console.WriteLine($"Replay: fuzz --target {result.Target} --replay {file}");
