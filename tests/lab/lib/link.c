@@ -145,7 +145,12 @@ static void option(const char *text) {
   const char *equals = strchr(text, '=');
   size_t length = equals ? equals - text : 0;
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-    if (length == strlen(options[i].name) && !strncmp(text, options[i].name, length)) { *options[i].value = atof(equals + 1); return; }
+    if (length == strlen(options[i].name) && !strncmp(text, options[i].name, length)) {
+      char *rest;
+      *options[i].value = strtod(equals + 1, &rest);
+      if (rest == equals + 1 || *rest) { fprintf(stderr, "link: %s is no number\n", text); exit(2); }
+      return;
+    }
   if (!strncmp(text, "mtu=", 4)) mtu = atoi(text + 4);
   else if (!strncmp(text, "seed=", 5)) seed = strtoull(text + 5, 0, 10);
   else { fprintf(stderr, "link: what is %s?\n", text); exit(2); }
