@@ -58,7 +58,7 @@ sealed class CircuitRecord(PathChooser paths)
         if (circuit.Circuit.Failure is not { Kind: not CircuitFailureKind.Late } failure)
             return;
         NodeId[] ids = [.. circuit.Path.Hops.Select(hop => hop.Relay.Id)];
-        paths.Avoid(circuit.Path.Hops[failure.HopIndex].Relay, now);
+        paths.Avoid(circuit.Path.Hops[failure.HopIndex].Relay, onlyByUdp: failure.HopIndex == 0 && !paths.EntriesByTcp, now);
         // Who says that he is full is honest.
         if (failure.Kind == CircuitFailureKind.Refused)
             return;
