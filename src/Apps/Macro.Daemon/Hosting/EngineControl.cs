@@ -40,6 +40,7 @@ sealed partial class EngineControl(
     NetworkSide? _network;
     TcpSide? _tcp;
     Task _publishing = Task.CompletedTask;
+    Nat.Reachability.Standing? _seenStanding;
     long _seenChanges;
     long _sentBefore, _receivedBefore;
     bool _deviceAsked;
@@ -59,12 +60,14 @@ sealed partial class EngineControl(
     {
         Sweep(keepClosed: wanted.Up && UsesTun && settings.Client.KillSwitch);
         var sockets = Bind(settings.Node);
-        _verifier = new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(sockets[0].Port), sockets[0].HasV6);
+        var endpoints = OwnEndpoints(sockets[0].Port);
+        _verifier = new HopVerifier(
+            directory.Rules, keys.Identity.Id, endpoint => endpoints.Contains(endpoint) || Node.Traversal.Possible.Contains(endpoint), sockets[0].HasV6);
         _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped);
         _ends = new CircuitEnds(Threads, settings.Network.Static || settings.Network.Local);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
-        _network = new NetworkSide(settings, Threads, keys.Identity, Mark);
+        _network = new NetworkSide(settings, Threads, keys.Identity, own.SignFor, Mark);
         _tcp = new TcpSide(Threads, settings.Node.Bind, Mark);
         LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));
         await Threads.RunAsync(() =>
@@ -198,6 +201,12 @@ sealed partial class EngineControl(
         if (!Node.Registrar.Introducers.SequenceEqual(own.Introducers))
         {
             own.Introducers = Node.Registrar.Introducers;
+            Announce();
+        }
+        if (!ReferenceEquals(Node.Traversal.Standing, _seenStanding))
+        {
+            _seenStanding = Node.Traversal.Standing;
+            own.Proven = _seenStanding.Endpoints;
             Announce();
         }
         var controller = Node.Controller;
