@@ -185,7 +185,7 @@ sealed class NetworkSide : IAsyncDisposable
             select new RelayLatency { NodeId = relay.Key.Target.Name, Region = relay.Key.Region, RttMs = Math.Round(rtt, 1) }).Take(MostRelaysShown),
     ];
 
-    HashSet<Endpoint> Own() => [.. Local.OutsideAddresses().Select(address => new Endpoint(address, _threads.Sockets[0].Port))];
+    HashSet<Endpoint> Own() => [.. Local.OutsideAddresses(_settings).Select(address => new Endpoint(address, _threads.Sockets[0].Port))];
 
     /// <summary>Survives restarts with the identity, and tells nothing about it.</summary>
     static byte[] Secret(NodeIdentity identity)
