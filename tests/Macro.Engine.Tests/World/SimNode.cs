@@ -312,6 +312,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
                 _world.Dial(this, far);
             while (Node.Tcp.TryTakeHangUp(out var link))
                 HungUp.Add(link);
+            Node.NoteSent(_world.Now);
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
         }

@@ -19,7 +19,6 @@ public sealed partial class Circuit
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
     static readonly TimeSpan s_activeProbe = TimeSpan.FromMilliseconds(700);
-    static readonly TimeSpan s_idleProbe = TimeSpan.FromSeconds(25);
     static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
 
     readonly Outbox _outbox;
@@ -60,6 +59,9 @@ public sealed partial class Circuit
 
     /// <summary>Of the node that registers; null for every other goal.</summary>
     public NodeIdentity? Identity { get; init; }
+
+    /// <summary>Between probes while nothing else happens; so often, that no NAT before us forgets the way. Default 25 s.</summary>
+    public TimeSpan IdleProbe { get; set; } = TimeSpan.FromSeconds(25);
 
     bool IsWatched => Goal is CircuitGoal.Exit or CircuitGoal.Registration;
 
@@ -291,7 +293,7 @@ public sealed partial class Circuit
                 var blamed = answer.Type == ControlType.Extend && answer.Status is ControlStatus.RefusedUnreachable or ControlStatus.RefusedUnverified
                     ? hop.Index + 1
                     : hop.Index;
-                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now, blamed == hop.Index ? CircuitFailureKind.Refused : CircuitFailureKind.Silent);
+                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now, blamed == hop.Index ? CircuitFailureKind.Refused : CircuitFailureKind.Silent, blamed != hop.Index);
                 break;
             case var _:
                 break;
@@ -371,7 +373,7 @@ public sealed partial class Circuit
             }
             if (health.NextProbe > now || health.ProbeSent is not null)
                 continue;
-            health.NextProbe = now + (IsActive(now) || health.IsSuspect ? s_activeProbe : s_idleProbe);
+            health.NextProbe = now + (IsActive(now) || health.IsSuspect ? s_activeProbe : IdleProbe);
             Send(hop, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = health.BeginProbe(now) }), now);
         }
     }
@@ -425,9 +427,9 @@ public sealed partial class Circuit
         _outbox.Send(_layers[0].AsSpan(0, length), Entry);
     }
 
-    void Fail(int hopIndex, string reason, Instant now, CircuitFailureKind kind = CircuitFailureKind.Silent)
+    void Fail(int hopIndex, string reason, Instant now, CircuitFailureKind kind = CircuitFailureKind.Silent, bool isHearsay = false)
     {
-        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason, kind);
+        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason, kind, isHearsay);
         // Those that are well need not keep what nobody uses any more.
         TellHops(now);
         Finish();
