@@ -14,7 +14,7 @@ public sealed partial class Circuit
     static readonly TimeSpan s_buildTimeout = TimeSpan.FromSeconds(10);
 
     // As many as a relay lets pass in the time of a build.
-    const int HopAttempts = 4;
+    const int HopAttempts = 5;
     static readonly TimeSpan s_entryPatience = TimeSpan.FromSeconds(1);
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
@@ -32,7 +32,7 @@ public sealed partial class Circuit
     volatile Way _entry;
     int _reached = -1;
     uint _nextRequest;
-    bool _observedIsNew;
+    bool _observedIsNew, _isLate;
 
     public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null)
     {
@@ -79,6 +79,12 @@ public sealed partial class Circuit
 
     /// <summary>Hops that have completed their handshake.</summary>
     public int HopsReached => _reached + 1;
+
+    /// <summary>The hop that is waited for, when it has let the time for a handshake pass already; null: nobody is late.</summary>
+    public Hop? Late => State == CircuitState.Building && _isLate ? Hops[HopsReached] : null;
+
+    /// <summary>When the last handshake of the building began.</summary>
+    public Instant HandshakeStarted => _hopStarted;
 
     public CircuitFailure? Failure { get; private set; }
 
@@ -207,7 +213,10 @@ public sealed partial class Circuit
             return;
         }
         if (State == CircuitState.Building && now >= _hopDeadline)
+        {
+            _isLate = true;
             Reconnect(_reached + 1, now);
+        }
         for (var i = 0; i < Hops.Length && i <= _reached + 1 && State != CircuitState.Closed; i++)
         {
             Drive(Hops[i], now);
@@ -295,7 +304,7 @@ public sealed partial class Circuit
     {
         if (State != CircuitState.Building || hop.Index != _reached + 1)
             return;
-        _reached = hop.Index;
+        (_reached, _isLate) = (hop.Index, false);
         // The next one is a leg further away.
         LastRoundTrip = now - _hopStarted;
         _patience = Longest(s_leastPatience, 3 * LastRoundTrip);

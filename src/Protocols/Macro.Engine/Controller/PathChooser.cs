@@ -49,26 +49,29 @@ sealed class PathChooser
     /// <summary>Only entries that take TCP, if they make a path: UDP does not pass.</summary>
     public bool EntriesByTcp { get; set; }
 
-    public PathAnswer Choose(ConnectRequest request, Instant now)
+    /// <param name="late">Relays without which the path must do.</param>
+    public PathAnswer Choose(ConnectRequest request, IReadOnlyCollection<NodeId> late, Instant now)
     {
         foreach (var (name, avoided) in _avoided)
             if (avoided.Until <= now)
                 _avoided.Remove(name);
         Refresh(now);
-        if (EntriesByTcp && Choose(request, Untroubled(byTcp: true), entriesByTcp: true, now) is { Path: not null } byTcp)
+        if (EntriesByTcp && Choose(request, Untroubled(late, byTcp: true), late, entriesByTcp: true, now) is { Path: not null } byTcp)
             return byTcp;
-        var answer = Choose(request, Untroubled(byTcp: false), entriesByTcp: false, now);
-        return answer.Path is null ? ChooseAmongAll(request, now) : answer;
+        var answer = Choose(request, Untroubled(late, byTcp: false), late, entriesByTcp: false, now);
+        return answer.Path is not null ? answer
+            : late.Count == 0 ? ChooseAmongAll(request, now)
+            : Choose(request, [.. _allowed.Where(c => !late.Contains(c.Id))], late, entriesByTcp: false, now);
     }
 
     public PathAnswer ChooseAmongAll(ConnectRequest request, Instant now)
     {
         Refresh(now);
-        var answer = Choose(request, _allowed, entriesByTcp: false, now);
+        var answer = Choose(request, _allowed, [], entriesByTcp: false, now);
         if (answer.Path is not null || _convicted.Count == 0)
             return answer;
         (_allowed, _convicted, _entries) = ([.. _allowed, .. _convicted], [], []);
-        return Choose(request, _allowed, entriesByTcp: false, now);
+        return Choose(request, _allowed, [], entriesByTcp: false, now);
     }
 
     /// <param name="onlyByUdp">It did not answer as an entry by UDP; where UDP does not pass, it is not to blame.</param>
@@ -84,10 +87,10 @@ sealed class PathChooser
     /// <summary>Why there is no path, and what helps.</summary>
     public (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
 
-    Candidate[] Untroubled(bool byTcp) =>
-        [.. _allowed.Where(c => !_avoided.TryGetValue(c.Target.Name, out var avoided) || (byTcp && avoided.OnlyByUdp))];
+    Candidate[] Untroubled(IReadOnlyCollection<NodeId> late, bool byTcp) =>
+        [.. _allowed.Where(c => !late.Contains(c.Id)).Where(c => !_avoided.TryGetValue(c.Target.Name, out var avoided) || (byTcp && avoided.OnlyByUdp))];
 
-    PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, bool entriesByTcp, Instant now)
+    PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, IReadOnlyCollection<NodeId> late, bool entriesByTcp, Instant now)
     {
         _ratings.Now = now;
         if (request.Mode.Hops() > 1)
@@ -100,7 +103,7 @@ sealed class PathChooser
                 ExitRegions = request.Regions,
                 OtherRegions = request.OtherRegions,
                 EntriesByTcp = entriesByTcp,
-                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now).Select(id => _entries[id]),
+                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now, late).Select(id => _entries[id]),
             },
             _ratings, _random);
         return answer.Verdict == PathVerdict.NoRelays && _candidates.Count > 0 ? answer with { Verdict = PathVerdict.AllBlocked } : answer;
