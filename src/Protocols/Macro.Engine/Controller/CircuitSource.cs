@@ -41,7 +41,7 @@ sealed class CircuitSource
         var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience)
         {
             End = end,
-            MayBypass = path.Hops.Count > request.Mode.Profile().Hops,
+            MayBypass = path.Hops.Count > request.Mode.Profile().Hops && !path.Hops[^1].Relay.IsPublic,
         };
         started = new KnownCircuit(circuit, path, now);
         if (path.Hops.Count > 1)
