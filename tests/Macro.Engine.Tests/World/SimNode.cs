@@ -31,7 +31,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
         _device = new SimEnd(this);
         Node.Controller.MainEnd = (IsolationKey.Device, _device);
-        Node.Controller.MostSpares = 0;
+        (Node.Controller.MostSpares, Node.Controller.KeepsStandby) = (0, false);
         _exit = new ExitPlane(leases, this, 16);
         Identity = NodeIdentity.Generate(world.Random);
         Node.Direct.Offer = _ => Observe();
@@ -230,7 +230,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         var (relay, controller) = (Node.Relay, Node.Controller);
         KeptCircuit[] kept = [.. controller.Isolated, .. controller.Main is { } main ? [main] : Array.Empty<KeptCircuit>()];
         // A tunnel has at most a handshake under way and three sessions.
-        var tunnels = relay.Sessions + kept.Sum(k => k.Shown?.Hops.Length ?? 0);
+        var tunnels = relay.Sessions + kept.Sum(k => (k.Shown?.Hops.Length ?? 0) + (k.Standby?.Hops.Length ?? 0));
         Assert.InRange(Node.Indices.Count, relay.Sessions, 4 * tunnels);
         Assert.InRange(Node.Switches.Count, 0, relay.Sessions * Inbound.MaxChannels * Channel.MaxIndices);
         Assert.InRange(relay.Leases?.Count ?? 0, 0, relay.Sessions);

@@ -7,7 +7,7 @@ namespace Macro.Engine;
 /// The circuit of one isolation key, kept standing: built, watched, changed from time to time, and built anew whenever it is lost, until
 /// it is closed. Belongs to the owner thread.
 /// </summary>
-public sealed class KeptCircuit
+public sealed partial class KeptCircuit
 {
     const int EnoughAttempts = 6;
     static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5), s_noPathPause = TimeSpan.FromSeconds(1);
@@ -58,7 +58,7 @@ public sealed class KeptCircuit
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
 
-    internal Instant NextTimeout => Instant.Min(Instant.Min(_retryAt, _leaveAt), Shown?.NextTimeout ?? Instant.Never);
+    internal Instant NextTimeout => Instant.Min(Instant.Min(_retryAt, _leaveAt), Instant.Min(Shown?.NextTimeout ?? Instant.Never, NextPathTimeout));
 
     /// <summary>When packets last left by it, or it was last asked for.</summary>
     internal Instant UsedAt => Instant.Max(_usedAt, Carrying?.LastTraffic ?? default);
@@ -72,7 +72,7 @@ public sealed class KeptCircuit
         HasNoPath = false;
         if (_source.Spares.TryTake(now, out var spare))
         {
-            Adopt(spare);
+            Adopt(spare, now);
             return;
         }
         var answer = _source.TryStart(_request, End, now, out _building);
@@ -85,6 +85,7 @@ public sealed class KeptCircuit
     internal void HandleTimeout(Instant now)
     {
         Shown?.HandleTimeout(now);
+        Standby?.HandleTimeout(now);
         if (now >= _retryAt)
             Build(now);
         if (now >= _leaveAt)
@@ -93,7 +94,8 @@ public sealed class KeptCircuit
             && Rotation.MayChange(_request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(now, out var next))
         {
             Leave(now);
-            Adopt(next);
+            DropStandby(now);
+            Adopt(next, now);
             (_leaving, _leaveAt) = (old, now + s_farewell);
         }
     }
@@ -103,6 +105,7 @@ public sealed class KeptCircuit
     {
         if (_carrying is { Circuit.State: CircuitState.Closed } lost)
         {
+            DropStandby(now);
             _carrying = null;
             End.Circuit = null;
             WasLost = true;
@@ -111,12 +114,15 @@ public sealed class KeptCircuit
             Build(now);
         }
         else if (_carrying is { } carrying)
+        {
             _source.Observe(carrying, now);
+            KeepPath(carrying, now);
+        }
         if (_building is { Circuit.State: CircuitState.Ready } built)
         {
             _building = null;
             _source.Built(built, now);
-            Adopt(built);
+            Adopt(built, now);
         }
         else if (_building is { Circuit.State: CircuitState.Closed } failed)
         {
@@ -130,6 +136,7 @@ public sealed class KeptCircuit
     {
         End.Circuit = null;
         Leave(now);
+        DropStandby(now);
         if ((_building ?? _carrying) is { } shown)
             _source.Close(shown, now);
         (_building, _carrying, _retryAt) = (null, null, Instant.Never);
@@ -142,8 +149,9 @@ public sealed class KeptCircuit
         (_leaving, _leaveAt) = (null, Instant.Never);
     }
 
-    void Adopt(KnownCircuit circuit)
+    void Adopt(KnownCircuit circuit, Instant now)
     {
+        BeginPaths(circuit.Circuit, now);
         _carrying = circuit;
         circuit.Circuit.End = End;
         End.Circuit = circuit.Circuit;
@@ -160,7 +168,7 @@ public sealed class KeptCircuit
         _retryAt = Instant.Max(now, startedAt + (pause < s_longestPause ? pause : s_longestPause));
     }
 
-    static string Describe(Circuit circuit) => circuit.Failure is { } failure
+    static string Describe(Circuit circuit) => (circuit.Failure ?? circuit.Stranded) is { } failure
         ? $"Hop {failure.HopIndex + 1} of {circuit.Hops.Length}: {failure.Reason}."
         : "The circuit was closed.";
 }

@@ -75,6 +75,22 @@ sealed class PathChooser
         return Choose(request, _allowed, entriesByTcp: false, now);
     }
 
+    /// <summary>Another path to the exit of one that is in use.</summary>
+    /// <param name="apart">With other relays only; else with all that did not fail just now.</param>
+    public PathAnswer ChooseAnother(ConnectRequest request, ChosenPath path, bool apart, Instant now)
+    {
+        Refresh(now);
+        var exit = path.Hops[^1].Relay.Id;
+        Candidate[] among =
+        [
+            .. _allowed.Where(c => c.Id == exit || (!IsAvoided(c, now) && !(apart && path.Hops.Any(hop => hop.Relay.Id == c.Id)))),
+        ];
+        HashSet<NodeId> ids = [.. among.Select(c => c.Id)];
+        request = request with { ExitRegion = null };
+        return EntriesByTcp && Choose(request, among, entriesByTcp: true, now, exit, ids.Contains) is { Path: not null } byTcp
+            ? byTcp : Choose(request, among, entriesByTcp: false, now, exit, ids.Contains);
+    }
+
     public void Avoid(Candidate relay, Instant now) => _avoided[relay.Target.Name] = now + s_avoidFor;
 
     public bool IsAvoided(Candidate relay, Instant now) => _avoided.TryGetValue(relay.Target.Name, out var until) && until > now;
@@ -87,7 +103,10 @@ sealed class PathChooser
     /// <summary>Why there is no path, and what helps.</summary>
     public (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
 
-    PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, bool entriesByTcp, Instant now)
+    /// <param name="exit">The only one that will do; default: any.</param>
+    /// <param name="mayEnter">Guards that may be taken, of those whose turn it is; null: all.</param>
+    PathAnswer Choose(
+        ConnectRequest request, IReadOnlyList<Candidate> among, bool entriesByTcp, Instant now, NodeId exit = default, Func<NodeId, bool>? mayEnter = null)
     {
         _ratings.Now = now;
         if (request.Mode.Hops() > 1)
@@ -100,7 +119,9 @@ sealed class PathChooser
                 ExitRegions = request.Regions,
                 OtherRegions = request.OtherRegions,
                 EntriesByTcp = entriesByTcp,
-                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now).Select(id => _entries[id]),
+                MayExit = exit == default ? null : relay => relay.Id == exit,
+                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now)
+                    .Where(id => mayEnter?.Invoke(id) != false).Select(id => _entries[id]),
             },
             _ratings, _random);
         return answer.Verdict == PathVerdict.NoRelays && _candidates.Count > 0 ? answer with { Verdict = PathVerdict.AllBlocked } : answer;
