@@ -62,7 +62,7 @@ sealed class CircuitRecord(PathChooser paths)
             return;
         circuit.IsJudged = true;
         NodeId[] ids = [.. circuit.Path.Hops.Select(hop => hop.Relay.Id)];
-        paths.Avoid(circuit.Path.Hops[failure.HopIndex].Relay, now);
+        paths.Avoid(circuit.Path.Hops[failure.HopIndex].Relay, onlyByUdp: failure.HopIndex == 0 && !paths.EntriesByTcp, now);
         // Who says that he is full is honest.
         if (failure.Kind == CircuitFailureKind.Refused)
             return;

@@ -16,7 +16,7 @@ sealed class PathChooser
 
     readonly IRandom _random;
     readonly RelayRatings _ratings;
-    readonly Dictionary<string, Instant> _avoided = [];
+    readonly Dictionary<string, (Instant Until, bool OnlyByUdp)> _avoided = [];
     IReadOnlyList<Candidate> _candidates = [];
     IReadOnlyList<Candidate> _allowed = [], _convicted = [];
     Dictionary<NodeId, Candidate> _entries = [];
@@ -51,17 +51,13 @@ sealed class PathChooser
 
     public PathAnswer Choose(ConnectRequest request, Instant now)
     {
-        foreach (var (name, until) in _avoided)
-            if (until <= now)
+        foreach (var (name, avoided) in _avoided)
+            if (avoided.Until <= now)
                 _avoided.Remove(name);
         Refresh(now);
-        Candidate[] untroubled = [.. _allowed.Where(c => !_avoided.ContainsKey(c.Target.Name))];
-        // Where UDP does not pass, those that failed need not be to blame.
-        if (EntriesByTcp)
-            foreach (var among in new[] { untroubled, _allowed })
-                if (Choose(request, among, entriesByTcp: true, now) is { Path: not null } byTcp)
-                    return byTcp;
-        var answer = Choose(request, untroubled, entriesByTcp: false, now);
+        if (EntriesByTcp && Choose(request, Untroubled(byTcp: true), entriesByTcp: true, now) is { Path: not null } byTcp)
+            return byTcp;
+        var answer = Choose(request, Untroubled(byTcp: false), entriesByTcp: false, now);
         return answer.Path is null ? ChooseAmongAll(request, now) : answer;
     }
 
@@ -91,9 +87,10 @@ sealed class PathChooser
             ? byTcp : Choose(request, among, entriesByTcp: false, now, exit, ids.Contains);
     }
 
-    public void Avoid(Candidate relay, Instant now) => _avoided[relay.Target.Name] = now + s_avoidFor;
+    /// <param name="onlyByUdp">It did not answer as an entry by UDP; where UDP does not pass, it is not to blame.</param>
+    public void Avoid(Candidate relay, bool onlyByUdp, Instant now) => _avoided[relay.Target.Name] = (now + s_avoidFor, onlyByUdp);
 
-    public bool IsAvoided(Candidate relay, Instant now) => _avoided.TryGetValue(relay.Target.Name, out var until) && until > now;
+    public bool IsAvoided(Candidate relay, Instant now) => _avoided.TryGetValue(relay.Target.Name, out var avoided) && avoided.Until > now;
 
     public void ForgetFailures() => _avoided.Clear();
 
@@ -102,6 +99,9 @@ sealed class PathChooser
 
     /// <summary>Why there is no path, and what helps.</summary>
     public (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
+
+    Candidate[] Untroubled(bool byTcp) =>
+        [.. _allowed.Where(c => !_avoided.TryGetValue(c.Target.Name, out var avoided) || (byTcp && avoided.OnlyByUdp))];
 
     /// <param name="exit">The only one that will do; default: any.</param>
     /// <param name="mayEnter">Guards that may be taken, of those whose turn it is; null: all.</param>
