@@ -117,6 +117,19 @@ public class SurvivalTests
         Assert.Equal(ConnectionState.Active, call.Client.Node.Controller.Connection.State);
     }
 
+    [Fact]
+    public void Where_no_other_relay_is_left_a_lost_path_ends_its_circuit_after_five_seconds()
+    {
+        var call = new Call(724, standby: false, ConnectionMode.Private);
+        call.Run(3 * s_second);
+        call.KillRelays();
+        call.Run(6 * s_second);
+        Assert.Equal(CircuitState.Ready, call.Circuit.State);
+        Assert.Equal(ConnectionState.Reconnecting, call.Client.Node.Controller.Connection.State);
+        call.Run(2 * s_second);
+        Assert.Equal(CircuitState.Closed, call.Circuit.State);
+    }
+
     /// <summary>A client that sends a packet every 20 ms to the web, which sends it back.</summary>
     sealed class Call
     {
@@ -168,6 +181,13 @@ public class SurvivalTests
                     LongestSilence = _world.Now - _lastHeard;
                 _lastHeard = _world.Now;
             }
+        }
+
+        /// <summary>All but the exit in use.</summary>
+        public void KillRelays()
+        {
+            foreach (var relay in _relays.Where(relay => relay != Exit))
+                _world.Kill(relay);
         }
 
         public void Break(int hop, Fault fault)

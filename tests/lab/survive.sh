@@ -174,13 +174,6 @@ fact udp "$(jq -c '.udp | del(.pauses)' "$lab_home/flows.json")"
 if $record; then
   need_dotnet
   python3 "$root/tests/lab/lib/survived.py" --table "$kept" >"$lab_home/table.md"
-  python3 - "$root/docs/operations/routing.md" "$lab_home/table.md" <<'PY'
-import re, sys
-page, table = open(sys.argv[1], encoding="utf-8").read(), open(sys.argv[2], encoding="utf-8").read()
-begin, end = "<!-- survive -->\n", "<!-- /survive -->"
-assert begin in page, "routing.md has no place for the table"
-page = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: begin + table + end, page, flags=re.S)
-open(sys.argv[1], "w", encoding="utf-8").write(page)
-PY
+  python3 "$root/tests/lab/lib/into_page.py" "$root/docs/operations/routing.md" survive "$lab_home/table.md"
 fi
 report survive

@@ -67,6 +67,7 @@ public class ShaperTests
         {
             Offer(circuit: 1, bytes: 100, count: 500);
             _shaper.Pass(_in, _now);
+            _in.Clear();
             _now += s_tick;
             _out.Clear();
             _shaper.TryTake(_out, _now);

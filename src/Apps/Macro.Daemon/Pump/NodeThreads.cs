@@ -36,15 +36,15 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     readonly Action _stepped;
     volatile Action<PacketBatch>? _toExit, _toResolver;
     volatile ExitPlane[] _exitPlanes = [];
-    readonly ShapedLink? _onward, _back;
+    readonly ShapedLink? _onward, _back, _own;
     readonly PacketBatch? _packets;
 
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
     /// <param name="spare">Of sockets beside that port.</param>
     /// <param name="verifier">Of next hops.</param>
     /// <param name="stepped">Called on the owner thread after each of its steps.</param>
-    /// <param name="limit">Bits per second that go through for others, each way; 0: no limit.</param>
-    public NodeThreads(IReadOnlyList<UdpPort> sockets, UdpOptions spare, IHopVerifier verifier, Action stepped, long limit = 0)
+    /// <param name="limits">Bits per second that go through for others, each way, and that the client's device sends; 0: no limit.</param>
+    public NodeThreads(IReadOnlyList<UdpPort> sockets, UdpOptions spare, IHopVerifier verifier, Action stepped, (long Others, long Own) limits = default)
     {
         (_sockets, _udp) = (sockets, sockets[0]);
         _stepped = stepped;
@@ -55,12 +55,16 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Links = new TcpLinks(byTcp, () => Deliver(_udp, _udp, _datagrams[^1]), link => _ = RunAsync(() => LostTcp(link)), new TcpLimits(), SystemRandom.Shared, () => Clock.Now);
         _spare = new SparePorts(Node, spare, this, PostSpare, (port, plane) => Deliver(_udp, port, plane));
         Device = new DeviceEnd(this);
-        if (limit > 0)
+        if (limits.Others > 0)
         {
             _packets = new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams);
-            _onward = new ShapedLink("onward", limit, PacketSorters.ByCircuit, SendOnward, Clock);
-            _back = new ShapedLink("back", limit, PacketSorters.ByCircuit, batch => Send(_udp, batch), Clock);
+            _onward = new ShapedLink("onward", limits.Others, PacketSorters.ByCircuit, SendOnward, Clock);
+            _back = new ShapedLink("back", limits.Others, PacketSorters.ByCircuit, batch => Send(_udp, batch), Clock);
         }
+        if (limits.Own > 0)
+            _own = new ShapedLink(
+                "own", limits.Own, (packet, _) => PacketSorters.ByFlow(packet, Device.Plane.Circuit?.Hops.Length ?? 1), SendOwn, Clock,
+                ClientPlane.Headroom, ClientPlane.Tailroom);
         _owner = new OwnerThread("engine", this, Clock, letters: 4096);
         _owner.Start();
         _udpPumps = [.. sockets.Select((udp, i) => new PumpThread($"udp {udp.Port} {i}", () => PumpDatagrams(udp, received[i], _datagrams[i])))];
@@ -101,10 +105,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
             while (client.Read(batch, ClientPlane.Headroom, ClientPlane.Tailroom))
             {
-                Device.Plane.Handle(batch, Clock.Now);
-                Send(batch);
-                if (Device.Plane.Copies is { Count: > 0 } copies)
-                    Send(copies);
+                if (_own is null)
+                    SendOwn(batch);
+                else
+                    _own.Send(batch);
             }
             Device.Tun = null;
         });
@@ -157,6 +161,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         _owner.Dispose();
         _onward?.Dispose();
         _back?.Dispose();
+        _own?.Dispose();
         _spare.Dispose();
         foreach (var udp in _sockets)
             udp.Dispose();
@@ -254,6 +259,14 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         }
         if (plane.ToResolver.Count > 0)
             _toResolver?.Invoke(plane.ToResolver);
+    }
+
+    void SendOwn(PacketBatch batch)
+    {
+        Device.Plane.Handle(batch, Clock.Now);
+        Send(batch);
+        if (Device.Plane.Copies is { Count: > 0 } copies)
+            Send(copies);
     }
 
     void SendBack(UdpPort udp, PacketBatch batch)

@@ -19,12 +19,14 @@ sealed class ShapedLink : IDisposable
     readonly BootClock _clock;
     readonly PacketBatch _due = new(PumpThread.ReadBytes, PumpThread.MostPackets);
     readonly PumpThread _thread;
+    readonly int _headroom, _tailroom;
     bool _stopping;
 
     /// <param name="send">Called by one thread at a time.</param>
-    public ShapedLink(string name, long bitsPerSecond, PacketSorter sorter, Action<PacketBatch> send, BootClock clock)
+    /// <param name="headroom">Bytes that it wants free before each packet, and <paramref name="tailroom"/> behind it.</param>
+    public ShapedLink(string name, long bitsPerSecond, PacketSorter sorter, Action<PacketBatch> send, BootClock clock, int headroom = 0, int tailroom = 0)
     {
-        (_send, _clock) = (send, clock);
+        (_send, _clock, _headroom, _tailroom) = (send, clock, headroom, tailroom);
         _shaper = new Shaper(bitsPerSecond, sorter, clock.Now);
         _thread = new PumpThread(name, Run);
     }
@@ -61,7 +63,7 @@ sealed class ShapedLink : IDisposable
             {
                 var now = _clock.Now;
                 _due.Clear();
-                if (_shaper.TryTake(_due, now))
+                if (_shaper.TryTake(_due, now, _headroom, _tailroom))
                 {
                     _send(_due);
                     continue;

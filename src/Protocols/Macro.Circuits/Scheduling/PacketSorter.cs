@@ -38,4 +38,20 @@ public static class PacketSorters
         var session = IpView.TryParse(packet, out var view) ? view.Source.GetHashCode() : 0;
         return new QueuePlace((uint)HashCode.Combine(session), packet.Length <= Small, Math.Max(1, packet.Length));
     }
+
+    /// <summary>
+    /// Of a client's own packets: each flow has a queue. Nobody who sends little waits behind somebody who sends much, and no flow
+    /// overtakes itself.
+    /// </summary>
+    /// <param name="hops">Of the circuit: each costs a layer.</param>
+    public static QueuePlace ByFlow(ReadOnlySpan<byte> packet, int hops)
+    {
+        var cost = HeadersV4 + Message.DataOverhead + Message.PaddedLength(packet.Length, CircuitMtu.Payload) + (hops - 1) * CircuitMtu.PerHop;
+        if (!IpView.TryParse(packet, out var view))
+            return new QueuePlace(0, false, cost);
+        // Both ports of TCP and UDP are the first four bytes behind the IP header, and no others are told apart.
+        var payload = view.Payload;
+        var ports = view.Protocol is IpProtocol.Tcp or IpProtocol.Udp && payload.Length >= 4 ? BinaryPrimitives.ReadUInt32BigEndian(payload) : 0;
+        return new QueuePlace((uint)HashCode.Combine(view.Source, view.Destination, view.Protocol, ports), false, cost);
+    }
 }
