@@ -63,7 +63,8 @@ sealed partial class EngineControl(
         var endpoints = OwnEndpoints(sockets[0].Port);
         _verifier = new HopVerifier(
             directory.Rules, keys.Identity.Id, endpoint => endpoints.Contains(endpoint) || Node.Traversal.Possible.Contains(endpoint), sockets[0].HasV6);
-        _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped);
+        _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped,
+            limits: (settings.Relay.BandwidthLimit * 1_000_000L, settings.Client.UploadLimit * 1_000_000L));
         _ends = new CircuitEnds(Threads, settings.Network.Static || settings.Network.Local);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);

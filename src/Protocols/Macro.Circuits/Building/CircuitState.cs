@@ -25,6 +25,9 @@ public enum CircuitGoal
 
     /// <summary>Introduces others to this node. A short-lived link.</summary>
     Introduction,
+
+    /// <summary>Leads to the exit of another circuit (<see cref="Circuit.PathOf"/>), which can go on by it. Watched by probes.</summary>
+    Path,
 }
 
 /// <summary>How a hop failed its circuit.</summary>
