@@ -46,7 +46,7 @@ public sealed class AttemptTests
         // At once by the second guard.
         Connect(s_second / 2);
 
-        Assert.Empty(_relays.Where(relay => _world.IsAlive(relay) && Controller.Reputation.Outcomes(relay.Candidate.Id, _world.Now).Bad > 0));
+        Assert.DoesNotContain(_relays, relay => _world.IsAlive(relay) && Controller.Reputation.Outcomes(relay.Candidate.Id, _world.Now).Bad > 0);
     }
 
     [Fact]
