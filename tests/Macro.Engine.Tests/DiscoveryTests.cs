@@ -90,21 +90,6 @@ public sealed class DiscoveryTests
     }
 
     [Fact]
-    public void When_half_of_the_relays_die_clients_recover_by_themselves()
-    {
-        var network = new SelfFinding(new World(9), relays: 24).Settled();
-        SimNode[] clients = [.. Enumerable.Range(0, 4).Select(_ => network.Client())];
-        foreach (var client in clients)
-            network.Connect(client, s_limit);
-        network.World.Run(TimeSpan.FromSeconds(10));
-        foreach (var relay in network.Relays.Where((_, i) => i % 2 == 0))
-            network.World.Kill(relay);
-        network.World.Run(TimeSpan.FromSeconds(5));
-
-        network.World.RunUntil(() => clients.All(SelfFinding.IsUp), TimeSpan.FromMinutes(2));
-    }
-
-    [Fact]
     public void With_no_way_into_the_DHT_the_client_says_what_it_tries_and_goes_on()
     {
         var network = new SelfFinding(new World(10), relays: 6).Settled();

@@ -36,8 +36,19 @@ public sealed class TcpWaysTests
         _world.Run(TimeSpan.FromSeconds(10));
         Assert.Same(circuit, Circuit);
         Assert.False(_client.Node.Tcp.UdpIsBlocked);
-        Assert.Single(_client.HungUp);
+        Assert.Equal(_world.Connections, _client.HungUp.Count);
         Assert.True(_client.Node.NextTimeout >= _world.Now);
+    }
+
+    [Fact]
+    public void A_single_hop_that_takes_no_tcp_is_reached_through_a_relay_that_does()
+    {
+        TakesTcp(_relays[..2]);
+        _client.Up(ConnectionMode.Speed);
+        _world.RunUntil(IsActive, TimeSpan.FromSeconds(12));
+        Assert.Equal(2, Circuit.Hops.Length);
+        Assert.True(TcpEndpoint.Is(Circuit.Entry));
+        Echoes(5);
     }
 
     [Fact]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # a network of 40 nodes that finds itself: cold start, warm start, bootstrap routers dead, half of the network killed
 #
-#   relay1 ... relay26 ---+                    +--- client
-#   exit1  ... exit13  ---+--- [ internet ] ---+
+#   relay1 ... relay26 ---+                    +--- client, client2, client3, client4
+#   exit1  ... exit13  ---+--- [ internet ] ---+--- web
 #                                |    |
 #                                +-50-+      every packet passes the delay of two links, 25 ms each
 #
@@ -12,16 +12,28 @@
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
-need_commands ip jq gcc tcpdump
+need_commands ip jq gcc tcpdump curl
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
-[ "${1:-}" != --json ] || lab_json=true
+. "$root/tests/lab/lib/peer.sh"
+. "$root/tests/bench/lib/record.sh"
+record=false
+while [ $# -gt 0 ]; do
+  case $1 in
+    --json) lab_json=true ;;
+    --record) record=true ;;
+    *) say "Usage: ./lab cold-start [--json] [--record]"; exit 2 ;;
+  esac
+  shift
+done
 
 # PHASES="cold warm dead silent half": some of them, for whoever measures one.
 phases=${PHASES:-cold warm dead silent half}
 relay_count=${RELAYS:-26} exit_count=${EXITS:-13} starts=${STARTS:-20}
-port=51820
+port=51820 web_port=8080
 nodes=()
+# Those that are connected while half of the network dies.
+clients=(client client2 client3 client4)
 for ((i = 1; i <= relay_count; i++)); do nodes+=("relay$i"); done
 for ((i = 1; i <= exit_count; i++)); do nodes+=("exit$i"); done
 
@@ -29,7 +41,8 @@ address_of() { # NAME
   case $1 in
     relay*) echo "44.$((128 + ${1#relay})).0.2" ;;
     exit*) echo "44.$((160 + ${1#exit})).0.2" ;;
-    client) echo 44.190.0.2 ;;
+    client*) echo "44.$((190 + 0${1#client})).0.2" ;;
+    web) echo 44.200.0.2 ;;
   esac
 }
 
@@ -64,9 +77,9 @@ settings_of() { # NAME ROUTERS
   local address
   address=$(address_of "$1")
   printf '[node]\nname = "%s"\nudp_port = %s\npumps = 1\nlog_level = "warning"\n' "$1" $port
-  printf '\n[client]\ntunnel = "none"\nproxy = "off"\ndns = "off"\n'
+  printf '\n[client]\ntunnel = "none"\nproxy = "%s"\ndns = "off"\n' "$([[ $1 == client* ]] && echo 127.0.0.1:1080 || echo off)"
   printf '\n[network]\nbootstrap = [%s]\n' "$2"
-  [ "$1" = client ] || printf '\n[relay]\nenabled = true\nfamily = "%s"\nendpoints = ["%s:%s"]\n' "$1" "$address" $port
+  [[ $1 == client* ]] || printf '\n[relay]\nenabled = true\nfamily = "%s"\nendpoints = ["%s:%s"]\n' "$1" "$address" $port
   [[ $1 != exit* ]] || printf '\n[exit]\nenabled = true\nmode = "user"\n'
 }
 
@@ -130,20 +143,33 @@ cold() { measure cold "$routers" false && equal "found by" "$(cut -d' ' -f2 "$la
 warm() { measure warm "$routers" true && echo "median $median ms, p95 $p95 ms" && [ "$median" -le 1000 ] && [ "$p95" -le 2000 ]; }
 routers_dead() { measure routersDead "$dead_routers" true && echo "median $median ms, p95 $p95 ms" && [ "$median" -le 1000 ] && [ "$p95" -le 2000 ]; }
 
-is_active() { [ "$(vpn client status --json | jq -r .state)" = active ]; }
+# fetches CLIENT: through its circuit, a small page.
+fetches() { in_ns "$1" curl -s --noproxy '' --max-time 1.5 -o /dev/null --proxy socks5://127.0.0.1:1080 "http://$(address_of web):$web_port/whoami"; }
+
+# recovers CLIENT BEGAN: asks until there is an answer; prints the seconds since then.
+recovers() {
+  eventually 90 fetches "$1" || { vpn "$1" status >&2; echo never; return; }
+  awk -v a="$2" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f\n", b - a}'
+}
 
 half_dies() {
-  local i began waited
-  start client "$routers"
-  vpn client up --mode private --wait --timeout 60 >/dev/null 2>&1 || return 1
+  local i name began waiting=() times
+  for name in "${clients[@]}"; do
+    start "$name" "$routers"
+    vpn "$name" up --mode private --wait --timeout 60 >/dev/null 2>&1 && eventually 10 fetches "$name" || { echo "$name was never connected"; return 1; }
+  done
   # Every second one, and so about every second hop.
   for ((i = 0; i < ${#nodes[@]}; i += 2)); do kill -KILL "$(pid_of "${nodes[i]}")"; done
   began=$EPOCHREALTIME
-  sleep 3
-  eventually 60 is_active || { vpn client status; return 1; }
-  waited=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}')
-  fact halfKilled "{\"killed\": $(((${#nodes[@]} + 1) / 2)), \"recoveredSeconds\": $waited}"
-  echo "connected again $waited s after $(((${#nodes[@]} + 1) / 2)) of ${#nodes[@]} died"
+  for name in "${clients[@]}"; do
+    recovers "$name" "$began" >"$lab_home/$name.recovered" &
+    waiting+=($!)
+  done
+  for i in "${waiting[@]}"; do wait "$i"; done
+  times=$(for name in "${clients[@]}"; do cat "$lab_home/$name.recovered"; done | sort -n | paste -sd' ')
+  fact halfKilled "{\"killed\": $(((${#nodes[@]} + 1) / 2)), \"recoveredSeconds\": \"$times\"}"
+  echo "$(((${#nodes[@]} + 1) / 2)) of ${#nodes[@]} died; pages came again after $times s"
+  [[ $times != *never* ]]
 }
 
 # Nothing that begins like a message of the DHT, and nothing to anybody but the entry, leaves a client that is connected.
@@ -176,10 +202,22 @@ disk_is_silent() {
   echo "$(ls "$lab_home/client" | paste -sd' '): no address of a relay"
 }
 
+# The figures, and the checks.
+table() {
+  printf '## cold-start\n\n`./lab cold-start --record`, %s nodes, links of 25 ms each way, %s starts of each kind. %s.\n\n' "${#nodes[@]}" "$starts" "$(machine)"
+  jq -rs 'add as $facts | def row: "| " + (map(tostring) | join(" | ")) + " |";
+    ["first circuit", "median ms", "p95 ms"], ["---", "---:", "---:"],
+    ([["cold", "empty disk, by the DHT"], ["warm", "by the cache"], ["routersDead", "by the cache, all bootstrap routers dead"]][] as [$key, $what]
+     | $facts[$key] // empty | [$what, .medianMs, .p95Ms]) | row' "$lab_home/facts"
+  echo
+  jq -r '"- \(if .ok then "holds" else "DOES NOT HOLD" end): \(.name)\(if .detail == "" then "" else " (\(.detail))" end)"' "$lab_home/checks"
+}
+
 [ -n "${MACRO_BUILT:-}" ] || "$root/build"
 note "Starting ${#nodes[@]} nodes"
 internet
-for name in client "${nodes[@]}"; do host "$name"; done
+for name in web "${clients[@]}" "${nodes[@]}"; do host "$name"; done
+serve web $web_port
 for name in "${nodes[@]}"; do start "$name" "$routers"; done
 # The shell need not tell of those that are killed.
 disown -a
@@ -193,4 +231,5 @@ phase dead "all bootstrap routers dead: works from the cache" routers_dead
 phase silent "no look-up leaves a client that is connected" no_lookup_leaves
 phase silent "the client's disk names no relay" disk_is_silent
 phase half "half of the network dies: the client recovers by itself" half_dies
+if $record; then table | record_text cold-start; fi
 report cold-start

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# mutated inputs for every parser that strangers reach: IP, TCP, UDP, ICMP, DNS, SOCKS, HTTP, bencode, KRPC, STUN, routers,
+# mutated inputs for every parser that strangers reach: IP, TCP, UDP, ICMP, DNS, SOCKS, HTTP, frames in TLS, bencode, KRPC, STUN, routers,
 # descriptors, directory messages, seed lists, invite links
 #
 #   corpus (tests/lab/Macro.Fuzz/corpus) -> mutations from a seed -> parser, or the stack behind it
@@ -7,26 +7,30 @@
 # Nothing may throw, hang, allocate without bound or break a promise of its target. A failure writes the inputs that lead
 # to it and says how to replay them.
 #
-# ./lab fuzz [--json] [--inputs N] [--seed N] [--target NAME]
+# ./lab fuzz [--json] [--record] [--inputs N] [--seed N] [--target NAME]...
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
 need_commands jq
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
+. "$root/tests/bench/lib/record.sh"
 
-inputs=10000000 seed=$(date +%Y%m%d)
-targets=(ip tcp udp icmp dns dns-resolver socks http bencode krpc stun gateway descriptor directory seed-list invite)
+inputs=10000000 seed=$(date +%Y%m%d) record=false
+targets=()
 while [ $# -gt 0 ]; do
   case $1 in
     --json) lab_json=true ;;
+    --record) record=true ;;
     --inputs) inputs=$2; shift ;;
     --seed) seed=$2; shift ;;
-    --target) targets=("$2"); shift ;;
-    *) say "Usage: ./lab fuzz [--json] [--inputs N] [--seed N] [--target NAME]"; exit 2 ;;
+    --target) targets+=("$2"); shift ;;
+    *) say "Usage: ./lab fuzz [--json] [--record] [--inputs N] [--seed N] [--target NAME]..."; exit 2 ;;
   esac
   shift
 done
+[ ${#targets[@]} -gt 0 ] ||
+  targets=(ip tcp udp icmp dns dns-resolver socks http tcp-frame bencode krpc stun gateway descriptor directory seed-list invite)
 
 fuzz=$root/artifacts/bin/Macro.Fuzz/release/fuzz
 
@@ -45,10 +49,20 @@ throw_at() {
   return $status
 }
 
+# A row for each target. Rows of targets that were not run stay as they were recorded.
+table() {
+  printf '## fuzz\n\n`./lab fuzz --record`. %s.\n\n| target | seed | outcome | holds |\n| --- | ---: | --- | --- |\n' "$(machine)"
+  {
+    jq -r --arg seed "$seed" '"| \(.name) | \($seed) | \(.detail) | \(if .ok then "yes" else "NO" end) |"' "$lab_home/checks"
+    sed -n '/<!-- begin fuzz -->/,/<!-- end fuzz -->/ {/^| [a-z-]* | [0-9]/p}' "$results"
+  } | sort -t'|' -k2,2 -u -s
+}
+
 build
 fact seed "$seed"
 fact inputs "$inputs"
 for target in "${targets[@]}"; do
   check "$target" throw_at "$target"
 done
+if $record; then table >"$lab_home/table" && record_text fuzz <"$lab_home/table"; fi
 report fuzz

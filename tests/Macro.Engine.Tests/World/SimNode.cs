@@ -230,7 +230,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         var (relay, controller) = (Node.Relay, Node.Controller);
         KeptCircuit[] kept = [.. controller.Isolated, .. controller.Main is { } main ? [main] : Array.Empty<KeptCircuit>()];
         // A tunnel has at most a handshake under way and three sessions.
-        var tunnels = relay.Sessions + kept.Sum(k => (k.Shown?.Hops.Length ?? 0) + (k.Standby?.Hops.Length ?? 0));
+        var tunnels = relay.Sessions + kept.Sum(k => k.Circuits.Sum(circuit => circuit.Hops.Length));
         Assert.InRange(Node.Indices.Count, relay.Sessions, 4 * tunnels);
         Assert.InRange(Node.Switches.Count, 0, relay.Sessions * Inbound.MaxChannels * Channel.MaxIndices);
         Assert.InRange(relay.Leases?.Count ?? 0, 0, relay.Sessions);
@@ -312,6 +312,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
                 _world.Dial(this, far);
             while (Node.Tcp.TryTakeHangUp(out var link))
                 HungUp.Add(link);
+            Node.NoteSent(_world.Now);
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
         }

@@ -108,6 +108,37 @@ public class GuardSetTests
     }
 
     [Fact]
+    public void A_guard_that_is_late_is_left_out_and_counts_as_if_it_had_failed_once_more()
+    {
+        Update(1000);
+        var sample = _guards.Sample;
+        NodeId[] primaries = [.. sample.Take(3)];
+        Assert.Equal(primaries.Skip(1), Order(late: primaries[0]));
+        Assert.Empty(Order(primaries));
+        foreach (var id in primaries)
+            _guards.Failed(id, networkWorked: false, _now);
+        _now += s_day / 2;
+        Assert.Equal(primaries.Skip(1), Order(late: primaries[0]));
+        Assert.Equal([sample[3]], Order(primaries));
+    }
+
+    [Fact]
+    public void However_many_are_late_at_once_no_more_than_four_others_are_tried_in_a_day()
+    {
+        Update(1000);
+        foreach (var id in _guards.Sample.Take(3).Concat(_guards.Sample.Take(3)))
+            _guards.Failed(id, networkWorked: false, _now);
+        var late = _guards.Sample.Take(3).ToList();
+        while (Order([.. late]) is [var guard, ..])
+        {
+            _guards.Begun(guard, _now);
+            Assert.Contains(guard, Order([.. late]));
+            late.Add(guard);
+        }
+        Assert.Equal(GuardSet.Primaries + GuardSet.SparesPerDay, late.Count);
+    }
+
+    [Fact]
     public void An_outage_of_the_own_network_demotes_nobody()
     {
         Update(1000);
@@ -158,5 +189,5 @@ public class GuardSetTests
 
     void Update(int relays) => _guards.Update([.. Enumerable.Range(0, relays).Select(n => (Nodes.Id(n), 1.0))], _now);
 
-    IReadOnlyList<NodeId> Order() => _guards.Order(_ => true, _now);
+    IReadOnlyList<NodeId> Order(params NodeId[] late) => _guards.Order(_ => true, _now, late);
 }

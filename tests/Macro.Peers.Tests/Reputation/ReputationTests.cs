@@ -175,16 +175,29 @@ public class ReputationTests
     public void The_own_network_works_when_somebody_else_is_heard()
     {
         var network = new OwnNetwork();
-        Assert.False(network.WorkedSince(_now, s_entry));
+        var asked = _now + 3 * s_hour;
+        Assert.False(network.WorkedSince(_now, asked, s_entry));
         network.Heard(s_entry, _now + s_hour);
-        Assert.False(network.WorkedSince(_now, s_entry));
+        Assert.False(network.WorkedSince(_now, asked, s_entry));
         network.Heard(s_other, _now);
-        Assert.False(network.WorkedSince(_now, s_entry));
+        Assert.False(network.WorkedSince(_now, asked, s_entry));
         network.Heard(s_other, _now + s_hour);
-        Assert.True(network.WorkedSince(_now, s_entry));
+        Assert.True(network.WorkedSince(_now, asked, s_entry));
         for (var i = 10; i < 40; i++)
             network.Heard(Nodes.Id(i), _now + 2 * s_hour);
-        Assert.True(network.WorkedSince(_now + s_hour, s_entry));
+        Assert.True(network.WorkedSince(_now + s_hour, asked, s_entry));
+    }
+
+    [Fact]
+    public void What_was_asked_before_the_own_network_came_back_is_nobodys_fault()
+    {
+        var network = new OwnNetwork();
+        network.Heard(s_other, _now);
+        var back = _now + s_hour;
+        network.Heard(s_other, back);
+        network.Heard(s_other, back + TimeSpan.FromSeconds(1));
+        Assert.False(network.WorkedSince(back - TimeSpan.FromSeconds(5), asked: back - TimeSpan.FromSeconds(1), s_entry));
+        Assert.True(network.WorkedSince(back - TimeSpan.FromSeconds(5), asked: back + TimeSpan.FromSeconds(1), s_entry));
     }
 
     [Fact]

@@ -197,6 +197,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     void IOwned.Flush(Instant now)
     {
+        Node.NoteSent(now);
         if (!Node.Outbox.IsEmpty)
             Send(Node.Outbox.Batch);
         Node.Outbox.Batch.Clear();

@@ -13,14 +13,13 @@ public sealed partial class Circuit
 {
     static readonly TimeSpan s_buildTimeout = TimeSpan.FromSeconds(10);
 
-    // A relay lets one more pass in the time of a build.
-    const int HopAttempts = 4;
+    // As many as a relay lets pass in the time of a build.
+    const int HopAttempts = 5;
     static readonly TimeSpan s_entryPatience = TimeSpan.FromSeconds(1);
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
     static readonly TimeSpan s_activeProbe = TimeSpan.FromMilliseconds(700);
     static readonly TimeSpan s_suspectProbe = TimeSpan.FromMilliseconds(250);
-    static readonly TimeSpan s_idleProbe = TimeSpan.FromSeconds(25);
     static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
 
     readonly Outbox _outbox;
@@ -34,7 +33,7 @@ public sealed partial class Circuit
     long _lastTraffic;
     int _reached = -1;
     uint _nextRequest;
-    bool _observedIsNew;
+    bool _observedIsNew, _isLate;
 
     public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null)
     {
@@ -61,6 +60,9 @@ public sealed partial class Circuit
     /// <summary>Of the node that registers; null for every other goal.</summary>
     public NodeIdentity? Identity { get; init; }
 
+    /// <summary>Between probes while nothing else happens; so often, that no NAT before us forgets the way. Default 25 s.</summary>
+    public TimeSpan IdleProbe { get; set; } = TimeSpan.FromSeconds(25);
+
     bool IsWatched => Goal is CircuitGoal.Exit or CircuitGoal.Registration or CircuitGoal.Path;
 
     /// <summary>Entry first. Another array once the circuit goes on by another path. Any thread.</summary>
@@ -78,6 +80,12 @@ public sealed partial class Circuit
 
     /// <summary>Hops that have completed their handshake.</summary>
     public int HopsReached => _reached + 1;
+
+    /// <summary>The hop that is waited for, when it has let the time for a handshake pass already; null: nobody is late.</summary>
+    public Hop? Late => State == CircuitState.Building && _isLate ? Hops[HopsReached] : null;
+
+    /// <summary>When the last handshake of the building began.</summary>
+    public Instant HandshakeStarted => _hopStarted;
 
     public CircuitFailure? Failure { get; private set; }
 
@@ -208,7 +216,10 @@ public sealed partial class Circuit
             return;
         }
         if (State == CircuitState.Building && now >= _hopDeadline)
+        {
+            _isLate = true;
             Reconnect(_reached + 1, now);
+        }
         if (Stranded is { } lost && now >= _strandedUntil)
             Fail(lost.HopIndex, lost.Reason, now, lost.Kind);
         for (var i = 0; i < Hops.Length && i <= _reached + 1 && State != CircuitState.Closed; i++)
@@ -290,7 +301,7 @@ public sealed partial class Circuit
                 var blamed = answer.Type == ControlType.Extend && answer.Status is ControlStatus.RefusedUnreachable or ControlStatus.RefusedUnverified
                     ? hop.Index + 1
                     : hop.Index;
-                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now, blamed == hop.Index ? CircuitFailureKind.Refused : CircuitFailureKind.Silent);
+                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now, blamed == hop.Index ? CircuitFailureKind.Refused : CircuitFailureKind.Silent, blamed != hop.Index);
                 break;
             case var _:
                 break;
@@ -301,7 +312,7 @@ public sealed partial class Circuit
     {
         if (State != CircuitState.Building || hop.Index != _reached + 1)
             return;
-        _reached = hop.Index;
+        (_reached, _isLate) = (hop.Index, false);
         // The next one is a leg further away.
         LastRoundTrip = now - _hopStarted;
         _patience = Longest(s_leastPatience, 3 * LastRoundTrip);
@@ -381,7 +392,7 @@ public sealed partial class Circuit
             var health = hop.Health;
             if (health.NextProbe > now || health.ProbeSent is not null)
                 continue;
-            health.NextProbe = now + (health.IsSuspect ? s_suspectProbe : IsActive(now) ? s_activeProbe : s_idleProbe);
+            health.NextProbe = now + (health.IsSuspect ? s_suspectProbe : IsActive(now) ? s_activeProbe : IdleProbe);
             Send(hop, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = health.BeginProbe(now) }), now, mayCopy: false);
         }
     }
@@ -442,9 +453,9 @@ public sealed partial class Circuit
         _outbox.Send(datagram, Entry);
     }
 
-    void Fail(int hopIndex, string reason, Instant now, CircuitFailureKind kind = CircuitFailureKind.Silent)
+    void Fail(int hopIndex, string reason, Instant now, CircuitFailureKind kind = CircuitFailureKind.Silent, bool isHearsay = false)
     {
-        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason, kind);
+        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason, kind, isHearsay);
         // Those that are well need not keep what nobody uses any more.
         TellHops(now);
         Finish();

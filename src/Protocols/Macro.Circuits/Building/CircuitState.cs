@@ -44,4 +44,5 @@ public enum CircuitFailureKind
 }
 
 /// <summary>Why a circuit ended, and at which hop.</summary>
-public sealed record CircuitFailure(int HopIndex, string Reason, CircuitFailureKind Kind = CircuitFailureKind.Silent);
+/// <param name="IsHearsay">The hop before says that it cannot be reached.</param>
+public sealed record CircuitFailure(int HopIndex, string Reason, CircuitFailureKind Kind = CircuitFailureKind.Silent, bool IsHearsay = false);

@@ -62,13 +62,14 @@ sealed class CircuitRecord(PathChooser paths)
             return;
         circuit.IsJudged = true;
         NodeId[] ids = [.. circuit.Path.Hops.Select(hop => hop.Relay.Id)];
-        paths.Avoid(circuit.Path.Hops[failure.HopIndex].Relay, onlyByUdp: failure.HopIndex == 0 && !paths.EntriesByTcp, now);
+        var relay = circuit.Path.Hops[failure.HopIndex].Relay;
+        paths.Avoid(relay, onlyByUdp: failure.HopIndex == 0 && (!paths.EntriesByTcp || relay.Target.TcpEndpoint.IsNone), now);
         // Who says that he is full is honest.
         if (failure.Kind == CircuitFailureKind.Refused)
             return;
         var heard = circuit.Circuit.Hops[failure.HopIndex].Tunnel.Activity.LastReceived;
-        var since = heard == default ? circuit.StartedAt : heard;
-        var loss = new CircuitLoss(ids, failure.HopIndex, Network.WorkedSince(since, ids[0]), Network.SleptSince(since));
+        var (since, asked) = heard == default ? (circuit.StartedAt, circuit.Circuit.HandshakeStarted) : (heard, now);
+        var loss = new CircuitLoss(ids, failure.HopIndex, Network.WorkedSince(since, asked, ids[0]), Network.SleptSince(since));
         Blame.Assign(loss, paths.Book, now);
         if (failure.HopIndex == 0 && ids.Length > 1 && !loss.Slept)
             paths.Guards.Failed(ids[0], loss.NetworkWorked, now);

@@ -1,5 +1,6 @@
 using Macro.Circuits;
 using Macro.Core;
+using Macro.Peers;
 using Macro.WireGuard;
 
 namespace Macro.Engine;
@@ -30,18 +31,21 @@ sealed class CircuitSource
 
     /// <summary>Chooses a path and begins to build it.</summary>
     /// <param name="end">Where its packets come out; null: that is not known yet.</param>
-    public PathAnswer TryStart(ConnectRequest request, ICircuitEnd? end, Instant now, out KnownCircuit? started)
+    /// <param name="late">Relays that do not answer another attempt as soon as they should: this one does without them.</param>
+    public PathAnswer TryStart(ConnectRequest request, ICircuitEnd? end, IReadOnlyCollection<NodeId> late, Instant now, out KnownCircuit? started)
     {
         started = null;
-        var answer = Paths.Choose(request, now);
+        var answer = Paths.Choose(request, late, now);
         if (answer.Path is not { } path)
             return answer;
         var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience)
         {
             End = end,
-            MayBypass = path.Hops.Count > request.Mode.Profile().Hops,
+            MayBypass = path.Hops.Count > request.Mode.Profile().Hops && !path.Hops[^1].Relay.IsPublic,
         };
         started = new KnownCircuit(circuit, path, now);
+        if (path.Hops.Count > 1)
+            Paths.Guards.Begun(path.Hops[0].Relay.Id, now);
         circuit.Start(now);
         return answer;
     }

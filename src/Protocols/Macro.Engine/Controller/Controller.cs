@@ -57,7 +57,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     /// <summary>All circuits, those being built and those that are second paths included.</summary>
     internal IEnumerable<Circuit> Circuits => _isolated.Values.Append(Main).OfType<KeptCircuit>()
-        .SelectMany(kept => new[] { kept.Carrying, kept.Standby, kept.Building }).OfType<Circuit>().Concat(_source.Spares.Circuits);
+        .SelectMany(kept => kept.Circuits).Concat(_source.Spares.Circuits);
 
     /// <summary>Only entries that take TCP, if they make a path: UDP does not pass.</summary>
     public bool EntriesByTcp { get => _source.Paths.EntriesByTcp; set => _source.Paths.EntriesByTcp = value; }

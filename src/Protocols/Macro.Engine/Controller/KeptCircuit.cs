@@ -17,14 +17,15 @@ public sealed partial class KeptCircuit
 
     readonly ConnectRequest _request;
     readonly CircuitSource _source;
-    KnownCircuit? _carrying, _building, _leaving;
-    Instant _retryAt = Instant.Never, _leaveAt = Instant.Never;
+    readonly Attempts _attempts;
+    KnownCircuit? _carrying, _leaving;
+    Instant _beginAt, _leaveAt = Instant.Never;
     Instant _usedAt;
 
     internal KeptCircuit(IsolationKey key, ICircuitEnd end, ConnectRequest request, CircuitSource source)
     {
         (Key, End) = (key, end);
-        (_request, _source) = (request, source);
+        (_request, _source, _attempts) = (request, source, new Attempts(request, source));
     }
 
     public IsolationKey Key { get; }
@@ -34,14 +35,14 @@ public sealed partial class KeptCircuit
     /// <summary>The circuit that packets take, or null.</summary>
     public Circuit? Carrying => _carrying?.Circuit;
 
-    /// <summary>The circuit being built, or null.</summary>
-    public Circuit? Building => _building?.Circuit;
+    /// <summary>The circuit being built, of several the one that has come furthest; null while one carries.</summary>
+    public Circuit? Building => Furthest?.Circuit;
 
     /// <summary>What there is to show.</summary>
     public Circuit? Shown => Building ?? Carrying;
 
     /// <summary>Why <see cref="Shown"/> has the hops that it has; null with it.</summary>
-    public ChosenPath? Path => (_building ?? _carrying)?.Path;
+    public ChosenPath? Path => (Furthest ?? _carrying)?.Path;
 
     /// <summary>A circuit stood already, and was lost.</summary>
     public bool WasLost { get; private set; }
@@ -58,7 +59,16 @@ public sealed partial class KeptCircuit
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
 
-    internal Instant NextTimeout => Instant.Min(Instant.Min(_retryAt, _leaveAt), Instant.Min(Shown?.NextTimeout ?? Instant.Never, NextPathTimeout));
+    /// <summary>The one that carries and its other path, and all attempts.</summary>
+    internal IEnumerable<Circuit> Circuits => new[] { Carrying, Standby }.OfType<Circuit>().Concat(_attempts.Circuits);
+
+    internal Instant NextTimeout => Instant.Min(
+        Instant.Min(WantsAnother ? _beginAt : Instant.Never, _leaveAt),
+        Instant.Min(Instant.Min(Carrying?.NextTimeout ?? Instant.Never, NextPathTimeout), _attempts.NextTimeout));
+
+    KnownCircuit? Furthest => _carrying is null ? _attempts.Furthest : null;
+
+    bool WantsAnother => _carrying is null && _attempts.WantsAnother;
 
     /// <summary>When packets last left by it, or it was last asked for.</summary>
     internal Instant UsedAt => Instant.Max(_usedAt, Carrying?.LastTraffic ?? default);
@@ -68,26 +78,28 @@ public sealed partial class KeptCircuit
     /// <summary>Takes a circuit that stands already, or begins to build one.</summary>
     internal void Build(Instant now)
     {
-        _retryAt = Instant.Never;
         HasNoPath = false;
         if (_source.Spares.TryTake(now, out var spare))
-        {
             Adopt(spare, now);
-            return;
-        }
-        var answer = _source.TryStart(_request, End, now, out _building);
-        HasNoPath = _building is null;
+        else
+            Begin(now);
+    }
+
+    void Begin(Instant now)
+    {
+        var answer = _attempts.Begin(End, now);
+        _beginAt = answer.Path is null ? now + s_noPathPause : now;
+        HasNoPath = _attempts.IsEmpty;
         // No attempt: nobody has failed. Other relays, when they are known, are tried at once.
         if (HasNoPath)
-            (Trouble, _retryAt) = (_source.Paths.Explain(answer, _request), now + s_noPathPause);
+            Trouble = _source.Paths.Explain(answer, _request);
     }
 
     internal void HandleTimeout(Instant now)
     {
-        Shown?.HandleTimeout(now);
+        Carrying?.HandleTimeout(now);
         Standby?.HandleTimeout(now);
-        if (now >= _retryAt)
-            Build(now);
+        _attempts.HandleTimeout(now);
         if (now >= _leaveAt)
             Leave(now);
         if (_carrying is { Circuit.State: CircuitState.Ready } old && now >= old.RotateAt
@@ -118,18 +130,16 @@ public sealed partial class KeptCircuit
             _source.Observe(carrying, now);
             KeepPath(carrying, now);
         }
-        if (_building is { Circuit.State: CircuitState.Ready } built)
-        {
-            _building = null;
-            _source.Built(built, now);
-            Adopt(built, now);
-        }
-        else if (_building is { Circuit.State: CircuitState.Closed } failed)
-        {
-            _building = null;
-            _source.Lost(failed, now);
-            Retry((Describe(failed.Circuit), "Check that this machine is online and that its firewall lets UDP out."), failed.StartedAt, now);
-        }
+        while (_attempts.TryTakeEnded(now, out var ended))
+            Take(ended, now);
+        if (_carrying is not null)
+            _attempts.Settle(now);
+        else if (now < _beginAt || !_attempts.WantsAnother)
+            return;
+        else if (_attempts.IsEmpty)
+            Build(now);
+        else
+            Begin(now);
     }
 
     internal void Close(Instant now)
@@ -137,9 +147,27 @@ public sealed partial class KeptCircuit
         End.Circuit = null;
         Leave(now);
         DropStandby(now);
-        if ((_building ?? _carrying) is { } shown)
-            _source.Close(shown, now);
-        (_building, _carrying, _retryAt) = (null, null, Instant.Never);
+        _attempts.Close(now);
+        if (_carrying is not null)
+            _source.Close(_carrying, now);
+        _carrying = null;
+    }
+
+    void Take(KnownCircuit ended, Instant now)
+    {
+        if (ended.Circuit.State == CircuitState.Closed)
+        {
+            _source.Lost(ended, now);
+            if (_carrying is null)
+                Retry((Describe(ended.Circuit), "Check that this machine is online and that its firewall lets UDP out."), ended.StartedAt, now);
+        }
+        else if (_carrying is not null)
+            _source.Close(ended, now);
+        else
+        {
+            _source.Built(ended, now);
+            Adopt(ended, now);
+        }
     }
 
     void Leave(Instant now)
@@ -165,7 +193,7 @@ public sealed partial class KeptCircuit
         Failures++;
         // At once after the first failure, then slower: 0, 250 ms, 500 ms, ... 5 s.
         var pause = Failures == 1 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(250) * (1 << Math.Min(Failures - 2, 5));
-        _retryAt = Instant.Max(now, startedAt + (pause < s_longestPause ? pause : s_longestPause));
+        _beginAt = Instant.Max(now, startedAt + (pause < s_longestPause ? pause : s_longestPause));
     }
 
     static string Describe(Circuit circuit) => (circuit.Failure ?? circuit.Stranded) is { } failure

@@ -49,26 +49,29 @@ sealed class PathChooser
     /// <summary>Only entries that take TCP, if they make a path: UDP does not pass.</summary>
     public bool EntriesByTcp { get; set; }
 
-    public PathAnswer Choose(ConnectRequest request, Instant now)
+    /// <param name="late">Relays without which the path must do.</param>
+    public PathAnswer Choose(ConnectRequest request, IReadOnlyCollection<NodeId> late, Instant now)
     {
         foreach (var (name, avoided) in _avoided)
             if (avoided.Until <= now)
                 _avoided.Remove(name);
         Refresh(now);
-        if (EntriesByTcp && Choose(request, Untroubled(byTcp: true), entriesByTcp: true, now) is { Path: not null } byTcp)
+        if (EntriesByTcp && Choose(request, Untroubled(late, byTcp: true), late, entriesByTcp: true, now) is { Path: not null } byTcp)
             return byTcp;
-        var answer = Choose(request, Untroubled(byTcp: false), entriesByTcp: false, now);
-        return answer.Path is null ? ChooseAmongAll(request, now) : answer;
+        var answer = Choose(request, Untroubled(late, byTcp: false), late, entriesByTcp: false, now);
+        return answer.Path is not null ? answer
+            : late.Count == 0 ? ChooseAmongAll(request, now)
+            : Choose(request, [.. _allowed.Where(c => !late.Contains(c.Id))], late, entriesByTcp: false, now);
     }
 
     public PathAnswer ChooseAmongAll(ConnectRequest request, Instant now)
     {
         Refresh(now);
-        var answer = Choose(request, _allowed, entriesByTcp: false, now);
+        var answer = Choose(request, _allowed, [], entriesByTcp: false, now);
         if (answer.Path is not null || _convicted.Count == 0)
             return answer;
         (_allowed, _convicted, _entries) = ([.. _allowed, .. _convicted], [], []);
-        return Choose(request, _allowed, entriesByTcp: false, now);
+        return Choose(request, _allowed, [], entriesByTcp: false, now);
     }
 
     /// <summary>Another path to the exit of one that is in use: without relays that failed just now, where there is one.</summary>
@@ -88,8 +91,8 @@ sealed class PathChooser
         Candidate[] among = [.. _allowed.Where(relay => relay.Id == exit || mayServe(relay))];
         HashSet<NodeId> ids = [.. among.Select(relay => relay.Id)];
         request = request with { ExitRegion = null };
-        return EntriesByTcp && Choose(request, among, entriesByTcp: true, now, exit, ids.Contains) is { Path: not null } byTcp
-            ? byTcp : Choose(request, among, entriesByTcp: false, now, exit, ids.Contains);
+        return EntriesByTcp && Choose(request, among, [], entriesByTcp: true, now, exit, ids.Contains) is { Path: not null } byTcp
+            ? byTcp : Choose(request, among, [], entriesByTcp: false, now, exit, ids.Contains);
     }
 
     /// <param name="onlyByUdp">It did not answer as an entry by UDP; where UDP does not pass, it is not to blame.</param>
@@ -105,13 +108,18 @@ sealed class PathChooser
     /// <summary>Why there is no path, and what helps.</summary>
     public (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
 
-    Candidate[] Untroubled(bool byTcp) =>
-        [.. _allowed.Where(c => !_avoided.TryGetValue(c.Target.Name, out var avoided) || (byTcp && avoided.OnlyByUdp))];
+    /// <param name="byTcp">For a path whose entry takes TCP: a relay that does not may be late or lost only because UDP does not reach it from here.</param>
+    Candidate[] Untroubled(IReadOnlyCollection<NodeId> late, bool byTcp) =>
+    [
+        .. _allowed.Where(relay => (byTcp && relay.Target.TcpEndpoint.IsNone) || !late.Contains(relay.Id))
+            .Where(relay => !_avoided.TryGetValue(relay.Target.Name, out var avoided) || (byTcp && avoided.OnlyByUdp)),
+    ];
 
     /// <param name="exit">The only one that will do; default: any.</param>
     /// <param name="mayEnter">Guards that may be taken, of those whose turn it is; null: all.</param>
     PathAnswer Choose(
-        ConnectRequest request, IReadOnlyList<Candidate> among, bool entriesByTcp, Instant now, NodeId exit = default, Func<NodeId, bool>? mayEnter = null)
+        ConnectRequest request, IReadOnlyList<Candidate> among, IReadOnlyCollection<NodeId> late, bool entriesByTcp, Instant now,
+        NodeId exit = default, Func<NodeId, bool>? mayEnter = null)
     {
         _ratings.Now = now;
         if (request.Mode.Hops() > 1)
@@ -125,7 +133,7 @@ sealed class PathChooser
                 OtherRegions = request.OtherRegions,
                 EntriesByTcp = entriesByTcp,
                 MayExit = exit == default ? null : relay => relay.Id == exit,
-                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now)
+                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now, late)
                     .Where(id => mayEnter?.Invoke(id) != false).Select(id => _entries[id]),
             },
             _ratings, _random);

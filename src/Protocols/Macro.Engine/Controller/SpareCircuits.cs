@@ -87,7 +87,7 @@ sealed class SpareCircuits(CircuitSource source, IRandom random)
         }
         (_demand, _demandAt) = (Demand(now), now);
         Observe(now);
-        while (MayBuild && _request is not null && now >= _pauseUntil && _spares.Count < Wanted(now) && source.TryStart(_request, null, now, out var known).Path is not null)
+        while (MayBuild && _request is not null && now >= _pauseUntil && _spares.Count < Wanted(now) && source.TryStart(_request, null, [], now, out var known).Path is not null)
             _spares.Add(new Spare(known!, now + 0.75 * s_life + random.NextTime(0.5 * s_life)));
         if (MayBuild && _spares.Count < Wanted(now))
             Pause(now);

@@ -77,18 +77,28 @@ public sealed class GuardSet(IRandom random)
 
     /// <summary>Guards to try for a circuit now, the first that works is to be taken.</summary>
     /// <param name="fits">Whether a guard may stand in this circuit (its exit may rule it out).</param>
-    public IReadOnlyList<NodeId> Order(Func<NodeId, bool> fits, Instant now)
+    /// <param name="late">
+    /// Those that are being tried and have not answered as soon as they should: left out, and counted as if they had failed once more.
+    /// </param>
+    public IReadOnlyList<NodeId> Order(Func<NodeId, bool> fits, Instant now, IReadOnlyCollection<NodeId>? late = null)
     {
         ArgumentNullException.ThrowIfNull(fits);
         Guard[] usable = [.. _guards.Where(guard => guard.Listed && fits(guard.Id))];
         var primaries = usable.AsSpan(0, Math.Min(Primaries, usable.Length)).ToArray();
         var order = primaries.Where(guard => guard.RetryAt <= now).ToList();
-        if (primaries.All(guard => guard.Failures >= RoundsBeforeSpares))
-            order.AddRange(Spares(usable.Skip(Primaries), Day(now)).Where(guard => guard.RetryAt <= now));
+        if (primaries.All(guard => Failures(guard) >= RoundsBeforeSpares))
+            order.AddRange(Spares(usable.Skip(Primaries), Day(now), Failures).Where(guard => guard.RetryAt <= now));
         // Somebody must be tried, and it is nobody new.
         order.AddRange(primaries.Where(guard => guard.RetryAt > now).OrderBy(guard => guard.RetryAt.Ticks));
-        return [.. order.Select(guard => guard.Id)];
+        return [.. order.Where(guard => !IsLate(guard)).Select(guard => guard.Id)];
+
+        bool IsLate(Guard guard) => late?.Contains(guard.Id) == true;
+
+        int Failures(Guard guard) => guard.Failures + (IsLate(guard) ? 1 : 0);
     }
+
+    /// <summary>A handshake with it begins: from now on it is one of those that were tried today.</summary>
+    public void Begun(NodeId id, Instant now) => Tried(id, now);
 
     /// <summary>A handshake with it succeeded.</summary>
     public void Succeeded(NodeId id, Instant now)
@@ -147,11 +157,11 @@ public sealed class GuardSet(IRandom random)
     }
 
     /// <summary>Those that were tried today, and one more when they fail too and the day allows it.</summary>
-    static IEnumerable<Guard> Spares(IEnumerable<Guard> spares, long today)
+    static IEnumerable<Guard> Spares(IEnumerable<Guard> spares, long today, Func<Guard, int> failures)
     {
         var all = spares.ToArray();
         var tried = all.Where(guard => guard.SpareOn == today).ToArray();
-        return tried.Length < SparesPerDay && tried.All(guard => guard.Failures > 0)
+        return tried.Length < SparesPerDay && tried.All(guard => failures(guard) > 0)
             ? tried.Concat(all.Where(guard => guard.SpareOn != today).Take(1))
             : tried;
     }

@@ -13,7 +13,10 @@ public sealed class OwnNetwork
     /// <summary>A machine that comes this late to its own appointments was asleep.</summary>
     public static readonly TimeSpan Asleep = TimeSpan.FromSeconds(5);
 
-    readonly (NodeId Id, Instant At)[] _heard = new (NodeId, Instant)[Remembered];
+    /// <summary>Between two messages of a node that are no further apart the network worked all the time.</summary>
+    static readonly TimeSpan s_together = TimeSpan.FromSeconds(2);
+
+    readonly (NodeId Id, Instant From, Instant At)[] _heard = new (NodeId, Instant, Instant)[Remembered];
     Instant _woke;
 
     /// <summary>An authentic message came from this node.</summary>
@@ -30,7 +33,9 @@ public sealed class OwnNetwork
             if (_heard[i].At < _heard[place].At)
                 place = i;
         }
-        _heard[place] = (id, Instant.Max(now, _heard[place].At));
+        var (known, from, last) = _heard[place];
+        if (known != id || now > last)
+            _heard[place] = (id, known == id && now - last <= s_together ? from : now, Instant.Max(now, last));
     }
 
     /// <summary>The owner comes back at <paramref name="now"/>, and was to come at <paramref name="due"/>.</summary>
@@ -40,11 +45,11 @@ public sealed class OwnNetwork
             _woke = now;
     }
 
-    /// <summary>Somebody else was heard since then.</summary>
-    public bool WorkedSince(Instant since, NodeId butFor)
+    /// <summary>Somebody else was heard since then, and before the last question was put: what was asked so late could be answered.</summary>
+    public bool WorkedSince(Instant since, Instant asked, NodeId butFor)
     {
-        foreach (var (id, at) in _heard)
-            if (id != butFor && at > since)
+        foreach (var (id, from, at) in _heard)
+            if (id != butFor && at > since && from <= asked)
                 return true;
         return false;
     }
