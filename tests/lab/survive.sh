@@ -54,7 +54,7 @@ host() {
 }
 
 has_standby() { vpn client circuit --json | jq -e '.hops and ((.standby | length) == 2) and ([.hops[], .standby[]] | all(.health == "good"))' >/dev/null; }
-has_left() { [ -n "$(circuit)" ] && ! circuit | grep -qx "$1"; }
+has_left() { local hops; hops=$(circuit) && [ -n "$hops" ] && ! grep -qx "$1" <<<"$hops"; }
 
 # strike KIND NAME, and mend KIND NAME
 strike() {
