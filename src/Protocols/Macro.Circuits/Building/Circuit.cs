@@ -14,7 +14,7 @@ public sealed partial class Circuit
     static readonly TimeSpan s_buildTimeout = TimeSpan.FromSeconds(10);
 
     // As many as a relay lets pass in the time of a build.
-    const int HopAttempts = 4;
+    const int HopAttempts = 5;
     static readonly TimeSpan s_entryPatience = TimeSpan.FromSeconds(1);
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
