@@ -24,6 +24,7 @@ public sealed partial class Circuit
     static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
 
     readonly Outbox _outbox;
+    readonly IRandom _random;
     volatile Hop[] _hops;
     readonly byte[][] _layers;
     readonly byte[] _frame = new byte[2048];
@@ -36,18 +37,20 @@ public sealed partial class Circuit
     uint _nextRequest;
     bool _observedIsNew;
 
-    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null)
+    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null, bool isConstantSize = false)
     {
         ArgumentOutOfRangeException.ThrowIfZero(targets.Length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(targets.Length, CircuitMtu.MaxHops);
         _outbox = outbox;
+        _random = random;
+        IsConstantSize = isConstantSize;
         _buildDeadline = now + (patience ?? s_buildTimeout);
         _isHurried = patience < s_buildTimeout;
         _layers = new byte[targets.Length][];
         _hops = new Hop[targets.Length];
         for (var i = 0; i < targets.Length; i++)
         {
-            _hops[i] = new Hop(this, i, targets[i], indices, random);
+            _hops[i] = new Hop(this, i, targets[i], isConstantSize, indices, random);
             _layers[i] = new byte[2048];
         }
         _nextRequest = random.NextUInt32();
@@ -62,6 +65,9 @@ public sealed partial class Circuit
     public NodeIdentity? Identity { get; init; }
 
     bool IsWatched => Goal is CircuitGoal.Exit or CircuitGoal.Registration or CircuitGoal.Path;
+
+    /// <summary>All data messages between two nodes have one size. Any thread.</summary>
+    public bool IsConstantSize { get; }
 
     /// <summary>Entry first. Another array once the circuit goes on by another path. Any thread.</summary>
     public Hop[] Hops => _hops;
@@ -151,6 +157,7 @@ public sealed partial class Circuit
     {
         if (State == CircuitState.Closed || !Frame.TryRead(payload, out var frame) || frame.Type != FrameType.Control)
             return;
+        hop.IsPadding = payload.Length == hop.PadTo;
         var body = payload.Slice(Frame.HeaderSize, frame.Length);
         if (ControlCodec.Decode(body, out var message, out var type, out var isAnswer) != ControlVerdict.Ok)
             return;
@@ -393,6 +400,9 @@ public sealed partial class Circuit
     /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>
     int FirstSilent() => Array.FindIndex(Hops, hop => hop.Health.IsSilent);
 
+    /// <summary>Each request says it, so that none is answered before it is known.</summary>
+    byte ControlFlags => IsConstantSize ? Frame.ConstantSize : (byte)0;
+
     uint Ask(Hop hop, ControlMessage message, Instant now)
     {
         var body = ControlCodec.Encode(message);
@@ -404,7 +414,7 @@ public sealed partial class Circuit
 
     void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now, bool mayCopy = true)
     {
-        var frame = Frame.Wrap(_frame, type, channel, body);
+        var frame = Frame.Wrap(_frame, type, channel, body, ControlFlags);
         Transmit(hop, hop.Tunnel.Encapsulate(frame, _layers[hop.Index], now), now, mayCopy);
     }
 

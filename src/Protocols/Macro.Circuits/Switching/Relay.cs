@@ -129,6 +129,8 @@ public sealed partial class Relay
             return;
         }
         var body = payload.Slice(Frame.HeaderSize, frame.Length);
+        if (frame.Type == FrameType.Control && (frame.Flags & Frame.ConstantSize) != 0)
+            inbound.Tunnel.Pad(Math.Min(payload.Length, CircuitMtu.Payload), Frame.Cover);
         if (frame.Type == FrameType.Forward)
             SwitchInitiation(inbound, frame.Channel, body, now);
         else if (frame.Type == FrameType.Control)

@@ -47,4 +47,16 @@ public static class CircuitMtu
     /// does not know how many layers follow and pads to 16, so there must be room for that at each.
     /// </summary>
     public const int Inner = (((Payload - PerHop) & ~15) - PerHop) & ~15;
+
+    /// <summary>
+    /// Payload of every message of a session of constant size: what a full packet makes of it. It depends on the place of the
+    /// hop alone, so that a path may take another one's place.
+    /// </summary>
+    /// <param name="index">0 = entry.</param>
+    public static int Constant(int index) => index switch
+    {
+        0 => Payload,
+        1 => (Payload - PerHop) & ~15,
+        _ => Inner,
+    };
 }

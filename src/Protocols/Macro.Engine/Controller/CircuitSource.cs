@@ -36,7 +36,7 @@ sealed class CircuitSource
         var answer = Paths.Choose(request, now);
         if (answer.Path is not { } path)
             return answer;
-        var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience)
+        var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience, request.Mode.IsConstantSize())
         {
             End = end,
             MayBypass = path.Hops.Count > request.Mode.Profile().Hops,
@@ -54,7 +54,7 @@ sealed class CircuitSource
         if (Paths.ChooseAnother(request, of.Path, apart, now).Path is not { } path || path.Hops.Count != of.Path.Hops.Count)
             return false;
         var relays = path.Targets[..^1];
-        var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience) { Goal = CircuitGoal.Path, PathOf = of.Circuit };
+        var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience, request.Mode.IsConstantSize()) { Goal = CircuitGoal.Path, PathOf = of.Circuit };
         started = new KnownCircuit(circuit, path, now);
         circuit.Start(now);
         return true;
