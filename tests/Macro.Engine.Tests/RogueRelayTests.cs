@@ -59,7 +59,7 @@ public class RogueRelayTests
             entry.Send(FrameType.Control, channel, ControlCodec.Encode(new StatusAnswer(ControlType.Bind) { Status = ControlStatus.Busy }));
         _world.Run(s_second / 10);
         Assert.Equal(CircuitState.Closed, circuit.State);
-        Assert.Equal(5, circuit.Hops[1].Attempts);
+        Assert.Equal(4, circuit.Hops[1].Attempts);
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public class RogueRelayTests
             _world.Run(s_second / 10);
         }
         Assert.Equal(CircuitState.Closed, circuit.State);
-        Assert.Equal(5, circuit.Hops[1].Attempts);
+        Assert.Equal(4, circuit.Hops[1].Attempts);
     }
 
     [Theory]

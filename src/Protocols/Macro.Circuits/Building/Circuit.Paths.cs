@@ -14,7 +14,7 @@ public sealed partial class Circuit
 
     volatile Circuit? _standby, _beside, _pathOf;
     Instant _strandedUntil = Instant.Never, _settledAt, _mutedUntil;
-    bool _isBound;
+    bool _isBound, _isMoving;
 
     /// <summary>The circuit to whose exit this one leads; null for every goal but <see cref="CircuitGoal.Path"/>.</summary>
     public Circuit? PathOf { get => _pathOf; init => _pathOf = value; }
@@ -33,6 +33,9 @@ public sealed partial class Circuit
 
     /// <summary>The path is lost and there is no other yet: packets go nowhere. Null: it stands.</summary>
     public CircuitFailure? Stranded { get; private set; }
+
+    /// <summary>Packets go both ways. False while there is no path, and until the exit was heard by the one that took over after that.</summary>
+    public bool IsPassing => Stranded is null && !_isMoving;
 
     bool HasStandby => _standby is { State: CircuitState.Ready };
 
@@ -105,6 +108,7 @@ public sealed partial class Circuit
 
     void Prove(Hop hop, uint request, PathChallenge challenge, Instant now)
     {
+        _isMoving &= hop != Exit;
         if (hop != Exit || now >= _mutedUntil || _beside is not null)
             Send(hop, FrameType.Control, request, ControlCodec.Encode(new PathResponse { Status = ControlStatus.Ok, Token = challenge.Token }), now);
     }
@@ -117,6 +121,7 @@ public sealed partial class Circuit
         if (Stranded is { } lost && !Array.Exists(Hops, hop => hop.Health.IsDead)
             && Hops[lost.HopIndex].Tunnel.Activity.LastReceived > _strandedUntil - s_strandedFor)
             Settle();
+        _isMoving &= Exit.Tunnel.Activity.LastReceived < _settledAt - s_settle;
         if (!HasStandby)
         {
             _beside = null;
@@ -157,6 +162,7 @@ public sealed partial class Circuit
         (path._hops, _hops) = (old, [.. next, exit]);
         (path.Observed, Observed) = (Observed, path.Observed);
         exit.Health.BeginAnew(now);
+        _isMoving = Stranded is not null;
         Settle();
         Reroutes++;
         (_beside, _mutedUntil, _settledAt) = (null, default, now + s_settle);
@@ -190,8 +196,7 @@ public sealed partial class Circuit
             }
             if (Stranded is null)
                 (Stranded, _strandedUntil) = (new CircuitFailure(hopIndex, reason, kind), now + s_strandedFor);
-            if (now < _strandedUntil)
-                return;
+            return;
         }
         Fail(hopIndex, reason, now, kind);
     }

@@ -216,6 +216,8 @@ public sealed partial class Circuit
         }
         if (State == CircuitState.Building && now >= _hopDeadline)
             Reconnect(_reached + 1, now);
+        if (Stranded is { } lost && now >= _strandedUntil)
+            Fail(lost.HopIndex, lost.Reason, now, lost.Kind);
         for (var i = 0; i < Hops.Length && i <= _reached + 1 && State != CircuitState.Closed; i++)
         {
             Drive(Hops[i], now);
@@ -356,8 +358,10 @@ public sealed partial class Circuit
             _answers.Enqueue((request, new StatusAnswer(ControlType.Introduce) { Status = ControlStatus.RefusedUnreachable }));
         while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body))
             Send(hop, FrameType.Control, id, body, now);
-        if (State != CircuitState.Closed && hop.Requests.NextTimeout <= now)
-            Lose(hop.Index, "no answer to a request", now);
+        if (State == CircuitState.Closed || hop.Requests.NextTimeout > now)
+            return;
+        hop.Requests.Forget();
+        Lose(hop.Index, "no answer to a request", now);
     }
 
     /// <summary>Looks at the probes whose time is over, and sends those that are due.</summary>

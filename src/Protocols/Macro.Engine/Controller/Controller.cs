@@ -55,9 +55,9 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         }
     }
 
-    /// <summary>All circuits, those being built included.</summary>
+    /// <summary>All circuits, those being built and those that are second paths included.</summary>
     internal IEnumerable<Circuit> Circuits => _isolated.Values.Append(Main).OfType<KeptCircuit>()
-        .SelectMany(kept => new[] { kept.Carrying, kept.Building }).OfType<Circuit>().Concat(_source.Spares.Circuits);
+        .SelectMany(kept => new[] { kept.Carrying, kept.Standby, kept.Building }).OfType<Circuit>().Concat(_source.Spares.Circuits);
 
     /// <summary>Only entries that take TCP, if they make a path: UDP does not pass.</summary>
     public bool EntriesByTcp { get => _source.Paths.EntriesByTcp; set => _source.Paths.EntriesByTcp = value; }
@@ -222,16 +222,16 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     Connection Describe(KeptCircuit main)
     {
-        var active = main.Carrying is { Stranded: null } && _deviceReady;
+        var active = main.Carrying is { IsPassing: true } && _deviceReady;
         return Connection with
         {
             State = active ? ConnectionState.Active
-                : Connection.State is ConnectionState.Active || main.WasLost ? ConnectionState.Reconnecting
+                : Connection.State is ConnectionState.Active || main.WasLost || main.IsStranded ? ConnectionState.Reconnecting
                 : (main.LooksHopeless && !(main.HasNoPath && FindsRelays && !SearchFailed)) || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
                 : ConnectionState.Connecting,
             Phase = active ? ConnectPhase.Active
-                : main.Carrying is { Stranded: null } ? ConnectPhase.ConfiguringDevice
                 : main.IsStranded ? ConnectPhase.ExtendingCircuit
+                : main.Carrying is not null ? ConnectPhase.ConfiguringDevice
                 : main.Building is not { } building ? main.HasNoPath && FindsRelays ? ConnectPhase.FindingRelays : ConnectPhase.ChoosingRelays
                 : building.HopsReached == 0 ? ConnectPhase.ConnectingEntry
                 : building.HopsReached < building.Hops.Length ? ConnectPhase.ExtendingCircuit

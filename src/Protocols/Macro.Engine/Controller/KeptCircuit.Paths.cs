@@ -20,10 +20,10 @@ public sealed partial class KeptCircuit
     /// <summary>How often the circuits of this key have gone on by another path.</summary>
     public int Reroutes { get; private set; }
 
-    /// <summary>Its path is lost and no other stands yet.</summary>
-    public bool IsStranded => Carrying?.Stranded is not null;
+    /// <summary>Its path is lost and no other carries packets yet.</summary>
+    public bool IsStranded => Carrying is { IsPassing: false };
 
-    Instant NextPathTimeout => _standby is null ? _standbyAt : _standby.Circuit.NextTimeout;
+    Instant NextPathTimeout => _carrying is null ? Instant.Never : _standby?.Circuit.NextTimeout ?? _standbyAt;
 
     void BeginPaths(Circuit circuit, Instant now)
     {
@@ -68,7 +68,7 @@ public sealed partial class KeptCircuit
 
     void BuildPath(KnownCircuit carrying, Instant now)
     {
-        var isStranded = IsStranded;
+        var isStranded = carrying.Circuit.Stranded is not null;
         if (!isStranded && !_source.KeepsStandby)
             _standbyAt = Instant.Never;
         else if (!_source.TryStartPath(_request, carrying, apart: !isStranded, now, out _standby))

@@ -71,17 +71,22 @@ sealed class PathChooser
         return Choose(request, _allowed, entriesByTcp: false, now);
     }
 
-    /// <summary>Another path to the exit of one that is in use.</summary>
-    /// <param name="apart">With other relays only; else with all that did not fail just now.</param>
+    /// <summary>Another path to the exit of one that is in use: without relays that failed just now, where there is one.</summary>
+    /// <param name="apart">With other relays only.</param>
     public PathAnswer ChooseAnother(ConnectRequest request, ChosenPath path, bool apart, Instant now)
     {
         Refresh(now);
+        var answer = ChooseAnother(request, path, relay => !IsAvoided(relay, now) && MayServe(relay), now);
+        return answer.Path is null ? ChooseAnother(request, path, MayServe, now) : answer;
+
+        bool MayServe(Candidate relay) => !(apart && path.Hops.Any(hop => hop.Relay.Id == relay.Id));
+    }
+
+    PathAnswer ChooseAnother(ConnectRequest request, ChosenPath path, Func<Candidate, bool> mayServe, Instant now)
+    {
         var exit = path.Hops[^1].Relay.Id;
-        Candidate[] among =
-        [
-            .. _allowed.Where(c => c.Id == exit || (!IsAvoided(c, now) && !(apart && path.Hops.Any(hop => hop.Relay.Id == c.Id)))),
-        ];
-        HashSet<NodeId> ids = [.. among.Select(c => c.Id)];
+        Candidate[] among = [.. _allowed.Where(relay => relay.Id == exit || mayServe(relay))];
+        HashSet<NodeId> ids = [.. among.Select(relay => relay.Id)];
         request = request with { ExitRegion = null };
         return EntriesByTcp && Choose(request, among, entriesByTcp: true, now, exit, ids.Contains) is { Path: not null } byTcp
             ? byTcp : Choose(request, among, entriesByTcp: false, now, exit, ids.Contains);
