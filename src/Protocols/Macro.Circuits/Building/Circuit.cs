@@ -106,7 +106,7 @@ public sealed partial class Circuit
         {
             if (State == CircuitState.Closed)
                 return Instant.Never;
-            var next = State == CircuitState.Building ? Instant.Min(_buildDeadline, _hopDeadline) : _strandedUntil;
+            var next = State == CircuitState.Building ? Instant.Min(_buildDeadline, _hopDeadline) : Instant.Min(_strandedUntil, NextCover);
             foreach (var hop in Hops.AsSpan(0, Math.Min(Hops.Length, _reached + 2)))
             {
                 next = Instant.Min(next, Instant.Min(hop.Tunnel.NextTimeout, hop.Requests.NextTimeout));
@@ -225,6 +225,8 @@ public sealed partial class Circuit
         }
         if (State == CircuitState.Ready && IsWatched)
             Watch(now);
+        KeepCover(now);
+        SendCover(now);
     }
 
     /// <summary>Tells every hop to forget us, innermost first, and wipes the keys.</summary>
@@ -278,6 +280,9 @@ public sealed partial class Circuit
         {
             case { Type: ControlType.Directory or ControlType.Introduce }:
                 _answers.Enqueue((request, answer));
+                break;
+            case { Type: ControlType.Cover }:
+                HandleCover(hop, answer, now);
                 break;
             case HelloAnswer hello:
                 (Observed, _observedIsNew) = (hello.Observed, !hello.Observed.IsNone);

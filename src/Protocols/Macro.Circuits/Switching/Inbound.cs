@@ -57,6 +57,9 @@ public sealed class Inbound : IDeadline
     /// <summary>The client has proven that it holds its key and our answer reached it; until then it costs us little.</summary>
     internal bool IsProven { get; set; }
 
+    /// <summary>Set while cover traffic goes to the client.</summary>
+    internal CoverMachine? Cover { get; set; }
+
     /// <summary>When the session ends if nothing more is heard.</summary>
     internal Instant Expires { get; set; }
 

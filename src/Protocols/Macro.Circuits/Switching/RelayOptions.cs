@@ -26,6 +26,9 @@ public sealed record RelayOptions
     /// <summary>One line that tells clients what the exit allows.</summary>
     public string PolicySummary { get; init; } = "";
 
+    /// <summary>Most cover traffic towards one client, bytes an hour; 0: none, as where every byte counts. Default 32 million.</summary>
+    public long CoverLimit { get; init; } = 32_000_000;
+
     public bool ExitV4 { get; init; } = true;
     public bool ExitV6 { get; init; } = true;
 }

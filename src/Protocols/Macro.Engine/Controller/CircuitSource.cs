@@ -26,6 +26,9 @@ sealed class CircuitSource
 
     public CircuitRecord Record { get; }
 
+    /// <summary>Of the circuits that are over, since <see cref="Spent"/> was last set.</summary>
+    public WireCost Spent { get; set; }
+
     public SpareCircuits Spares { get; }
 
     /// <summary>Chooses a path and begins to build it.</summary>
@@ -82,11 +85,13 @@ sealed class CircuitSource
         if (circuit.Circuit.Failure is { Kind: CircuitFailureKind.Late })
             _times[circuit.Circuit.Hops.Length].GaveUp(now - circuit.StartedAt);
         Record.Lost(circuit, now);
+        Spent += WireCost.Of(circuit.Circuit);
     }
 
     public void Close(KnownCircuit circuit, Instant now)
     {
         Record.Served(circuit, now);
         circuit.Circuit.Close(now);
+        Spent += WireCost.Of(circuit.Circuit);
     }
 }
