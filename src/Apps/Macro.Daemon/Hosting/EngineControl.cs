@@ -41,7 +41,7 @@ sealed partial class EngineControl(
     TcpSide? _tcp;
     Task _publishing = Task.CompletedTask;
     long _seenChanges;
-    long _sentBefore, _receivedBefore;
+    long _sentBefore, _receivedBefore, _coverBefore;
     bool _deviceAsked;
     IReadOnlyList<Endpoint> _localEndpoints = [];
 
@@ -73,6 +73,7 @@ sealed partial class EngineControl(
             Node.Relay.SetKeys(keys.CopyRelayKeys());
             _network.Configure();
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
+            Node.Controller.CoverBudget = settings.Client.Metered ? 0 : settings.Client.CoverBudget * 1_000_000L;
             memory.Load(Node.Controller, Threads.Clock.Now);
             Node.Direct.Offer = now => Node.DescribeSelf(_localEndpoints, now);
         });
@@ -150,7 +151,7 @@ sealed partial class EngineControl(
         return Status.Current;
     }
 
-    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.DescribeCircuits(Node.Controller));
+    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.DescribeCircuits(Node.Controller) with { Wire = Status.Current.Wire });
 
     public Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel) => Threads.RunAsync(() => PathWords.Describe(Node.Controller));
 
@@ -221,7 +222,7 @@ sealed partial class EngineControl(
             await FindRoutersAsync();
         await Threads.RunAsync(() =>
         {
-            (_sentBefore, _receivedBefore) = (ClientBytesSent, Threads.Received.ClientBytes);
+            (_sentBefore, _receivedBefore, _coverBefore) = (ClientBytesSent, Threads.Received.ClientBytes, Threads.Received.CoverBytes);
             Node.Controller.Up(request, Threads.Clock.Now);
             Node.Observe(Threads.Clock.Now);
             Publish();
@@ -296,6 +297,8 @@ sealed partial class EngineControl(
         {
             Region = settings.Relay.Region,
             PolicySummary = settings.Exit.Policy.Count == 0 ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
+            // Where bytes are counted, they are for packets.
+            CoverLimit = settings.Relay.BandwidthLimit > 0 ? 0 : new RelayOptions().CoverLimit,
         };
         Node.Relay.Configure(options, leases, Threads.Clock.Now);
         // Who has no endpoint to announce is reached through others.
@@ -342,7 +345,7 @@ sealed partial class EngineControl(
     long ClientBytesSent => Threads.Device.Plane.Counters.ClientBytes + _ends!.Counters.ClientBytes;
 
     void Publish() => Status.Publish(Words.Describe(
-        Threads, _client!, _exit!, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore));
+        Threads, _client!, _exit!, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore, Threads.Received.CoverBytes - _coverBefore));
 
     /// <param name="keepClosed">The kill switch of an earlier run stays until that of this one takes its place.</param>
     void Sweep(bool keepClosed)

@@ -76,6 +76,8 @@ public static class SettingsReader
             ? new ClientRoutes(false, document.List<Prefix>("client.routes", [], ParsePrefix, APrefix))
             : document.Parsed("client.routes", defaults.Routes, ParseRoutes, "a choice of routes; use \"all\", \"none\" or a list of prefixes"),
         KillSwitch = document.Flag("client.kill_switch", defaults.KillSwitch),
+        CoverBudget = (int)document.Number("client.cover_budget", defaults.CoverBudget, 0, 64, "number of MB an hour"),
+        Metered = document.Flag("client.metered", defaults.Metered),
     };
 
     static RelaySection Relay(SettingsDocument document, RelaySection defaults) => new()
