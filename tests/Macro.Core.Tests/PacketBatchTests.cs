@@ -76,4 +76,36 @@ public class PacketBatchTests
 
         Assert.Throws<IndexOutOfRangeException>(() => batch[0].Length);
     }
+
+    [Fact]
+    public void Spreading_gives_each_packet_room_and_keeps_its_bytes()
+    {
+        var batch = new PacketBatch(1000, 8);
+        for (byte i = 1; i <= 5; i++)
+            batch.TryCopy(Enumerable.Repeat(i, i == 3 ? 150 : 10 * i).ToArray(), Far, headroom: 8, tailroom: 4);
+        var first = batch[1].Offset;
+
+        Assert.Equal(0, batch.Spread(1, headroom: 8, least: 100, tailroom: 4));
+
+        Assert.Equal(first, batch[1].Offset);
+        for (var i = 0; i < 5; i++)
+            Assert.All(batch.Bytes(i).ToArray(), value => Assert.Equal(i + 1, value));
+        for (var i = 1; i < 4; i++)
+            Assert.True(batch[i + 1].Offset - 8 >= batch[i].Offset + Math.Max(batch[i].Length, 100) + 4);
+        Assert.True(batch.TryReserve(0, 1, 0, default, out var next));
+        Assert.True(batch[next].Offset >= batch[4].Offset + 104);
+    }
+
+    [Fact]
+    public void Spreading_gives_up_what_has_no_room_left()
+    {
+        var batch = new PacketBatch(250, 8);
+        for (byte i = 1; i <= 4; i++)
+            batch.TryCopy([i, i], Far, headroom: 8, tailroom: 4);
+
+        Assert.Equal(2, batch.Spread(0, headroom: 8, least: 100, tailroom: 4));
+
+        Assert.Equal([2, 2, 0, 0], batch.Slots.ToArray().Select(slot => slot.Length));
+        Assert.Equal([2, 2], batch.Bytes(1).ToArray());
+    }
 }

@@ -17,6 +17,7 @@ need_commands ip nft ping tcpdump jq curl python3 ethtool
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/lab/lib/peer.sh"
 . "$root/tests/lab/lib/network.sh"
+. "$root/tests/lab/lib/captures.sh"
 
 all_hops=(1 2 3) size=268435456
 while [ $# -gt 0 ]; do
@@ -29,32 +30,6 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-
-# Else a capture would show what leaves in one system call as one datagram.
-segment_before_the_cable() {
-  local name
-  for name in client web "${nodes[@]}"; do
-    in_ns "$name" ethtool -K eth0 tx-udp-segmentation off
-    in_ns internet ethtool -K "$name" tx-udp-segmentation off
-  done
-}
-
-# One tcpdump for each cable; headers suffice, and keep the files small.
-start_captures() {
-  local name
-  for name in client web "${nodes[@]}"; do
-    spawn "capture-$name" internet tcpdump -n -i "$name" -s 96 -B 32768 -w "$lab_home/$name.pcap" -Z root
-  done
-  for name in client web "${nodes[@]}"; do
-    eventually 10 grep -q 'listening on' "$lab_home/capture-$name.log" || die "tcpdump did not start on $name."
-  done
-}
-
-stop_captures() {
-  local name
-  sleep 1.5 # the kernel hands over what it has collected once a second
-  for name in client web "${nodes[@]}"; do end "capture-$name" INT; done
-}
 
 connect() {
   vpn client up --mode "$(mode_of_hops "$1")" --wait || return 1
@@ -69,7 +44,7 @@ web_sees_the_exit() {
 captures_prove() { # HOPS ROLE...
   local path
   path=$(paste -sd , "$lab_home/circuit")
-  [ -z "$(cat "$lab_home"/capture-*.log | grep -E '^[1-9][0-9]* packets dropped')" ] || { echo "a capture has holes"; return 1; }
+  captures_are_whole || return 1
   python3 "$root/tests/lab/lib/who_sees_what.py" --captures "$lab_home" --circuit "$path" --port $node_port \
     --client "$(v4 client),$(v6 client)" --web "$(v4 web),$(v6 web)" \
     $(for name in "${nodes[@]}"; do printf -- '--node %s=%s,%s ' "$name" "$(v4 "$name")" "$(v6 "$name")"; done) \

@@ -19,8 +19,9 @@ public sealed class PumpThread
     public const int ReceiveBytes = 8 * 64 * 1024;
     const int ReceiveSlots = 8 * 64;
 
-    // Two packets of 64 KiB as the kernel passes them, cut to 1420 bytes with room around, and some small ones.
-    public const int ReadBytes = 160 * 1024;
+    // Two packets of 64 KiB as the kernel passes them, cut to 1420 bytes with room around, and some small ones; or
+    // as many small ones as there are slots, each with the room of a full one, for circuits of constant size.
+    public const int ReadBytes = 192 * 1024;
     const int ReadSlots = 128;
 
     readonly Thread _thread;

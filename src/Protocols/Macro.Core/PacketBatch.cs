@@ -127,6 +127,40 @@ public sealed class PacketBatch
         Count = kept;
     }
 
+    /// <summary>
+    /// Moves slots apart, from one on, until each has room for at least <paramref name="least"/> bytes between its headroom and
+    /// its tailroom. They must lie in the buffer in their order. Those for which no room is left are given up: length 0.
+    /// </summary>
+    /// <returns>How many were given up.</returns>
+    public int Spread(int from, int headroom, int least, int tailroom)
+    {
+        if (from >= Count)
+            return 0;
+        Span<int> places = stackalloc int[Count - from];
+        var (end, fitting) = (0, 0);
+        for (var i = from; i < Count; i++)
+        {
+            var place = Math.Max(_slots[i].Offset, i == from ? 0 : end + headroom);
+            end = place + Math.Max(_slots[i].Length, least) + tailroom;
+            if (end > Buffer.Length)
+                break;
+            places[fitting++] = place;
+            _used = Math.Max(_used, end);
+        }
+        for (var i = Count - 1; i >= from; i--)
+        {
+            ref var slot = ref _slots[i];
+            if (i - from >= fitting)
+                slot.Length = 0;
+            else if (places[i - from] != slot.Offset)
+            {
+                Buffer.AsSpan(slot.Offset, slot.Length).CopyTo(Buffer.AsSpan(places[i - from]));
+                slot.Offset = places[i - from];
+            }
+        }
+        return Count - from - fitting;
+    }
+
     /// <summary>Copies a packet in. False when slots or bytes have run out.</summary>
     public bool TryCopy(ReadOnlySpan<byte> packet, Endpoint remote, int headroom = 0, int tailroom = 0)
     {

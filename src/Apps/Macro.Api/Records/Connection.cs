@@ -123,6 +123,9 @@ public sealed record Status : Answer
 
     public long BytesSent { get; init; }
 
+    /// <summary>What the circuits cost on the wire; null while the client is off.</summary>
+    public WireStatus? Wire { get; init; }
+
     /// <summary>The entry is reached over TCP, because UDP does not pass from here.</summary>
     public bool OverTcp { get; init; }
 
@@ -138,6 +141,28 @@ public sealed record Status : Answer
 
     /// <summary>Relays in the directory that this node would use.</summary>
     public int KnownRelays { get; init; }
+}
+
+/// <summary>Bytes of UDP payload between this client and its entries, of all circuits since the client was switched on.</summary>
+public sealed record WireStatus
+{
+    public long BytesSent { get; init; }
+
+    public long BytesReceived { get; init; }
+
+    /// <summary>Data messages between two nodes have one size (private, paranoid).</summary>
+    public bool ConstantSize { get; init; }
+
+    /// <summary>Every hop of the circuit in use was seen to pad what it sends.</summary>
+    public bool HopsPad { get; init; }
+
+    /// <summary>Cover traffic that the entry has agreed to, bytes an hour in both directions together; 0: none.</summary>
+    public long CoverBudget { get; init; }
+
+    /// <summary>Cover traffic among the bytes above.</summary>
+    public long CoverBytesSent { get; init; }
+
+    public long CoverBytesReceived { get; init; }
 }
 
 /// <summary>Where applications find the proxy and the resolver. Both listen while a connection is wanted.</summary>
@@ -242,8 +267,14 @@ public sealed record CircuitAnswer : Answer
     /// <summary>The relays of a second path to the same exit, ready to take over when one of the first is lost; empty while there is none.</summary>
     public IReadOnlyList<Hop> Standby { get; init; } = [];
 
+    /// <summary>How long the main circuit took, from its first message to the exit's consent, in milliseconds; null while it is built.</summary>
+    public double? BuildMs { get; init; }
+
     /// <summary>How often the main connection has gone on by another path to the same exit.</summary>
     public int Reroutes { get; init; }
+
+    /// <summary>What the circuits cost on the wire; null while the client is off.</summary>
+    public WireStatus? Wire { get; init; }
 
     /// <summary>One for each further isolation key that is in use, in no order; the keys are not told.</summary>
     public IReadOnlyList<IsolatedCircuit> Isolated { get; init; } = [];

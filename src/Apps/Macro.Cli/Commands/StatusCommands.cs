@@ -128,6 +128,10 @@ static class StatusCommands
             Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"Isolated circuit {i + 1}{(answer.Isolated[i].Ready ? "" : ", being built")}:"));
             ShowHops(answer.Isolated[i].Hops, "No path is chosen yet.");
         }
+        if (answer.Wire is { } wire)
+            Terminal.Line($"On the wire: {Words.Wire(wire)}.");
+        if (answer.Wire is { CoverBudget: > 0 } covered)
+            Terminal.Line($"Cover: {Words.Cover(covered)}.");
     }
 
     /// <summary>Where applications find the proxy, and how they are told.</summary>
@@ -212,6 +216,8 @@ static class StatusCommands
             ("resolver", status.Dns),
             ("rights", status.Rootless ? "none used" : "administrator's"),
             ("traffic", connected ? $"{Terminal.Bytes(status.BytesReceived)} received, {Terminal.Bytes(status.BytesSent)} sent" : null),
+            ("on the wire", status.Wire is { } wire ? Words.Wire(wire) : null),
+            ("cover", status.Wire is { } covered ? Words.Cover(covered) : null),
             ("problem", status.Problem?.Message),
             ("remedy", status.Problem?.Remedy),
             ("known relays", status.KnownRelays.ToString(CultureInfo.InvariantCulture)),

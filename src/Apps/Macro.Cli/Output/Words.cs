@@ -93,6 +93,14 @@ static class Words
         HopHealth.Dead => "dead",
     };
 
+    /// <summary>What the circuits cost, their own headers, padding and cover included.</summary>
+    public static string Wire(WireStatus wire) => $"{Terminal.Bytes(wire.BytesReceived)} received, {Terminal.Bytes(wire.BytesSent)} sent"
+        + (!wire.ConstantSize ? "" : wire.HopsPad ? ", in packets of one size" : ", in packets of one size where hops do the same; not all do");
+
+    /// <summary>Null while there is none.</summary>
+    public static string? Cover(WireStatus wire) => wire.CoverBudget == 0 ? null
+        : $"at most {Terminal.Bytes(wire.CoverBudget)} an hour; so far {Terminal.Bytes(wire.CoverBytesReceived)} received, {Terminal.Bytes(wire.CoverBytesSent)} sent";
+
     public static string Hops(int count) => count == 1 ? "1 hop" : string.Create(CultureInfo.InvariantCulture, $"{count} hops");
 
     public static string Region(string region) => region == "ZZ" ? "unknown region" : region;

@@ -58,6 +58,8 @@ sealed partial class EngineControl
         {
             Region = settings.Relay.Region,
             PolicySummary = settings.Exit.Policy.Count == 0 ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
+            // Where bytes are counted, they are for packets.
+            CoverLimit = settings.Relay.BandwidthLimit > 0 ? 0 : new RelayOptions().CoverLimit,
         };
         Node.Relay.Configure(options, leases, Threads.Clock.Now);
         // Who has no endpoint to announce is reached through others.

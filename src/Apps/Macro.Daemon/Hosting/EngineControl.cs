@@ -42,7 +42,7 @@ sealed partial class EngineControl(
     Task _publishing = Task.CompletedTask;
     Nat.Reachability.Standing? _seenStanding;
     long _seenChanges;
-    long _sentBefore, _receivedBefore;
+    long _sentBefore, _receivedBefore, _coverBefore;
     bool _deviceAsked;
     IReadOnlyList<Endpoint> _localEndpoints = [];
 
@@ -76,6 +76,7 @@ sealed partial class EngineControl(
             Node.Relay.SetKeys(keys.CopyRelayKeys());
             _network.Configure();
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
+            Node.Controller.CoverBudget = settings.Client.Metered ? 0 : settings.Client.CoverBudget * 1_000_000L;
             memory.Load(Node.Controller, Threads.Clock.Now);
             Node.Direct.Offer = now => Node.DescribeSelf(_localEndpoints, now);
         });
@@ -153,7 +154,7 @@ sealed partial class EngineControl(
         return Status.Current;
     }
 
-    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.DescribeCircuits(Node.Controller));
+    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.DescribeCircuits(Node.Controller) with { Wire = Status.Current.Wire });
 
     public Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel) => Threads.RunAsync(() => PathWords.Describe(Node.Controller));
 
@@ -192,7 +193,7 @@ sealed partial class EngineControl(
             await FindRoutersAsync();
         await Threads.RunAsync(() =>
         {
-            (_sentBefore, _receivedBefore) = (ClientBytesSent, Threads.Received.ClientBytes);
+            (_sentBefore, _receivedBefore, _coverBefore) = (ClientBytesSent, Threads.Received.ClientBytes, Threads.Received.CoverBytes);
             Node.Controller.Up(request, Threads.Clock.Now);
             Node.Observe(Threads.Clock.Now);
             Publish();
@@ -291,7 +292,7 @@ sealed partial class EngineControl(
     long ClientBytesSent => Threads.Device.Plane.Counters.ClientBytes + _ends!.Counters.ClientBytes;
 
     void Publish() => Status.Publish(Words.Describe(
-        Threads, _client!, _exit!, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore));
+        Threads, _client!, _exit!, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore, Threads.Received.CoverBytes - _coverBefore));
 
     /// <param name="keepClosed">The kill switch of an earlier run stays until that of this one takes its place.</param>
     void Sweep(bool keepClosed)

@@ -18,7 +18,7 @@ static class Words
         Mode.Paranoid => ConnectionMode.Paranoid,
     };
 
-    public static Status Describe(NodeThreads threads, ClientSide client, ExitSide exit, long sent, long received)
+    public static Status Describe(NodeThreads threads, ClientSide client, ExitSide exit, long sent, long received, long coverReceived)
     {
         var node = threads.Node;
         var connection = node.Controller.Connection;
@@ -40,6 +40,7 @@ static class Words
             Rootless = client.Tun is null && exit.Tun is null,
             BytesSent = sent,
             BytesReceived = received,
+            Wire = connection.State == Engine.ConnectionState.Off ? null : Describe(node.Controller, circuit, coverReceived),
             Problem = connection.Problem is null || connection.State == Engine.ConnectionState.Active
                 ? client.Missing
                 : new Problem { Code = ProblemCodes.NoRelays, Message = connection.Problem, Remedy = connection.Remedy },
@@ -68,10 +69,26 @@ static class Words
         };
     }
 
+    static WireStatus Describe(Controller controller, Circuit? circuit, long coverReceived)
+    {
+        var cost = controller.Cost;
+        return new WireStatus
+        {
+            BytesSent = cost.Sent,
+            BytesReceived = cost.Received,
+            ConstantSize = circuit?.IsConstantSize ?? false,
+            HopsPad = circuit is { IsConstantSize: true } && Array.TrueForAll(circuit.Hops, hop => hop.IsPadding),
+            CoverBudget = circuit?.CoverBudget ?? 0,
+            CoverBytesSent = cost.CoverSent,
+            CoverBytesReceived = coverReceived,
+        };
+    }
+
     /// <summary>The names of isolation keys stay inside: circuits have numbers here.</summary>
     public static CircuitAnswer DescribeCircuits(Controller controller) => new()
     {
         Hops = Describe(controller.Shown),
+        BuildMs = controller.Main?.BuildTime?.TotalMilliseconds,
         Standby = Describe(controller.Carrying?.Standby),
         Reroutes = controller.Main?.Reroutes ?? 0,
         Isolated = [.. controller.Isolated.Select(kept => new IsolatedCircuit { Hops = Describe(kept.Shown), Ready = kept.Carrying is not null })],

@@ -98,6 +98,12 @@ public sealed record ClientSection
 
     /// <summary>While the client is wanted, nothing leaves past the circuit, also when it stands still. Default false.</summary>
     public bool KillSwitch { get; init; }
+
+    /// <summary>Cover traffic in paranoid, MB an hour in both directions together, 0..64; 0: none. Default 20.</summary>
+    public int CoverBudget { get; init; } = 20;
+
+    /// <summary>The machine's line costs by the byte: no cover traffic. Default false.</summary>
+    public bool Metered { get; init; }
 }
 
 /// <summary>Whether the client has a TUN device.</summary>

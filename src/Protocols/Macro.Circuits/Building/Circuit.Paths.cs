@@ -99,7 +99,7 @@ public sealed partial class Circuit
     /// </summary>
     void Knock(Instant now)
     {
-        var output = Exit.Tunnel.Encapsulate(Frame.Wrap(_frame, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = 0 })), _layers[Exit.Index], now);
+        var output = Exit.Tunnel.Encapsulate(Frame.Wrap(_frame, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = 0 }), ControlFlags), _layers[Exit.Index], now);
         if (output.Kind == WireGuard.TunnelOutputKind.ToNetwork)
             _standby!.Carry(_layers[Exit.Index].AsSpan(0, output.Length), _standby.Hops.Length, now);
         // The exit is to stay where it is: only if it is lost there will it be told that this address is ours, too.

@@ -23,6 +23,7 @@ public sealed partial class Circuit
     static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
 
     readonly Outbox _outbox;
+    readonly IRandom _random;
     volatile Hop[] _hops;
     readonly byte[][] _layers;
     readonly byte[] _frame = new byte[2048];
@@ -35,18 +36,20 @@ public sealed partial class Circuit
     uint _nextRequest;
     bool _observedIsNew, _isLate;
 
-    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null)
+    public Circuit(ReadOnlySpan<HopTarget> targets, IndexTable indices, Outbox outbox, IRandom random, Instant now, TimeSpan? patience = null, bool isConstantSize = false)
     {
         ArgumentOutOfRangeException.ThrowIfZero(targets.Length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(targets.Length, CircuitMtu.MaxHops);
         _outbox = outbox;
+        _random = random;
+        IsConstantSize = isConstantSize;
         _buildDeadline = now + (patience ?? s_buildTimeout);
         _isHurried = patience < s_buildTimeout;
         _layers = new byte[targets.Length][];
         _hops = new Hop[targets.Length];
         for (var i = 0; i < targets.Length; i++)
         {
-            _hops[i] = new Hop(this, i, targets[i], indices, random);
+            _hops[i] = new Hop(this, i, targets[i], isConstantSize, indices, random);
             _layers[i] = new byte[2048];
         }
         _nextRequest = random.NextUInt32();
@@ -64,6 +67,9 @@ public sealed partial class Circuit
     public TimeSpan IdleProbe { get; set; } = TimeSpan.FromSeconds(25);
 
     bool IsWatched => Goal is CircuitGoal.Exit or CircuitGoal.Registration or CircuitGoal.Path;
+
+    /// <summary>All data messages between two nodes have one size. Any thread.</summary>
+    public bool IsConstantSize { get; }
 
     /// <summary>Entry first. Another array once the circuit goes on by another path. Any thread.</summary>
     public Hop[] Hops => _hops;
@@ -108,7 +114,7 @@ public sealed partial class Circuit
         {
             if (State == CircuitState.Closed)
                 return Instant.Never;
-            var next = State == CircuitState.Building ? Instant.Min(_buildDeadline, _hopDeadline) : _strandedUntil;
+            var next = State == CircuitState.Building ? Instant.Min(_buildDeadline, _hopDeadline) : Instant.Min(_strandedUntil, NextCover);
             foreach (var hop in Hops.AsSpan(0, Math.Min(Hops.Length, _reached + 2)))
             {
                 next = Instant.Min(next, Instant.Min(hop.Tunnel.NextTimeout, hop.Requests.NextTimeout));
@@ -159,6 +165,7 @@ public sealed partial class Circuit
     {
         if (State == CircuitState.Closed || !Frame.TryRead(payload, out var frame) || frame.Type != FrameType.Control)
             return;
+        hop.IsPadding = payload.Length == hop.PadTo;
         var body = payload.Slice(Frame.HeaderSize, frame.Length);
         if (ControlCodec.Decode(body, out var message, out var type, out var isAnswer) != ControlVerdict.Ok)
             return;
@@ -229,6 +236,8 @@ public sealed partial class Circuit
         }
         if (State == CircuitState.Ready && IsWatched)
             Watch(now);
+        KeepCover(now);
+        SendCover(now);
     }
 
     /// <summary>Tells every hop to forget us, innermost first, and wipes the keys.</summary>
@@ -282,6 +291,9 @@ public sealed partial class Circuit
         {
             case { Type: ControlType.Directory or ControlType.Introduce }:
                 _answers.Enqueue((request, answer));
+                break;
+            case { Type: ControlType.Cover }:
+                HandleCover(hop, answer, now);
                 break;
             case HelloAnswer hello:
                 (Observed, _observedIsNew) = (hello.Observed, !hello.Observed.IsNone);
@@ -408,6 +420,9 @@ public sealed partial class Circuit
     /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>
     int FirstSilent() => Array.FindIndex(Hops, hop => hop.Health.IsSilent);
 
+    /// <summary>Each request says it, so that none is answered before it is known.</summary>
+    byte ControlFlags => IsConstantSize ? Frame.ConstantSize : (byte)0;
+
     uint Ask(Hop hop, ControlMessage message, Instant now)
     {
         var body = ControlCodec.Encode(message);
@@ -419,7 +434,7 @@ public sealed partial class Circuit
 
     void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now, bool mayCopy = true)
     {
-        var frame = Frame.Wrap(_frame, type, channel, body);
+        var frame = Frame.Wrap(_frame, type, channel, body, ControlFlags);
         Transmit(hop, hop.Tunnel.Encapsulate(frame, _layers[hop.Index], now), now, mayCopy);
     }
 

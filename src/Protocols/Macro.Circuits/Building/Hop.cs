@@ -17,8 +17,9 @@ public sealed class Hop
     volatile DirectWay? _direct;
     volatile Way _remote;
 
-    internal Hop(Circuit circuit, int index, HopTarget target, IndexTable indices, IRandom random)
+    internal Hop(Circuit circuit, int index, HopTarget target, bool isConstantSize, IndexTable indices, IRandom random)
     {
+        PadTo = isConstantSize ? CircuitMtu.Constant(index) : 0;
         (_circuit, Index, Target, _indices, _random) = (circuit, index, target, indices, random);
         _remote = new Way(target.Endpoint);
         Tunnel = MakeTunnel(out _key);
@@ -35,6 +36,12 @@ public sealed class Hop
     public int Index { get; }
 
     public HopTarget Target { get; }
+
+    /// <summary>Payload of every message in its session, in bytes, when that is constant; else 0.</summary>
+    public int PadTo { get; }
+
+    /// <summary>The hop pads what it sends, as far as has been seen: its last answer had the size that was asked for.</summary>
+    public bool IsPadding { get; internal set; }
 
     /// <summary>Where datagrams go to it while it is the entry; a <see cref="TcpEndpoint"/> where it is reached so. Any thread reads it.</summary>
     public Endpoint Remote { get => _remote.Endpoint; internal set => _remote = new Way(value); }
@@ -92,7 +99,7 @@ public sealed class Hop
     Tunnel MakeTunnel(out PrivateKey key)
     {
         key = PrivateKey.Generate(_random);
-        var options = new TunnelOptions { PrivateKey = key, Remote = Target.RelayKey, PresharedKey = Target.PresharedKey, Mtu = CircuitMtu.Payload };
+        var options = new TunnelOptions { PrivateKey = key, Remote = Target.RelayKey, PresharedKey = Target.PresharedKey, Mtu = CircuitMtu.Payload, PadTo = PadTo, Keepalive = PadTo > 0 ? Frame.Cover : default };
         return new Tunnel(options, _indices, _random) { Context = this };
     }
 

@@ -24,6 +24,9 @@ public sealed class HopHealth
     /// <summary>Smoothed round-trip time client to this hop and back; null before the first answer.</summary>
     public TimeSpan? RoundTrip { get; private set; }
 
+    /// <summary>The least of them; null before the first answer.</summary>
+    public TimeSpan? LeastRoundTrip { get; private set; }
+
     public int Misses { get; private set; }
 
     /// <summary>Of the last eight probes, those that got no answer in time, whatever else came.</summary>
@@ -74,6 +77,7 @@ public sealed class HopHealth
         if (token != Token || ProbeSent is not { } sent)
             return;
         var sample = now - sent;
+        LeastRoundTrip = LeastRoundTrip < sample ? LeastRoundTrip : sample;
         RoundTrip = RoundTrip is { } rtt ? rtt + (sample - rtt) / 8 : sample;
         _unanswered <<= 1;
         ProbeSent = null;

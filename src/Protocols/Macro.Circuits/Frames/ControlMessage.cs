@@ -11,6 +11,7 @@ public enum ControlType : byte
     Introduce = 4,
     OpenExit = 5,
     Probe = 6,
+    Cover = 8,
     Close = 9,
     PathChallenge = 10,
     Directory = 11,
@@ -156,6 +157,28 @@ public sealed record ProbeAnswer : ControlAnswer
     public ulong Drops { get; init; }
 
     public override ControlType Type => ControlType.Probe;
+}
+
+/// <summary>The hop is to send cover traffic in this session, which is of constant size; the client does the same.</summary>
+public sealed record Cover : ControlMessage
+{
+    /// <summary>The machine of <see cref="CoverMachine"/>, the only one that there is.</summary>
+    public const ulong Bursts = 1;
+
+    public required ulong Machine { get; init; }
+
+    /// <summary>Bytes an hour, most, of the hop's direction; 0: none any more.</summary>
+    public required ulong Budget { get; init; }
+
+    public override ControlType Type => ControlType.Cover;
+}
+
+public sealed record CoverAnswer : ControlAnswer
+{
+    /// <summary>Bytes an hour that the hop agrees to, at most what was asked for.</summary>
+    public ulong Budget { get; init; }
+
+    public override ControlType Type => ControlType.Cover;
 }
 
 /// <summary>Forget a channel; the last one also ends the session's use of the relay.</summary>

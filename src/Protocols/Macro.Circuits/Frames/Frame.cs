@@ -11,7 +11,7 @@ public enum FrameType : byte
     /// <summary>A control message (<see cref="ControlMessage"/>); the channel field is the request id.</summary>
     Control = 2,
 
-    /// <summary>Cover traffic: to be ignored.</summary>
+    /// <summary>Cover traffic, or a keepalive of constant size: to be ignored.</summary>
     Cover = 3,
 }
 
@@ -27,6 +27,15 @@ public readonly record struct Frame(FrameType Type, byte Flags, ushort Length, u
     /// <summary>Flag bit 0: a relay on the way is congested (ECN of a leg that is wrapped).</summary>
     public const byte CongestionExperienced = 1;
 
+    /// <summary>
+    /// Flag bit 3, of a client's Control frames: whatever is sealed for this session from now on is to be padded to the size of
+    /// the payload that this frame came in.
+    /// </summary>
+    public const byte ConstantSize = 8;
+
+    /// <summary>What keepalives of sessions of constant size carry: a Cover frame without a payload.</summary>
+    public static ReadOnlyMemory<byte> Cover { get; } = MakeCover();
+
     /// <summary>Writes the 8 header bytes.</summary>
     public void Write(Span<byte> header)
     {
@@ -37,9 +46,9 @@ public readonly record struct Frame(FrameType Type, byte Flags, ushort Length, u
     }
 
     /// <summary>Lays header and payload into <paramref name="buffer"/> and returns that part of it.</summary>
-    public static ReadOnlySpan<byte> Wrap(Span<byte> buffer, FrameType type, uint channel, ReadOnlySpan<byte> payload)
+    public static ReadOnlySpan<byte> Wrap(Span<byte> buffer, FrameType type, uint channel, ReadOnlySpan<byte> payload, byte flags = 0)
     {
-        new Frame(type, 0, (ushort)payload.Length, channel).Write(buffer);
+        new Frame(type, flags, (ushort)payload.Length, channel).Write(buffer);
         payload.CopyTo(buffer[HeaderSize..]);
         return buffer[..(HeaderSize + payload.Length)];
     }
@@ -59,5 +68,12 @@ public readonly record struct Frame(FrameType Type, byte Flags, ushort Length, u
             BinaryPrimitives.ReadUInt16LittleEndian(plaintext[2..]),
             BinaryPrimitives.ReadUInt32LittleEndian(plaintext[4..]));
         return plaintext.Length - HeaderSize >= frame.Length;
+    }
+
+    static byte[] MakeCover()
+    {
+        var frame = new byte[HeaderSize];
+        new Frame(FrameType.Cover, 0, 0, 0).Write(frame);
+        return frame;
     }
 }

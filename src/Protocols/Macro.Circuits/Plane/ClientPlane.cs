@@ -49,6 +49,8 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         if (batch.Count > 0 && circuit.NoteTraffic(now))
             owner.PostActivity(circuit.Exit.Tunnel);
         var hops = circuit.Hops;
+        if (circuit.IsConstantSize)
+            Counters.Dropped += batch.Spread(0, Headroom, CircuitMtu.Inner, Tailroom);
         for (var level = hops.Length - 1; level >= 0; level--)
         {
             SealLayer(batch, hops[level], hops[0].Remote, now);
@@ -132,11 +134,11 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         {
             Counters.ClientBytes += slot.Length;
             length = 0;
-            return slot.Length <= CircuitMtu.Inner && _sealer.TryAdd(buffer, slot.Offset, slot.Length, hop.Tunnel, now, out length);
+            return slot.Length <= CircuitMtu.Inner && _sealer.TryAdd(buffer, slot.Offset, slot.Length, hop.Tunnel, hop.PadTo, now, out length);
         }
         slot.Offset -= Frame.HeaderSize;
         new Frame(FrameType.Forward, 0, (ushort)slot.Length, hop.NextChannel).Write(buffer.AsSpan(slot.Offset));
         slot.Length += Frame.HeaderSize;
-        return _sealer.TryAdd(buffer, slot.Offset, slot.Length, hop.Tunnel, now, out length);
+        return _sealer.TryAdd(buffer, slot.Offset, slot.Length, hop.Tunnel, hop.PadTo, now, out length);
     }
 }

@@ -179,9 +179,10 @@ public sealed class DatagramPlane
         }
         held.Messages++;
         held.Bytes += arrival.Length;
-        if (job.Length > 0)
+        // Nobody owes an answer to a keepalive, be it empty or of constant size.
+        if (job.Length > 0 && _received.Buffer[job.Offset] != (byte)FrameType.Cover)
             held.DataPackets++;
-        if (held.Session.Tunnel.Context is Inbound inbound && inbound.HeardFrom(arrival.Source, now))
+        if (held.Session.Tunnel.Context is Inbound inbound && inbound.HeardFrom(arrival.Source, arrival.Length, now))
             _owner.PostActivity(inbound.Tunnel);
     }
 
@@ -258,7 +259,8 @@ public sealed class DatagramPlane
             channel.Open();
         var inbound = channel.Owner;
         var length = Frame.HeaderSize + datagram.Length;
-        if (!Returned.TryReserve(headroom, datagram.Length, Message.DataTailroom, inbound.Remote, out var index))
+        var least = inbound.Tunnel.PadTo;
+        if (!Returned.TryReserve(headroom, datagram.Length, RoomBehind(length, least), inbound.Remote, out var index))
         {
             Counters.Dropped++;
             return;
@@ -267,7 +269,7 @@ public sealed class DatagramPlane
         datagram.CopyTo(Returned.Buffer.AsSpan(slot.Offset));
         slot.Offset -= Frame.HeaderSize;
         new Frame(FrameType.Forward, 0, (ushort)datagram.Length, channel.Number).Write(Returned.Buffer.AsSpan(slot.Offset));
-        if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, now, out slot.Length))
+        if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, least, now, out slot.Length))
         {
             slot.Offset -= Message.DataHeaderSize;
             CountRelayed(datagram.Length);
@@ -287,6 +289,8 @@ public sealed class DatagramPlane
             Classify(offset + Frame.HeaderSize, frame.Length, default, hop, now);
         else if (frame.Type == FrameType.Forward)
             Counters.Unroutable++;
+        else
+            Counters.CoverBytes += payload.Length + Message.DataOverhead;
     }
 
     /// <summary>Client: a packet from the exit, for the address that every client has and for no other.</summary>
@@ -339,13 +343,16 @@ public sealed class DatagramPlane
         Counters.Denied++;
         if (verdict is not (ExitVerdict.OwnAddress or ExitVerdict.DeniedRange or ExitVerdict.DeniedPort or ExitVerdict.DeniedByRule))
             return;
+        var least = inbound.Tunnel.PadTo;
         Span<byte> notice = stackalloc byte[DenialNotice.MaxSize];
         if (!DenialNotice.TryWrite(packet, notice, out var length)
-            || !Returned.TryReserve(Message.DataHeaderSize, length, Message.DataTailroom, inbound.Remote, out var index))
+            || !Returned.TryReserve(Message.DataHeaderSize, length, RoomBehind(length, least), inbound.Remote, out var index))
             return;
         ref var slot = ref Returned[index];
         notice[..length].CopyTo(Returned.Buffer.AsSpan(slot.Offset));
-        if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, now, out slot.Length))
+        if (_sealer.TryAdd(Returned.Buffer, slot.Offset, length, inbound.Tunnel, least, now, out slot.Length))
             slot.Offset -= Message.DataHeaderSize;
     }
+
+    static int RoomBehind(int length, int least) => Math.Max(least - length, 0) + Message.DataTailroom;
 }

@@ -20,8 +20,10 @@ public sealed class ExitPlane(ExitLeases leases, IPlaneOwner owner, int slots)
     public void Handle(PacketBatch batch, Instant now)
     {
         var buffer = batch.Buffer;
-        foreach (ref var slot in batch.Slots)
+        var hasRoom = false;
+        for (var i = 0; i < batch.Count; i++)
         {
+            ref var slot = ref batch[i];
             var packet = buffer.AsSpan(slot.Offset, slot.Length);
             if (slot.Length > CircuitMtu.Inner || !SourceRewrite.TryReadDestination(packet, out var destination)
                 || !leases.TryFind(destination, out var lease) || !SourceRewrite.Inbound(packet))
@@ -30,8 +32,13 @@ public sealed class ExitPlane(ExitLeases leases, IPlaneOwner owner, int slots)
                 Counters.Unroutable++;
                 continue;
             }
-            var payload = slot.Length;
-            if (!_sealer.TryAdd(buffer, slot.Offset, slot.Length, lease!.Inbound.Tunnel, now, out var length))
+            var (payload, least) = (slot.Length, lease!.Inbound.Tunnel.PadTo);
+            if (least > 0 && !hasRoom)
+            {
+                Counters.Dropped += batch.Spread(i, Headroom, CircuitMtu.Payload, Tailroom);
+                hasRoom = true;
+            }
+            if (!_sealer.TryAdd(buffer, slot.Offset, slot.Length, lease.Inbound.Tunnel, least, now, out var length))
             {
                 slot.Length = 0;
                 Counters.Dropped++;

@@ -34,6 +34,9 @@ public sealed class PlaneCounters
     /// <summary>Bytes of this node's own IP packets through its circuits.</summary>
     public long ClientBytes { get; internal set; }
 
+    /// <summary>Bytes of datagrams from this node's own hops that were cover, or keepalives of constant size.</summary>
+    public long CoverBytes { get; internal set; }
+
     /// <summary>Bytes of IP packets passed to and from the internet for others.</summary>
     public long ExitBytes { get; internal set; }
 
@@ -65,6 +68,7 @@ public sealed class PlaneCounters
             sum.RelayedBytes += part.RelayedBytes;
             sum.RelayedPackets += part.RelayedPackets;
             sum.ClientBytes += part.ClientBytes;
+            sum.CoverBytes += part.CoverBytes;
             sum.ExitBytes += part.ExitBytes;
             sum.Malformed += part.Malformed;
             sum.Unknown += part.Unknown;

@@ -19,12 +19,13 @@ sealed class LayerSealer(int capacity, IPlaneOwner owner)
     /// and up to 31 bytes of tailroom. False when the tunnel has no session to seal with, or the payload is too long.
     /// Every layer is padded as WireGuard pads, so that on no leg a datagram's size tells it from any other tunnel's.
     /// </summary>
-    public bool TryAdd(byte[] buffer, int offset, int length, Tunnel tunnel, Instant now, out int datagramLength)
+    /// <param name="least">The tunnel's <see cref="Tunnel.PadTo"/>, for which the caller made room.</param>
+    public bool TryAdd(byte[] buffer, int offset, int length, Tunnel tunnel, int least, Instant now, out int datagramLength)
     {
         datagramLength = 0;
         if (length > CircuitMtu.Payload || tunnel.Sending is not { } session || _held.Hold(session) is not (>= 0 and var index))
             return false;
-        var padded = Message.PaddedLength(length, CircuitMtu.Payload);
+        var padded = Math.Max(Message.PaddedLength(length, CircuitMtu.Payload), least);
         if (!session.TryPrepareSeal(buffer.AsSpan(offset - Message.DataHeaderSize, Message.DataHeaderSize), now, out var counter))
             return false;
         buffer.AsSpan(offset + length, padded - length).Clear();

@@ -57,6 +57,9 @@ public sealed class Inbound : IDeadline
     /// <summary>The client has proven that it holds its key and our answer reached it; until then it costs us little.</summary>
     internal bool IsProven { get; set; }
 
+    /// <summary>Set while cover traffic goes to the client.</summary>
+    internal CoverMachine? Cover { get; set; }
+
     /// <summary>When the session ends if nothing more is heard.</summary>
     internal Instant Expires { get; set; }
 
@@ -72,7 +75,8 @@ public sealed class Inbound : IDeadline
     /// Called by whoever authenticated a datagram of this session. True when its source must be challenged: the owner
     /// thread must be told, which calls <see cref="TryTakeChallenge"/>.
     /// </summary>
-    internal bool HeardFrom(Endpoint source, Instant now) => _remote.Endpoint != source && HeardFromUnproven(source, now);
+    /// <param name="bytes">Of the datagram.</param>
+    internal bool HeardFrom(Endpoint source, int bytes, Instant now) => _remote.Endpoint != source && HeardFromUnproven(source, bytes, now);
 
     /// <summary>A challenge is due, and where to.</summary>
     internal bool TryTakeChallenge(IRandom random, out Endpoint to, out ulong token)
@@ -123,9 +127,10 @@ public sealed class Inbound : IDeadline
 
     internal void SetLease(ExitLease? lease) => _lease = lease;
 
-    bool HeardFromUnproven(Endpoint source, Instant now)
+    bool HeardFromUnproven(Endpoint source, int bytes, Instant now)
     {
-        if (!UnderstandsControl)
+        // A challenge is as long as all that this session gets: nobody shall draw more than the threefold of what he sent.
+        if (!UnderstandsControl || Tunnel.PadTo > 3 * bytes)
             return false;
         var path = _unproven;
         if (path is not null && path.Endpoint == source && !path.IsTimeToAsk(now))

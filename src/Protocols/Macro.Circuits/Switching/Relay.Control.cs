@@ -1,5 +1,6 @@
 using Macro.Core;
 using Macro.Peers;
+using Macro.WireGuard;
 
 namespace Macro.Circuits;
 
@@ -62,6 +63,7 @@ public sealed partial class Relay
         Bind bind => new StatusAnswer(ControlType.Bind) { Status = HandleBind(inbound, bind) },
         OpenExit => HandleOpenExit(inbound, now),
         Probe probe => new ProbeAnswer { Status = ControlStatus.Ok, Token = probe.Token },
+        Cover cover => HandleCover(inbound, cover, now),
         Close close => HandleClose(inbound, close, now),
         DirectoryRequest question => HandleDirectory(inbound, question, now),
         Register register => new StatusAnswer(ControlType.Register) { Status = Options.IsRelay ? _introducer.Register(inbound, register) : ControlStatus.RefusedPolicy },
@@ -177,6 +179,23 @@ public sealed partial class Relay
             Policy = Options.PolicySummary,
             Mtu = CircuitMtu.Inner,
         };
+    }
+
+    /// <summary>Cover is the first to go: a relay that is half full, or that pays for its bytes, gives none.</summary>
+    ControlAnswer HandleCover(Inbound inbound, Cover cover, Instant now)
+    {
+        inbound.Cover = null;
+        if (cover.Budget == 0)
+            return new CoverAnswer { Status = ControlStatus.Ok };
+        if (cover.Machine != Cover.Bursts)
+            return new StatusAnswer(ControlType.Cover) { Status = ControlStatus.Unsupported };
+        if (inbound.Tunnel.PadTo == 0)
+            return new StatusAnswer(ControlType.Cover) { Status = ControlStatus.RefusedPolicy };
+        if (Options.CoverLimit == 0 || _inbounds.Count > Options.MaxSessions / 2)
+            return new StatusAnswer(ControlType.Cover) { Status = ControlStatus.RefusedLoad };
+        var budget = Math.Min((ulong)Options.CoverLimit, cover.Budget);
+        inbound.Cover = new CoverMachine((long)budget, inbound.Tunnel.PadTo + Message.DataOverhead, _random, now);
+        return new CoverAnswer { Status = ControlStatus.Ok, Budget = budget };
     }
 
     ControlAnswer? HandleDirectory(Inbound inbound, DirectoryRequest request, Instant now)

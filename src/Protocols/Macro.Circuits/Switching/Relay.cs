@@ -17,6 +17,9 @@ public sealed partial class Relay
     /// <summary>Clients probe every 25 s: one that is silent for so long is gone.</summary>
     static readonly TimeSpan s_silent = TimeSpan.FromSeconds(180);
 
+    /// <summary>Nobody is there to be covered who was not heard for so long.</summary>
+    static readonly TimeSpan s_coverless = TimeSpan.FromSeconds(45);
+
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IRandom _random;
@@ -129,6 +132,8 @@ public sealed partial class Relay
             return;
         }
         var body = payload.Slice(Frame.HeaderSize, frame.Length);
+        if (frame.Type == FrameType.Control && (frame.Flags & Frame.ConstantSize) != 0)
+            inbound.Tunnel.Pad(Math.Min(payload.Length, CircuitMtu.Payload), Frame.Cover);
         if (frame.Type == FrameType.Forward)
             SwitchInitiation(inbound, frame.Channel, body, now);
         else if (frame.Type == FrameType.Control)
@@ -275,12 +280,24 @@ public sealed partial class Relay
             _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
         }
         TakeEvents(inbound);
+        SendCover(inbound, now);
         if (inbound.IsProven)
             inbound.Expires = inbound.Tunnel.Activity.LastReceived + s_silent;
         if (now >= inbound.Expires)
             Remove(inbound, now);
         else
             Schedule(inbound);
+    }
+
+    void SendCover(Inbound inbound, Instant now)
+    {
+        if (inbound.Cover?.TrySend(inbound.Tunnel.Activity.LastSent, now) != true)
+            return;
+        // Clients probe more often: this one is gone.
+        if (now - inbound.Tunnel.Activity.LastReceived > s_coverless)
+            inbound.Cover = null;
+        else if (inbound.Tunnel.KeepAlive(_buffer, now) is { Kind: TunnelOutputKind.ToNetwork } output)
+            _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
     }
 
     static void TakeEvents(Inbound inbound)
@@ -297,7 +314,7 @@ public sealed partial class Relay
     void Schedule(Inbound inbound)
     {
         if (IsServed(inbound))
-            _deadlines.Set(inbound, Instant.Min(inbound.Tunnel.NextTimeout, inbound.Expires));
+            _deadlines.Set(inbound, Instant.Min(inbound.Cover?.NextTimeout ?? Instant.Never, Instant.Min(inbound.Tunnel.NextTimeout, inbound.Expires)));
     }
 
     /// <summary>False for a session that ended while something of it was still on its way to the owner thread.</summary>

@@ -26,6 +26,9 @@ public sealed record RelayOptions
     /// <summary>One line that tells clients what the exit allows.</summary>
     public string PolicySummary { get; init; } = "";
 
+    /// <summary>Most cover traffic towards one client, bytes an hour; 0: none, as where every byte counts. Default 32 million.</summary>
+    public long CoverLimit { get; init; } = 32_000_000;
+
     public bool ExitV4 { get; init; } = true;
     public bool ExitV6 { get; init; } = true;
 }
@@ -47,4 +50,16 @@ public static class CircuitMtu
     /// does not know how many layers follow and pads to 16, so there must be room for that at each.
     /// </summary>
     public const int Inner = (((Payload - PerHop) & ~15) - PerHop) & ~15;
+
+    /// <summary>
+    /// Payload of every message of a session of constant size: what a full packet makes of it. It depends on the place of the
+    /// hop alone, so that a path may take another one's place.
+    /// </summary>
+    /// <param name="index">0 = entry.</param>
+    public static int Constant(int index) => index switch
+    {
+        0 => Payload,
+        1 => (Payload - PerHop) & ~15,
+        _ => Inner,
+    };
 }

@@ -27,6 +27,9 @@ sealed class CircuitSource
 
     public CircuitRecord Record { get; }
 
+    /// <summary>Of the circuits that are over, since <see cref="Spent"/> was last set.</summary>
+    public WireCost Spent { get; set; }
+
     public SpareCircuits Spares { get; }
 
     /// <summary>Chooses a path and begins to build it.</summary>
@@ -38,7 +41,7 @@ sealed class CircuitSource
         var answer = Paths.Choose(request, late, now);
         if (answer.Path is not { } path)
             return answer;
-        var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience)
+        var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience, request.Mode.IsConstantSize())
         {
             End = end,
             MayBypass = path.Hops.Count > request.Mode.Profile().Hops && !path.Hops[^1].Relay.IsPublic,
@@ -58,7 +61,7 @@ sealed class CircuitSource
         if (Paths.ChooseAnother(request, of.Path, apart, now).Path is not { } path || path.Hops.Count != of.Path.Hops.Count)
             return false;
         var relays = path.Targets[..^1];
-        var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience) { Goal = CircuitGoal.Path, PathOf = of.Circuit };
+        var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience, request.Mode.IsConstantSize()) { Goal = CircuitGoal.Path, PathOf = of.Circuit };
         started = new KnownCircuit(circuit, path, now);
         circuit.Start(now);
         return true;
@@ -86,11 +89,13 @@ sealed class CircuitSource
         if (circuit.Circuit.Failure is { Kind: CircuitFailureKind.Late })
             _times[circuit.Circuit.Hops.Length].GaveUp(now - circuit.StartedAt);
         Record.Lost(circuit, now);
+        Spent += WireCost.Of(circuit.Circuit);
     }
 
     public void Close(KnownCircuit circuit, Instant now)
     {
         Record.Served(circuit, now);
         circuit.Circuit.Close(now);
+        Spent += WireCost.Of(circuit.Circuit);
     }
 }

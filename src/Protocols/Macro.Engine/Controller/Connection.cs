@@ -11,10 +11,10 @@ public enum ConnectionMode
     /// <summary>2 hops: nobody sees both ends.</summary>
     Balanced,
 
-    /// <summary>3 hops: guard, middle, exit, no two of them in one country.</summary>
+    /// <summary>3 hops: guard, middle, exit, no two of them in one country; packets of one size.</summary>
     Private,
 
-    /// <summary>As private, by the weakest preference for fast relays, and with another circuit every ten minutes.</summary>
+    /// <summary>As private, by the weakest preference for fast relays, with another circuit every ten minutes and cover traffic.</summary>
     Paranoid,
 }
 
@@ -33,6 +33,9 @@ public static class ConnectionModes
         ConnectionMode.Private => s_private,
         ConnectionMode.Paranoid => s_paranoid,
     };
+
+    /// <summary>All data messages of the mode's circuits have one size on each leg.</summary>
+    public static bool IsConstantSize(this ConnectionMode mode) => mode is ConnectionMode.Private or ConnectionMode.Paranoid;
 
     public static int Hops(this ConnectionMode mode) => mode.Profile().Hops;
 }

@@ -18,12 +18,16 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>A circuit of an isolation key that nothing used so long is closed.</summary>
     public static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
 
+    /// <summary>Cover traffic of `paranoid` unless a person wants it otherwise: bytes an hour, both directions together.</summary>
+    public const long DefaultCoverBudget = 20_000_000;
+
     static readonly TimeSpan s_deviceRetry = TimeSpan.FromSeconds(15);
 
     readonly CircuitSource _source = new(indices, outbox, random);
     readonly Dictionary<IsolationKey, KeptCircuit> _isolated = [];
     Instant _deviceRetryAt = Instant.Never;
     bool _deviceReady;
+    Circuit? _covered;
 
     public Connection Connection { get; private set; } = Connection.Off;
 
@@ -86,6 +90,14 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>Circuits in use have a second path to their exit that is ready; true unless a person wants it otherwise.</summary>
     public bool KeepsStandby { get => _source.KeepsStandby; set => _source.KeepsStandby = value; }
 
+    /// <summary>Cover traffic with the guard in `paranoid`, bytes an hour in both directions together; 0: none.</summary>
+    public long CoverBudget { get; set; } = DefaultCoverBudget;
+
+    /// <summary>What the circuits cost since the last <see cref="Up"/>.</summary>
+    public WireCost Cost => Circuits.Concat(Standbys).Aggregate(_source.Spent, (sum, circuit) => sum + WireCost.Of(circuit));
+
+    IEnumerable<Circuit> Standbys => _isolated.Values.Append(Main).OfType<KeptCircuit>().Select(kept => kept.Standby).OfType<Circuit>();
+
     /// <summary>Circuits that are built ahead of time, those being built included.</summary>
     public int Spares => _source.Spares.Count;
 
@@ -133,6 +145,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         if (MainEnd.End is not { } end)
             throw new InvalidOperationException("The main circuit has no end.");
         Drop(now);
+        _source.Spent = default;
         _source.Paths.ForgetFailures();
         _source.Spares.Serve(request, now);
         Become(new Connection { State = ConnectionState.Connecting, Phase = ConnectPhase.ChoosingRelays, Request = request });
@@ -217,6 +230,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
             return;
         Main.Observe(now);
         _source.Spares.MayBuild = Main.Carrying is not null;
+        CoverMain(now);
         Become(Describe(Main));
     }
 
@@ -240,6 +254,16 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
             Problem = main.Trouble?.Problem,
             Remedy = main.Trouble?.Remedy,
         };
+    }
+
+    /// <summary>One session with the guard is covered: whoever watches the line cannot tell sessions apart.</summary>
+    void CoverMain(Instant now)
+    {
+        var main = Connection.Request.Mode == ConnectionMode.Paranoid ? Main?.Carrying : null;
+        if (_covered != main)
+            _covered?.Cover(0, now);
+        _covered = main;
+        main?.Cover(CoverBudget, now);
     }
 
     KeptCircuit Keep(IsolationKey key, ICircuitEnd end, Instant now)

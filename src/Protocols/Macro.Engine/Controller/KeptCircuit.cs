@@ -44,6 +44,9 @@ public sealed partial class KeptCircuit
     /// <summary>Why <see cref="Shown"/> has the hops that it has; null with it.</summary>
     public ChosenPath? Path => (Furthest ?? _carrying)?.Path;
 
+    /// <summary>From the first message to the exit's consent; null while no circuit stands.</summary>
+    public TimeSpan? BuildTime => _carrying is { } carrying && carrying.BuiltAt != default ? carrying.BuiltAt - carrying.StartedAt : null;
+
     /// <summary>A circuit stood already, and was lost.</summary>
     public bool WasLost { get; private set; }
 

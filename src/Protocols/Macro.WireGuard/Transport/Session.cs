@@ -115,9 +115,10 @@ public sealed class Session
     /// Pads and seals one packet. <paramref name="datagram"/> needs room for the packet and <see cref="Message.DataOverhead"/>
     /// + 15 bytes; an empty packet is a keepalive. Returns the datagram's length, 0 when the session cannot send any more.
     /// </summary>
-    public int Seal(ReadOnlySpan<byte> packet, Span<byte> datagram, Instant now, int mtu)
+    /// <param name="least">Bytes up to which even a shorter packet is padded.</param>
+    public int Seal(ReadOnlySpan<byte> packet, Span<byte> datagram, Instant now, int mtu, int least = 0)
     {
-        var padded = Message.PaddedLength(packet.Length, mtu);
+        var padded = Math.Max(Message.PaddedLength(packet.Length, mtu), least);
         var length = padded + Message.DataOverhead;
         ArgumentOutOfRangeException.ThrowIfLessThan(datagram.Length, length);
         if (!TryAcquire())

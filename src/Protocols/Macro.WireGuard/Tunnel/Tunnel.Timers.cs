@@ -120,7 +120,7 @@ public sealed partial class Tunnel
         _keepaliveAt = Instant.Never;
         if (persistent)
             _lastPersistent = now;
-        if (TrySeal(default, buffer, now, out length))
+        if (TrySeal(_keepalive.Span, buffer, now, out length, isData: false))
             return true;
         Activity.ClearKeepaliveOwed();
         RequestHandshake(now);

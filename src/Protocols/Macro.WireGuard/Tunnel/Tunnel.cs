@@ -22,6 +22,8 @@ public sealed partial class Tunnel : IDisposable
     Queue<byte[]>? _staged;
     SecretBytes? _psk;
     bool _disposed;
+    volatile int _padTo;
+    ReadOnlyMemory<byte> _keepalive;
 
     // Whitepaper 6.3: at most three sessions. "Next" is one that we answered and that no data has proven yet.
     Session? _previous, _next;
@@ -33,6 +35,7 @@ public sealed partial class Tunnel : IDisposable
         (_key, Remote, _psk) = (options.PrivateKey, options.Remote, options.PresharedKey);
         (_indices, _random) = (indices, random);
         (_mayInitiate, _stagedLimit, Mtu) = (options.MayInitiate, options.StagedPackets, options.Mtu);
+        (_padTo, _keepalive) = (options.PadTo, options.Keepalive);
         _persistentKeepalive = options.PersistentKeepalive;
         Activity = new Activity(expectsAnswers: _mayInitiate);
         DrawUnansweredJitter();
@@ -47,6 +50,9 @@ public sealed partial class Tunnel : IDisposable
 
     /// <summary>Inner MTU in bytes, up to which packets are padded.</summary>
     public int Mtu { get; set; }
+
+    /// <summary>Payloads are padded to at least so many bytes; 0: as WireGuard pads. Any thread may read it.</summary>
+    public int PadTo => _padTo;
 
     public Activity Activity { get; }
 
@@ -83,6 +89,19 @@ public sealed partial class Tunnel : IDisposable
         if (!IsConnected(now))
             RequestHandshake(now);
         return Produce(buffer, now);
+    }
+
+    /// <summary>From now on packets are padded to so many bytes, and keepalives carry this; see <see cref="TunnelOptions"/>.</summary>
+    public void Pad(int size, ReadOnlyMemory<byte> keepalive) => (_keepalive, _padTo) = (keepalive, size);
+
+    /// <summary>Seals a keepalive though none is due. Dropped when there is no session.</summary>
+    public TunnelOutput KeepAlive(Span<byte> buffer, Instant now)
+    {
+        CheckBuffer(0, buffer);
+        if (!TrySeal(_keepalive.Span, buffer, now, out var length, isData: false))
+            return TunnelOutput.Dropped(DropReason.NoSession);
+        Schedule();
+        return TunnelOutput.ToNetwork(length);
     }
 
     /// <summary>A response, cookie reply or data message that arrived for this tunnel. Initiations go to <see cref="AcceptInitiation"/>.</summary>
@@ -155,15 +174,15 @@ public sealed partial class Tunnel : IDisposable
         return packet.IsEmpty ? TunnelOutput.Nothing.Proven() : TunnelOutput.ToTunnel(packet);
     }
 
-    bool TrySeal(ReadOnlySpan<byte> packet, Span<byte> buffer, Instant now, out int length)
+    bool TrySeal(ReadOnlySpan<byte> packet, Span<byte> buffer, Instant now, out int length, bool isData = true)
     {
         length = 0;
         if (_current is not { } session)
             return false;
-        length = session.Seal(packet, buffer, now, Mtu);
+        length = session.Seal(packet, buffer, now, Mtu, _padTo);
         if (length == 0)
             return false;
-        Activity.NoteDataSent(session, now, packet.IsEmpty ? 0 : 1, length);
+        Activity.NoteDataSent(session, now, packet.IsEmpty || !isData ? 0 : 1, length);
         if (session.TakeRekeyWish())
             RequestHandshake(now);
         return true;
@@ -235,6 +254,6 @@ public sealed partial class Tunnel : IDisposable
         _events.Enqueue(happened);
     }
 
-    static void CheckBuffer(int packet, Span<byte> buffer) => ArgumentOutOfRangeException.ThrowIfLessThan(
-        buffer.Length, Math.Max(packet + Message.DataHeaderSize + Message.DataTailroom, Message.InitiationSize), nameof(buffer));
+    void CheckBuffer(int packet, Span<byte> buffer) => ArgumentOutOfRangeException.ThrowIfLessThan(
+        buffer.Length, Math.Max(Math.Max(packet, _padTo) + Message.DataHeaderSize + Message.DataTailroom, Message.InitiationSize), nameof(buffer));
 }

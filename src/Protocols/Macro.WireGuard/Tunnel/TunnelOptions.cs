@@ -23,6 +23,12 @@ public sealed record TunnelOptions
     /// <summary>Packets that wait for a handshake; the oldest go first when there are more. Default 128.</summary>
     public int StagedPackets { get; init; } = 128;
 
+    /// <summary>Packets are padded to at least so many bytes, at most the MTU. Default 0: as WireGuard pads.</summary>
+    public int PadTo { get; init; }
+
+    /// <summary>What a keepalive carries, that the other side knows for one. Default nothing, as in WireGuard.</summary>
+    public ReadOnlyMemory<byte> Keepalive { get; init; }
+
     /// <summary>Inner MTU in bytes, up to which packets are padded. Default 1420.</summary>
     public int Mtu { get; init; } = 1420;
 }

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# how long a circuit of two and three hops takes to build, and then the first byte of a page: beside Tor on the same links
+#
+#   client    ------ relay ----- relay ----- exit ------ web      macrovpnd on each
+#   torclient ------ tor1 ------ tor2 ------ tor3 ------ web      Tor, with a TLS connection to tor1 that stands
+#
+# Every cable to the router takes 12.5 ms, so any two machines are 25 ms apart. Built is a circuit when its last hop has
+# agreed to be one; ours then has the exit's consent besides, for which Tor asks with each stream.
+#
+# ./bench build [--json] [--record] [--rounds N]
+
+set -euo pipefail
+. "$root/tests/bench/lib/rounds.sh"
+need_commands ip nft curl gcc python3 tor
+. "$root/tests/lab/lib/peer.sh"
+. "$root/tests/lab/lib/network.sh"
+link_delay=12.5
+. "$root/tests/lab/lib/nat.sh"
+. "$root/tests/bench/lib/tor.sh"
+while [ $# -gt 0 ]; do
+  common_option "$@"
+  shift $taken
+done
+
+for hops in 2 3; do
+  bar "build, $hops hops (ms)" macrovpnd '<= 1.05'
+  bar "first byte, $hops hops (ms)" macrovpnd '<= 1.0'
+done
+
+host() {
+  namespace "$1"
+  cable "$1" eth0 "$1"
+  address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
+  ip_in internet address add "2a0e:44$(printf '%02x' "${net[$1]}")::1/64" dev "$1"
+  ip_in "$1" address add "$(v6 "$1")/64" dev eth0
+  ip_in "$1" route add default via "2a0e:44$(printf '%02x' "${net[$1]}")::1"
+}
+
+tor_control_port=9051
+eval "plain_$(declare -f tor_settings)"
+tor_settings() { plain_tor_settings "$1"; [ "$1" != torclient ] || echo "ControlPort $tor_control_port"; }
+
+ours() { # HOPS
+  vpn client up --mode "$(mode_of_hops "$1")" --wait >/dev/null || die "No circuit of $1 hops stands."
+  value "build, $1 hops (ms)" macrovpnd "$(vpn client circuit --json | jq .buildMs)"
+  value "first byte, $1 hops (ms)" macrovpnd "$(in_ns client curl -sS --noproxy '*' --max-time 10 -o /dev/null -w '%{time_starttransfer}' "http://$(v4 web):$web_port/whoami" | awk '{print 1e3 * $1}')"
+  vpn client down >/dev/null
+}
+
+tors() { # HOPS
+  local name path=
+  for name in "${tor_authorities[@]:0:$1}"; do path+=${path:+,}\$$(cat "$lab_home/$name.fingerprint"); done
+  in_ns torclient python3 "$root/tests/bench/lib/tor_build.py" $tor_control_port $tor_socks_port "$path" "$(v4 web)" $web_port >"$lab_home/tor.json" || die "Tor builds no circuit."
+  value "build, $1 hops (ms)" Tor "$(jq .build "$lab_home/tor.json")"
+  value "first byte, $1 hops (ms)" Tor "$(jq .first_byte "$lab_home/tor.json")"
+}
+
+"$root/build"
+gcc -O2 -o "$lab_home/link" "$root/tests/lab/lib/link.c"
+private_network
+tor_network
+round=0
+for hops in 2 3; do tors $hops; ours $hops; done
+: >"$lab_home/values"
+for ((round = 1; round <= rounds; round++)); do
+  say "Round $round of $rounds"
+  for hops in 2 3; do tors $hops; ours $hops; done
+done
+report_table Tor
