@@ -156,6 +156,10 @@ public class MessageFormatTests
     }
 
     [Fact]
+    public void A_description_whose_bytes_are_not_of_its_encoding_ends_and_throws_nothing() =>
+        Assert.False(DeviceDescription.TryParse([.. "<?xml version=\"1.0\"X?I"u8, 0xAC, .. "i.0\"?>"u8], default, out _));
+
+    [Fact]
     public void Reads_values_and_faults()
     {
         var values = "<s:Envelope xmlns:s=\"x\"><s:Body><u:GetExternalIPAddressResponse xmlns:u=\"y\"><NewExternalIPAddress>44.1.2.3</NewExternalIPAddress></u:GetExternalIPAddressResponse></s:Body></s:Envelope>";

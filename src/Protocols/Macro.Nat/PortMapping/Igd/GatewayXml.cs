@@ -1,10 +1,12 @@
+using System.Text;
 using System.Xml;
 
 namespace Macro.Nat.PortMapping;
 
 /// <summary>
 /// Reads the leaves of a small XML document from a stranger in order: no DTD and so no entities, nothing external, bounded
-/// in size, depth and number. What is not well-formed ends the walk.
+/// in size, depth and number. What is not well-formed ends the walk. It is read as UTF-8, as UPnP has it (Device Architecture 2.0,
+/// 2.3), whatever encoding it declares: changing to that, the reader of the runtime throws what it does not document.
 /// </summary>
 sealed class GatewayXml : IDisposable
 {
@@ -21,16 +23,16 @@ sealed class GatewayXml : IDisposable
         IgnoreComments = true,
         IgnoreProcessingInstructions = true,
         IgnoreWhitespace = true,
+        CloseInput = true,
     };
 
-    readonly System.IO.MemoryStream _stream;
-    readonly XmlReader? _reader;
+    readonly XmlReader _reader;
     int _nodes;
 
     public GatewayXml(byte[] document)
     {
-        _stream = new System.IO.MemoryStream(document.Length <= MaxSize ? document : [], writable: false);
-        _reader = XmlReader.Create(_stream, s_settings);
+        var text = document.Length <= MaxSize ? Encoding.UTF8.GetString(document).TrimStart('\uFEFF') : "";
+        _reader = XmlReader.Create(new System.IO.StringReader(text), s_settings);
     }
 
     /// <summary>Local name of the element that the text stands in, or of the one that ends.</summary>
@@ -44,7 +46,7 @@ sealed class GatewayXml : IDisposable
     {
         try
         {
-            while (++_nodes < MaxNodes && _reader!.Read())
+            while (++_nodes < MaxNodes && _reader.Read())
             {
                 if (_reader.Depth > MaxDepth)
                     return false;
@@ -74,9 +76,5 @@ sealed class GatewayXml : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        _reader?.Dispose();
-        _stream.Dispose();
-    }
+    public void Dispose() => _reader.Dispose();
 }
