@@ -62,7 +62,7 @@ public sealed class HopVerifierTests
             Endpoints = endpoints,
             Introducers = introducers,
         }, s_now);
-        return new HopVerifier(s_rules, _self.Id, new HashSet<Endpoint> { s_own }, hasV6: true)
+        return new HopVerifier(s_rules, _self.Id, endpoint => endpoint == s_own, hasV6: true)
             .Verify(signed.Encode(), s_now, out next);
     }
 }

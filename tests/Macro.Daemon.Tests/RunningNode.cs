@@ -22,6 +22,9 @@ sealed class RunningNode : IAsyncDisposable
     public NodeClient Client { get; }
     public FakeNodeControl Control => (FakeNodeControl)_host.Services.GetService(typeof(INodeControl))!;
 
+    /// <summary>What the node is made of.</summary>
+    public T Part<T>() where T : notnull => (T)_host.Services.GetService(typeof(T))!;
+
     public static async Task<RunningNode> StartAsync(NodeSettings? settings = null, string? folder = null)
     {
         folder ??= Directory.CreateTempSubdirectory("macro").FullName;

@@ -25,6 +25,26 @@ public class AllocationTests
         client.Up(mode);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, TimeSpan.FromSeconds(5));
         world.Run(TimeSpan.FromSeconds(1));
+        Measure(world, client, mode.Hops());
+    }
+
+    [Fact]
+    public void Copies_for_the_standby_allocate_nothing_either()
+    {
+        var (world, client, _) = Networks.Six(32);
+        client.Node.Controller.KeepsStandby = true;
+        client.Up(ConnectionMode.Private);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, TimeSpan.FromSeconds(5));
+        world.RunUntil(() => client.Node.Controller.Carrying!.Standby is not null, TimeSpan.FromSeconds(5));
+        var entry = client.Node.Controller.Carrying!.Hops[0].Target.Endpoint;
+        world.Cut = (from, _) => from == entry;
+        world.RunUntil(() => client.Node.Controller.Carrying!.Beside is not null, TimeSpan.FromSeconds(2));
+        Measure(world, client, 3);
+        Assert.NotNull(client.Node.Controller.Carrying!.Beside);
+    }
+
+    static void Measure(World world, SimNode client, int hops)
+    {
         var line = new Line(world, client);
         byte[][] packets = [.. s_sizes.Select(size =>
             Packets.Udp(Packets.Client, IpAddress.Parse("203.0.114.7"), 4000, 53, new byte[size - 28]))];
@@ -41,7 +61,7 @@ public class AllocationTests
         Assert.True(line.Sent > 10 * Batches, $"only {line.Sent} packets");
         Assert.Equal((line.Sent, line.Sent), (line.Left, line.Returned));
         Assert.All(line.Allocated, part => Assert.Equal((part.Key, 0), (part.Key, part.Value)));
-        Assert.Equal(2 + 2 * mode.Hops(), line.Allocated.Count);
+        Assert.Equal(2 + 2 * hops, line.Allocated.Count);
     }
 
     /// <summary>

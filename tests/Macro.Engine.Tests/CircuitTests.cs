@@ -102,9 +102,10 @@ public class CircuitTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public void A_dead_relay_is_found_within_three_seconds_and_replaced(int index)
+    public void Without_a_standby_a_dead_relay_is_found_within_three_seconds_and_replaced(int index)
     {
         var (world, client, relays) = Networks.Six(5 + (ulong)index);
+        client.Node.Controller.KeepsStandby = false;
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);
         Talk(world, client);

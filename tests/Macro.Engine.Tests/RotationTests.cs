@@ -135,7 +135,7 @@ public class RotationTests
         Say();
         _world.Run(5 * s_second);
         var lost = Controller.Carrying!;
-        var victim = lost.Hops[1].Target;
+        var victim = lost.Exit.Target;
         _world.Kill(_relays.Single(relay => relay.Endpoint == victim.Endpoint));
         Say();
         _world.RunUntil(() => lost.State == CircuitState.Closed, 10 * s_second);

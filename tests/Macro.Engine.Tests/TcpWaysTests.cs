@@ -41,6 +41,17 @@ public sealed class TcpWaysTests
     }
 
     [Fact]
+    public void A_single_hop_that_takes_no_tcp_is_reached_through_a_relay_that_does()
+    {
+        TakesTcp(_relays[..2]);
+        _client.Up(ConnectionMode.Speed);
+        _world.RunUntil(IsActive, TimeSpan.FromSeconds(12));
+        Assert.Equal(2, Circuit.Hops.Length);
+        Assert.True(TcpEndpoint.Is(Circuit.Entry));
+        Echoes(5);
+    }
+
+    [Fact]
     public void Goes_over_tcp_when_udp_stops_passing()
     {
         TakesTcp(_relays);

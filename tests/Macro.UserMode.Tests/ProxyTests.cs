@@ -121,6 +121,39 @@ public sealed class ProxyTests
     }
 
     [Fact]
+    public void Clients_that_ask_for_nothing_keep_nobody_out()
+    {
+        using var world = new TestWorld(new ProxyOptions { MaxConnections = 3 });
+        using var echo = Server.Echo();
+        using var served = world.Connect();
+        Assert.Equal(0, served.Ask(1, Target, echo.Port));
+        using var silent = world.Connect();
+        using var slow = world.Connect();
+        slow.GetStream().Write("GET http"u8);
+
+        using var client = world.Connect();
+        Assert.Equal(0, client.Ask(1, Target, echo.Port));
+
+        Assert.Throws<IOException>(() => silent.GetStream().ReadByte());
+        Eventually(() => world.Proxy.Counters is { Displaced: 1, TurnedAway: 0, Open: 3 }, "the change");
+        served.GetStream().Write("still"u8);
+        Assert.Equal("still"u8, served.GetStream().Take(5));
+    }
+
+    [Fact]
+    public void A_client_that_was_refused_and_stays_gives_way_too()
+    {
+        using var world = new TestWorld(new ProxyOptions { MaxConnections = 1 });
+        using var echo = Server.Echo();
+        using var refused = world.Connect();
+        Assert.Equal(2, refused.Ask(1, "localhost", 80));
+
+        using var client = world.Connect();
+
+        Assert.Equal(0, client.Ask(1, Target, echo.Port));
+    }
+
+    [Fact]
     public void A_client_that_says_nothing_is_closed()
     {
         using var world = new TestWorld(new ProxyOptions { HandshakeTimeout = TimeSpan.FromMilliseconds(200) });

@@ -7,7 +7,9 @@
 #
 # Whether a port is really open shows a question by STUN from outside, asked by coturn's client.
 #
-# ./lab port-mapping [--json] [--only SCENARIO]     scenarios: pcp nat-pmp igd2 igd1 taken liar lease
+# relay3 to relay8 join for what takes strangers: whether the port is announced.
+#
+# ./lab port-mapping [--json] [--only SCENARIO]     scenarios: pcp nat-pmp igd2 igd1 taken liar lease announced
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
@@ -17,7 +19,7 @@ need_commands ip nft jq python3 miniupnpd turnutils_stunclient
 . "$root/tests/lab/lib/peer.sh"
 . "$root/tests/lab/lib/network.sh"
 
-scenarios=(pcp nat-pmp igd2 igd1 taken liar lease)
+scenarios=(pcp nat-pmp igd2 igd1 taken liar lease announced)
 while [ $# -gt 0 ]; do
   case $1 in
     --json) lab_json=true ;;
@@ -146,6 +148,8 @@ mapped_at_router() { rules_of_router | grep -q dnat; }
 
 gone() { eventually "$1" no_mapping && echo "no rule is left" || { rules_of_router | grep -E "dnat|$home6"; return 1; }; }
 
+stays_open() { sleep 5; mapped_at_router && reached $outside "$(open_port)"; }
+
 start_home() {
   node home
   local name
@@ -181,6 +185,8 @@ run_pcp() {
   end miniupnpd KILL
   router enable_natpmp=yes enable_upnp=yes
   check "pcp: after the router's restart the port is open again" eventually 15 reached $outside $port
+  vpn home down >/dev/null
+  check "pcp: 'down' closes no port of a relay" stays_open
   vpn home relay off >/dev/null
   check "pcp: no relay, no open port" gone 5
   check "pcp: nobody gets through" not_reached $outside $port
@@ -256,14 +262,82 @@ run_lease() {
   finish
 }
 
+# What the descriptor of this node says: its IPv4 endpoints and the number of its introducers.
+announced() {
+  vpn home network export "$lab_home/home.directory" >/dev/null || return 1
+  python3 - "$lab_home/home.directory" <<'PY'
+import base64, ipaddress, struct, sys
+newest = max((base64.b64decode(line) for line in open(sys.argv[1]).read().splitlines()[1:] if line and line[0] != "#"),
+             key=lambda d: struct.unpack_from("<q", d, 32)[0])
+value = newest[104:]
+counts = value[150]
+at, told = 152, []
+for _ in range(counts & 3):
+    told.append(f"{ipaddress.IPv4Address(value[at:at + 4])}:{struct.unpack_from('>H', value, at + 4)[0]}")
+    at += 6
+print(" ".join(told) or "nothing", f"and {counts >> 4 & 3} introducers")
+PY
+}
+
+announces() { # PATTERN SECONDS
+  local until=$((SECONDS + $2))
+  while ! announced >"$lab_home/announced" || ! grep -qE "$1" "$lab_home/announced"; do
+    [ $SECONDS -lt $until ] || { cat "$lab_home/announced"; return 1; }
+    sleep 2
+  done
+  cat "$lab_home/announced"
+}
+
+# Introducers and nothing else, at the end of that time and whenever there is a descriptor within it.
+only_introducers() { # SECONDS
+  local until=$((SECONDS + $1))
+  while [ $SECONDS -lt $until ]; do
+    ! announced >"$lab_home/announced" 2>/dev/null || grep -q '^nothing' "$lab_home/announced" || { cat "$lab_home/announced"; return 1; }
+    sleep 2
+  done
+  equal announced "$(announced)" "nothing and 3 introducers"
+}
+
+relay() { # NAME
+  host "$1"
+  node "$1"
+  eventually 20 relay_runs "$1" || die "The relay $1 does not run."
+  vpn "$1" network export "$lab_home/$1.directory" >/dev/null
+}
+
+# Three relays introduce, one more is asked for the address, and the others are the strangers that try the port.
+run_announced() {
+  local i name
+  for i in 3 4 5 6 7 8; do
+    net[relay$i]=$((128 + i))
+    relay "relay$i"
+  done
+  router enable_natpmp=yes enable_upnp=yes
+  # First a router that says the port is open, and lets nobody in.
+  in_ns gw nft insert rule inet filter forward iifname wan ct state new ct status dnat drop
+  rm -rf "$lab_home/home"
+  start_home
+  for i in 3 4 5 6 7 8; do vpn home network import "$lab_home/relay$i.directory" >/dev/null; done
+  check "announced: a port is open, by the router's word" says '.mapping.protocol == "pcp"' .mapping.outside
+  check "announced: nobody gets through, and it is not announced" only_introducers 40
+  check "announced: the user is told" says '.role == "introduced" and (.why | test("nobody has come through"))' '"\(.role): \(.why)"'
+  end home
+  router_rules
+  end miniupnpd KILL
+  router enable_natpmp=yes enable_upnp=yes
+  rm -rf "$lab_home/home"
+  start_home
+  for i in 3 4 5 6 7 8; do vpn home network import "$lab_home/relay$i.directory" >/dev/null; done
+  check "announced: strangers get through, and it is" announces "^$outside:[0-9]+ and 0" 60
+  check "announced: an entry now" says '.role == "public"' '"\(.role): \(.reachedAt | join(" "))"'
+  vpn home relay off >/dev/null
+  check "announced: no relay, no open port" gone 5
+  finish
+}
+
 "$root/build"
 internet
 make_gateway
-for name in relay1 relay2; do
-  host $name
-  node $name
-  eventually 20 relay_runs $name || die "The relay $name does not run."
-  vpn $name network export "$lab_home/$name.directory" >/dev/null
-done
+for name in relay1 relay2; do relay $name; done
 for scenario in "${scenarios[@]}"; do "run_${scenario//-/_}"; done
 report port-mapping

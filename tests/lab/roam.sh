@@ -31,8 +31,8 @@ within_three() { "$@" && within 3 echoes; }
 
 # Another Wi-Fi: the address inside changes, and every flow with it.
 client_moves() {
-  ip_in client1 address add 192.168.161.77/24 dev eth0
   ip_in client1 address del 192.168.161.2/24 dev eth0
+  ip_in client1 address add 192.168.161.77/24 dev eth0
   ip_in client1 route replace default via 192.168.161.1
 }
 
@@ -46,7 +46,8 @@ reboots() { # NAME
 # Conntrack is emptied by taking the outside address away for a moment: masquerade drops its flows then.
 nat_forgets() {
   ip_in "nat-$1" address del "$(v4 "$1")/24" dev wan
-  address_v4 "nat-$1" wan "$(v4 "$1")" "44.${net[$1]}.0.1"
+  ip_in "nat-$1" address add "$(v4 "$1")/24" dev wan
+  ip_in "nat-$1" route replace default via "44.${net[$1]}.0.1"
 }
 
 # The relay by which the client came gets another address: as good as gone for whoever knows the old one.

@@ -40,7 +40,7 @@ kill_hop() { # PLACE
   awk -v w="$waited" -v p=$patience 'BEGIN {exit !(w <= p)}'
 }
 
-not_in_circuit() { [ -n "$(circuit)" ] && ! circuit | grep -qx "$1"; }
+not_in_circuit() { local hops; hops=$(circuit) && [ -n "$hops" ] && ! grep -qx "$1" <<<"$hops"; }
 
 client_is_killed() {
   end client KILL

@@ -102,9 +102,9 @@ ends_http() {
 # The client's first bytes, as the wire shows them: a ClientHello with a name and ALPN.
 hello_is_ordinary() {
   local text
-  text=$(tcpdump -r "$lab_home/hello.pcap" -A 2>/dev/null)
-  grep -qE 'www\.[a-z]{8,20}\.com' <<<"$text" && grep -q 'http/1.1' <<<"$text" || { echo "no SNI or no ALPN in what the wire shows"; return 1; }
-  echo "SNI $(grep -oE 'www\.[a-z]{8,20}\.com' <<<"$text" | head -n 1), ALPN"
+  text=$(tcpdump -r "$lab_home/hello.pcap" -A 2>/dev/null | tr -d '\0')
+  grep -qaE 'www\.[a-z]{8,20}\.com' <<<"$text" && grep -qa 'http/1.1' <<<"$text" || { echo "no SNI or no ALPN in the $(grep -ca ' IP ' <<<"$text") packets that the wire shows"; return 1; }
+  echo "SNI $(grep -oaE 'www\.[a-z]{8,20}\.com' <<<"$text" | head -n 1), ALPN"
 }
 
 limited() {
@@ -124,7 +124,8 @@ has_connections() { [ "$(connections)" -ge "$1" ]; }
 
 "$root/build"
 private_network
-in_ns internet tcpdump -i client -Z root -U -s 0 -c 40 -w "$lab_home/hello.pcap" 'tcp port 443' >/dev/null 2>&1 &
+in_ns internet tcpdump -i client -Z root -U -s 0 -c 40 -w "$lab_home/hello.pcap" 'tcp port 443' 2>"$lab_home/hello.log" >/dev/null &
+eventually 10 grep -q listening "$lab_home/hello.log" || die "tcpdump does not listen."
 check "the handshake looks like a web server's" looks_like_tls
 check "a browser gets nothing" ends_http
 block_udp

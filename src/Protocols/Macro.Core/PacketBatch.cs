@@ -55,6 +55,9 @@ public sealed class PacketBatch
 
     public int Capacity => _slots.Length;
 
+    /// <summary>Bytes behind everything that is in use.</summary>
+    public int Room => Buffer.Length - _used;
+
     public Span<PacketSlot> Slots => _slots.AsSpan(0, Count);
 
     public ref PacketSlot this[int index] => ref _slots.AsSpan(0, Count)[index];

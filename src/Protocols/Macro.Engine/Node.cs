@@ -14,9 +14,8 @@ public sealed class Node
 {
     Discovery? _discovery;
     (Discovery?, long) _offered;
-
-    // A relay may be one that we have asked: what comes from there is no proof that strangers get through.
-    HashSet<IpAddress> _relayAddresses = [];
+    long _seenIntroducers;
+    TimeSpan? _seenKeepalive;
 
     public Node(IHopVerifier verifier, IRandom random)
     {
@@ -29,6 +28,7 @@ public sealed class Node
         Traversal = new Traversal(Outbox, random);
         Tcp = new TcpWays(Indices, Outbox, random);
         Offer = new OwnOffer(Traversal, random);
+        SelfTest = new SelfTest(Indices, Outbox, random, Contacts);
     }
 
     public IndexTable Indices { get; } = new();
@@ -53,6 +53,12 @@ public sealed class Node
 
     /// <summary>Of the client: direct paths to exits behind NATs.</summary>
     public Bypasses Bypasses { get; }
+
+    /// <summary>Whom this node has sent to.</summary>
+    public Contacts Contacts { get; } = new();
+
+    /// <summary>Whether strangers get through to this node.</summary>
+    public SelfTest SelfTest { get; }
 
     /// <summary>Ways to entries and introducers where UDP does not pass.</summary>
     public TcpWays Tcp { get; }
@@ -79,7 +85,7 @@ public sealed class Node
         Offer.Describe(own, [.. Registrar.Links.Concat(Controller.InUse).Concat(Neighbours.Links).Select(link => link.Observed)], now);
 
     public Instant NextTimeout => Instant.Min(
-        Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Instant.Min(Instant.Min(Traversal.NextTimeout, Offer.NextTimeout), Discovery?.NextTimeout ?? Instant.Never)),
+        Instant.Min(Instant.Min(Relay.NextTimeout, Controller.NextTimeout), Instant.Min(Instant.Min(Traversal.NextTimeout, Instant.Min(Offer.NextTimeout, SelfTest.NextTimeout)), Discovery?.NextTimeout ?? Instant.Never)),
         Instant.Min(Instant.Min(Registrar.NextTimeout, Direct.NextTimeout), Instant.Min(Neighbours.NextTimeout, Instant.Min(Bypasses.NextTimeout, Tcp.NextTimeout))));
 
     /// <summary>A handshake message (types 1 to 3): from the network, or (<paramref name="via"/> set) from inside that hop's session.</summary>
@@ -94,7 +100,7 @@ public sealed class Node
         {
             var handshakes = Relay.Counters.Handshakes;
             Relay.HandleDatagram(datagram, source, now);
-            if (Relay.Counters.Handshakes != handshakes && !TcpEndpoint.Is(source) && !_relayAddresses.Contains(source.Address))
+            if (Relay.Counters.Handshakes != handshakes && !TcpEndpoint.Is(source) && Contacts.IsStranger(source.Address, now))
                 Traversal.ObserveStranger(source, now);
         }
         Observe(now);
@@ -173,6 +179,7 @@ public sealed class Node
         Traversal.HandleTimeout(now);
         Tcp.HandleTimeout(now);
         Offer.HandleTimeout(now);
+        SelfTest.HandleTimeout(now);
         Controller.HandleTimeout(now);
         Registrar.HandleTimeout(now);
         Neighbours.HandleTimeout(Relay, now);
@@ -182,13 +189,29 @@ public sealed class Node
         Observe(now);
     }
 
+    /// <summary>An endpoint of this node that a stranger should try now, and could; none when there is none.</summary>
+    public Endpoint NextToTry(Instant now)
+    {
+        var endpoint = Traversal.NextToTry(now);
+        return SelfTest.IsPossible(endpoint, Controller.Candidates, now) ? endpoint : default;
+    }
+
+    /// <param name="self">See <see cref="SelfTest.TryBegin"/>.</param>
+    public void Try(HopTarget self, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(self);
+        SelfTest.TryBegin(self, Controller.Candidates, from => Traversal.ProvenAt(self.Endpoint, from), now);
+    }
+
+    /// <summary>The shell sends now what is in <see cref="Outbox"/>.</summary>
+    public void NoteSent(Instant now) => Contacts.Note(Outbox.Batch, now);
+
     /// <summary>The relays that are known, without this node itself: for circuits, and to register with behind a NAT.</summary>
     public void SetCandidates(IReadOnlyList<Candidate> candidates)
     {
         ArgumentNullException.ThrowIfNull(candidates);
         Controller.Candidates = Registrar.Candidates = candidates;
         Offer.Servers = [.. candidates.SelectMany(candidate => candidate.Endpoints)];
-        _relayAddresses = [.. candidates.SelectMany(candidate => candidate.Endpoints).Select(endpoint => endpoint.Address)];
     }
 
     /// <summary>Client and discovery follow each other: the one needs relays, the other asks by way of its circuit. The shell calls it after it told either something.</summary>
@@ -202,14 +225,29 @@ public sealed class Node
         {
             Circuit[] circuits = [.. Controller.Circuits, .. Registrar.Links];
             foreach (var circuit in circuits)
+            {
+                circuit.IdleProbe = Direct.Puncher.Lifetime.Interval;
                 if (circuit.TryTakeObserved(out var seen))
                     Traversal.ObserveTold(circuit.Entry, seen, now);
+            }
             Tcp.Observe(circuits, now);
             Controller.EntriesByTcp = Registrar.EntriesByTcp = Tcp.IsPreferred;
         }
         while (Registrar.TryTakeIntroduced(out var link, out var request, out var message))
             if (Direct.Meet(message, link.Exit.Health.RoundTrip ?? default, Relay.FindKey(new PublicKey(message.RelayKey.Span)), now) is { } answer)
                 link.Reply(request, answer, now);
+        if (_seenKeepalive != Traversal.KeepaliveV4)
+        {
+            _seenKeepalive = Traversal.KeepaliveV4;
+            Direct.Puncher.Lifetime.Measured(_seenKeepalive ?? KeepaliveInterval.Longest);
+        }
+        if (SelfTest.TryTakeResult(now, out var tested))
+            Traversal.Observe(tested, now);
+        if (_seenIntroducers != Registrar.Changes)
+        {
+            _seenIntroducers = Registrar.Changes;
+            Traversal.ObserveIntroducers(Registrar.Introducers.Count > 0, now);
+        }
         if (Discovery is not { } discovery)
             return;
         discovery.Observe(now);

@@ -31,7 +31,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
         _device = new SimEnd(this);
         Node.Controller.MainEnd = (IsolationKey.Device, _device);
-        Node.Controller.MostSpares = 0;
+        (Node.Controller.MostSpares, Node.Controller.KeepsStandby) = (0, false);
         _exit = new ExitPlane(leases, this, 16);
         Identity = NodeIdentity.Generate(world.Random);
         Node.Direct.Offer = _ => Observe();
@@ -312,6 +312,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
                 _world.Dial(this, far);
             while (Node.Tcp.TryTakeHangUp(out var link))
                 HungUp.Add(link);
+            Node.NoteSent(_world.Now);
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
         }

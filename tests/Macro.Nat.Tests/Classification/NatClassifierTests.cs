@@ -54,6 +54,20 @@ public class NatClassifierTests
     }
 
     [Theory]
+    [InlineData(PortAssignment.Sequential, 1, 40001, 40003, 40002, 40004)]
+    [InlineData(PortAssignment.Sequential, 2, 40006, 40002, 40004, 40008)]
+    [InlineData(PortAssignment.Sequential, -1, 40004, 40003, 40002, 40001)]
+    [InlineData(PortAssignment.Sequential, 1, 40001, 40002, 40003, 41000, 40004)]
+    [InlineData(PortAssignment.Random, 0, 1700, 40003, 22002, 60004)]
+    public void A_NAT_that_counts_is_known_in_whatever_order_relays_tell(PortAssignment expected, int step, params int[] ports)
+    {
+        for (var i = 0; i < ports.Length; i++)
+            _classifier.Observe(new Observation(Endpoint.Parse($"44.{10 + i}.0.1:1"), s_seen with { Port = (ushort)ports[i] }, s_now));
+
+        Assert.Equal((expected, step), (_classifier.Class.Assignment, _classifier.Class.PortStep));
+    }
+
+    [Theory]
     [InlineData("100.64.3.4", true)]
     [InlineData("10.0.0.7", true)]
     [InlineData("44.1.2.3", false)]
@@ -97,8 +111,8 @@ public class NatClassifierTests
     [Theory]
     [InlineData(null, null, 25)]
     [InlineData(60, null, 25)]
-    [InlineData(30, 60, 22.5)]
-    [InlineData(10, 30, 7.5)]
+    [InlineData(27, 60, 25)]
+    [InlineData(10, 27, 7.5)]
     [InlineData(null, 10, 3.75)]
     public void The_keepalive_goes_by_what_a_mapping_survived(int? survived, int? lost, double keepalive)
     {

@@ -60,8 +60,8 @@ public class NatExaminationTests
 
     [Theory]
     [InlineData(5, null, 10)]
-    [InlineData(20, 10, 30)]
-    [InlineData(45, 30, 60)]
+    [InlineData(20, 10, 27)]
+    [InlineData(45, 27, 60)]
     [InlineData(120, 60, null)]
     public void Learns_how_long_a_mapping_lives(int timeout, int? survived, int? lost)
     {

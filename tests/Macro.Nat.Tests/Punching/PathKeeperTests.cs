@@ -102,7 +102,7 @@ public class PathKeeperTests
             Step(answered: false);
         Assert.Equal(15, _lifetime.Interval.TotalSeconds, 1.0);
         _lifetime.Measured(TimeSpan.FromSeconds(10));
-        Assert.Equal(TimeSpan.FromSeconds(8), _lifetime.Interval);
+        Assert.Equal(TimeSpan.FromSeconds(10), _lifetime.Interval);
         _lifetime.Measured(TimeSpan.FromMinutes(10));
         Assert.Equal(KeepaliveInterval.Longest, _lifetime.Interval);
     }

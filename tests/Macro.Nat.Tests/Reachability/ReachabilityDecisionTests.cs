@@ -35,6 +35,39 @@ public class ReachabilityDecisionTests
     }
 
     [Fact]
+    public void A_pinhole_alone_makes_no_entry()
+    {
+        var hole = Mapped() with { Outside = Endpoint.Parse("[2a0e:4401::1]:51820") };
+        _decision.Observe(null, hole, offers: true, _now);
+        foreach (var from in (string[])["2a0e:4402::1", "2a0e:4403::1"])
+            _decision.ObserveTry(hole.Outside, IpAddress.Parse(from), arrived: true, _now);
+        Assert.Equal(NodeRole.Client, _decision.Standing.Role);
+        Assert.Empty(_decision.Standing.Endpoints);
+
+        _decision.Observe(Mapped(), hole, offers: true, _now);
+        Try("44.10.0.1");
+        Try("44.11.0.1");
+        Assert.Equal([s_outside, hole.Outside], _decision.Standing.Endpoints);
+    }
+
+    [Fact]
+    public void What_is_proven_is_tried_again_in_twenty_minutes_and_what_is_not_less_and_less_often()
+    {
+        MakePublic();
+        Assert.True(_decision.NextToTry(_now + TimeSpan.FromMinutes(19)).IsNone);
+        _now += TimeSpan.FromMinutes(20);
+        Assert.Equal(s_outside, _decision.NextToTry(_now));
+        foreach (var minutes in (int[])[1, 2, 4, 8, 16, 16])
+        {
+            _decision.ObserveTry(s_outside, IpAddress.Parse("44.12.0.1"), arrived: false, _now);
+            _now += TimeSpan.FromMinutes(minutes) - TimeSpan.FromSeconds(1);
+            Assert.True(_decision.NextToTry(_now).IsNone);
+            _now += TimeSpan.FromSeconds(1);
+            Assert.Equal(s_outside, _decision.NextToTry(_now));
+        }
+    }
+
+    [Fact]
     public void A_node_of_introducers_is_more_than_a_client()
     {
         _decision.Observe(s_nat, new NatClass(), _now);

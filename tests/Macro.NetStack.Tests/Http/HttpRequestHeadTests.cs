@@ -28,6 +28,7 @@ public sealed class HttpRequestHeadTests
     [InlineData("GET http://a/ HTTP/1.1\r\nX : y\r\n\r\n")]
     [InlineData("GET http://a/ HTTP/1.1\r\nX: y\r\n folded\r\n\r\n")]
     [InlineData("GET http://a/ HTTP/1.1\r\nX: y\nZ: w\r\n\r\n")]
+    [InlineData("GET http://a/ HTTP/1.1\nX: y\n\n")]
     [InlineData("GET http://a/ HTTP/1.1\r\nX: y\rz\r\n\r\n")]
     [InlineData("GET http://a/ HTTP/1.1\r\nX: \0\r\n\r\n")]
     [InlineData("GET http://a/ HTTP/1.1\r\nnocolon\r\n\r\n")]
@@ -133,6 +134,7 @@ public sealed class HttpRequestHeadTests
     [InlineData("HTTP/1.1 20 OK\r\n\r\n", InputVerdict.Malformed)]
     [InlineData("HTTP/2 200 OK....\r\n\r\n", InputVerdict.Malformed)]
     [InlineData("ICY 200 OK\r\n\r\n", InputVerdict.Malformed)]
+    [InlineData("HTTP/1.1 200 OK\n\nbody\r\n\r\n", InputVerdict.Malformed)]
     [InlineData("HTTP/1.1 200 OK\r\nbad\r\n\r\n", InputVerdict.Malformed)]
     public void Reads_the_first_line_of_an_answer(string text, InputVerdict verdict) =>
         Assert.Equal(verdict, HttpResponseHead.TryParse(Encoding.ASCII.GetBytes(text), out _, out _));

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Macro.Core;
 using Macro.NetStack.Dns;
 
@@ -37,6 +39,18 @@ public sealed class ResolverTests
         Assert.True(view.Flags.HasFlag(HeaderFlags.Truncated));
         Assert.Equal(100, Answers(rig.Ask("large.example.com", stream: true), out _));
         Assert.Equal(100, Answers(rig.Ask("large2.example.com", stream: true), out _));
+    }
+
+    [Fact]
+    public void Streams_on_which_nothing_is_asked_keep_nobody_out()
+    {
+        using var rig = new ResolverRig();
+        var silent = Enumerable.Range(0, 300).Select(_ => new TcpClient()).ToList();
+        silent.ForEach(client => client.Connect(IPAddress.Loopback, rig.Client.Endpoints[0].Port));
+
+        Assert.Equal(1, Answers(rig.Ask("www.example.com", stream: true), out _));
+
+        silent.ForEach(client => client.Dispose());
     }
 
     [Fact]

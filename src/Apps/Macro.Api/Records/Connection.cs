@@ -239,6 +239,12 @@ public sealed record CircuitAnswer : Answer
     /// <summary>The main circuit, entry first; empty when there is none.</summary>
     public required IReadOnlyList<Hop> Hops { get; init; }
 
+    /// <summary>The relays of a second path to the same exit, ready to take over when one of the first is lost; empty while there is none.</summary>
+    public IReadOnlyList<Hop> Standby { get; init; } = [];
+
+    /// <summary>How often the main connection has gone on by another path to the same exit.</summary>
+    public int Reroutes { get; init; }
+
     /// <summary>One for each further isolation key that is in use, in no order; the keys are not told.</summary>
     public IReadOnlyList<IsolatedCircuit> Isolated { get; init; } = [];
 }

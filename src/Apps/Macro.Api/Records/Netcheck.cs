@@ -26,6 +26,9 @@ public sealed record NetcheckAnswer : Answer
     /// <summary>The hole in the router's IPv6 firewall.</summary>
     public NetcheckMapping? Pinhole { get; init; }
 
+    /// <summary>Endpoints at which strangers get through to this node, or the operator says so: what a relay announces.</summary>
+    public IReadOnlyList<string> ReachedAt { get; init; } = [];
+
     /// <summary>Whether a portal of a hotel or a train stands in the way, or why that was not looked at.</summary>
     public required string CaptivePortal { get; init; }
 
@@ -56,7 +59,14 @@ public sealed record NetcheckFamily
     /// <summary>The same in plain words.</summary>
     public required string Description { get; init; }
 
-    public bool? PortPreserved { get; init; }
+    /// <summary>How the NAT chooses outside ports: "preserved", "sequential", "random"; null: not known.</summary>
+    public string? PortAssignment { get; init; }
+
+    /// <summary>Silence that an open port has survived; null: not measured, as on a node that is only a client.</summary>
+    public int? LivesAtLeastSeconds { get; init; }
+
+    /// <summary>Silence after which it was closed; null: none so far.</summary>
+    public int? LivesAtMostSeconds { get; init; }
 
     public bool? Hairpin { get; init; }
 

@@ -47,9 +47,11 @@ static class NetcheckCommand
             ("IPv4", Describe(answer.Ipv4)),
             ("IPv6", Describe(answer.Ipv6)),
             ("hairpin", (answer.Ipv4.Hairpin ?? answer.Ipv6.Hairpin) switch { true => "yes", false => "no", null => "not known" }),
+            ("lifetime", Lifetime(answer.Ipv4)),
             ("router", !answer.GatewayAsked ? "not asked, since this node is no relay" : answer.MappingProtocols.Count == 0 ? "opens no ports" : string.Join(", ", answer.MappingProtocols)),
             ("open port", answer.Mapping is { } mapping ? Describe(mapping) : null),
             ("pinhole", answer.Pinhole is { } pinhole ? Describe(pinhole) : null),
+            ("reached at", answer.ReachedAt.Count == 0 ? null : string.Join(", ", answer.ReachedAt)),
             ("portal", answer.CaptivePortal),
             ("relays", answer.Relays.Count == 0 ? "none answered" : string.Join(", ", answer.Relays.Select(Describe))));
         Terminal.Step(answer.Role == NetworkRole.Client ? StepMark.Wrong : StepMark.Done, answer.Why);
@@ -59,6 +61,14 @@ static class NetcheckCommand
 
     static string Describe(NetcheckFamily family) => !family.Works ? family.Description
         : $"{family.Outside}, {family.Description}{(family.CarrierGrade ? ", shared by the provider among customers" : "")}";
+
+    static string? Lifetime(NetcheckFamily family) => (family.LivesAtLeastSeconds, family.LivesAtMostSeconds) switch
+    {
+        (null, null) => null,
+        (null, { } most) => $"the NAT forgets a silent flow within {most} s",
+        ({ } least, null) => $"the NAT remembers a silent flow for {least} s or more",
+        ({ } least, { } most) => $"the NAT remembers a silent flow for {least} to {most} s",
+    };
 
     static string Describe(NetcheckMapping mapping) => string.Create(CultureInfo.InvariantCulture,
         $"{mapping.Outside} by {mapping.Protocol}, {mapping.Trust}{(mapping.SecondsLeft is { } seconds ? $", for {seconds / 60} min" : "")}");

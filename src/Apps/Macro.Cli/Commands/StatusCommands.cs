@@ -118,6 +118,11 @@ static class StatusCommands
             return;
         }
         ShowHops(answer.Hops, "There is no circuit.");
+        if (answer.Standby.Count > 0)
+        {
+            Terminal.Line("Second path to the exit:");
+            ShowHops(answer.Standby, "");
+        }
         for (var i = 0; i < answer.Isolated.Count; i++)
         {
             Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"Isolated circuit {i + 1}{(answer.Isolated[i].Ready ? "" : ", being built")}:"));

@@ -111,7 +111,7 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
         {
             plane ??= threads.MakeExitPlane(leases, packets.Capacity);
             plane.Handle(packets, threads.Clock.Now);
-            threads.Send(packets);
+            threads.SendBack(packets);
         }
     }
 

@@ -55,8 +55,8 @@ sealed partial class EngineControl
     public Task<IReadOnlyList<Seed>> SeedsAsync(CancellationToken cancel) => Threads.RunAsync<IReadOnlyList<Seed>>(() =>
     {
         var seeds = new List<Seed>();
-        if (Node.Relay.Options.IsRelay && settings.Relay.Endpoints.Count > 0)
-            seeds.Add(new Seed(keys.Identity.Id, settings.Relay.Endpoints));
+        if (Node.Relay.Options.IsRelay && own.Endpoints.Count > 0)
+            seeds.Add(new Seed(keys.Identity.Id, own.Endpoints));
         var others = (Node.Discovery?.Relays(Threads.Clock.Now) ?? [])
             .Where(relay => relay.Verified >= Verification.Agreed && relay.Signed.Id != keys.Identity.Id && relay.Signed.Descriptor.Endpoints.Count > 0).ToArray();
         SystemRandom.Shared.Shuffle<KnownRelay>(others);

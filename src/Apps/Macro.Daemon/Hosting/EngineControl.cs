@@ -40,6 +40,7 @@ sealed partial class EngineControl(
     NetworkSide? _network;
     TcpSide? _tcp;
     Task _publishing = Task.CompletedTask;
+    Nat.Reachability.Standing? _seenStanding;
     long _seenChanges;
     long _sentBefore, _receivedBefore;
     bool _deviceAsked;
@@ -59,12 +60,15 @@ sealed partial class EngineControl(
     {
         Sweep(keepClosed: wanted.Up && UsesTun && settings.Client.KillSwitch);
         var sockets = Bind(settings.Node);
-        _verifier = new HopVerifier(directory.Rules, keys.Identity.Id, OwnEndpoints(sockets[0].Port), sockets[0].HasV6);
-        _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped);
+        var endpoints = OwnEndpoints(sockets[0].Port);
+        _verifier = new HopVerifier(
+            directory.Rules, keys.Identity.Id, endpoint => endpoints.Contains(endpoint) || Node.Traversal.Possible.Contains(endpoint), sockets[0].HasV6);
+        _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped,
+            limits: (settings.Relay.BandwidthLimit * 1_000_000L, settings.Client.UploadLimit * 1_000_000L));
         _ends = new CircuitEnds(Threads, settings.Network.Static || settings.Network.Local);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
-        _network = new NetworkSide(settings, Threads, keys.Identity, Mark);
+        _network = new NetworkSide(settings, Threads, keys.Identity, own.SignFor, Mark);
         _tcp = new TcpSide(Threads, settings.Node.Bind, Mark);
         LogWarnings(Doctor.Crypto().Concat(Doctor.Udp(sockets)));
         await Threads.RunAsync(() =>
@@ -153,44 +157,6 @@ sealed partial class EngineControl(
 
     public Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel) => Threads.RunAsync(() => PathWords.Describe(Node.Controller));
 
-    public async Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel)
-    {
-        if (enabled)
-            _ = FindRoutersAsync();
-        await ListenTcpAsync(enabled);
-        await Threads.RunAsync(() => Configure(o => o with { IsRelay = enabled }, Node.Relay.Leases));
-        await _network!.SetRelayAsync(enabled);
-        return Status.Current;
-    }
-
-    public async Task<Status> SetExitAsync(bool enabled, CancellationToken cancel)
-    {
-        if (enabled)
-            await _devices.RunAsync(OpenExit, cancel);
-        await Threads.RunAsync(() => Configure(o => o with { IsExit = enabled }, enabled ? _exit!.Leases : null));
-        if (!enabled)
-            await _devices.RunAsync(_exit!.Close, cancel);
-        return Status.Current;
-    }
-
-    /// <summary>A relay is of use without it: what cannot be had is told, and not announced.</summary>
-    async Task ListenTcpAsync(bool wanted)
-    {
-        try
-        {
-            if (wanted && settings.Relay.TcpPort != 0)
-                _tcp!.Listen(settings.Relay.TcpPort);
-            else
-                await _tcp!.StopListeningAsync();
-        }
-        catch (System.Net.Sockets.SocketException e)
-        {
-            LogMissing("tcp", $"TCP port {settings.Relay.TcpPort} cannot be had ({e.Message.TrimEnd('.')}).",
-                "Give the port to this node, or lead TCP 443 to another one and name that with relay.tcp_port.");
-        }
-        own.TakesTcp = _tcp!.IsListening;
-    }
-
     /// <summary>On the owner thread, after each of its steps.</summary>
     void Stepped()
     {
@@ -198,6 +164,12 @@ sealed partial class EngineControl(
         if (!Node.Registrar.Introducers.SequenceEqual(own.Introducers))
         {
             own.Introducers = Node.Registrar.Introducers;
+            Announce();
+        }
+        if (!ReferenceEquals(Node.Traversal.Standing, _seenStanding))
+        {
+            _seenStanding = Node.Traversal.Standing;
+            own.Proven = _seenStanding.Endpoints;
             Announce();
         }
         var controller = Node.Controller;
@@ -282,32 +254,10 @@ sealed partial class EngineControl(
             LogMissing("proxy", missing.Message, missing.Remedy);
     }
 
-    void OpenExit()
-    {
-        _exit!.Open();
-        if (_exit.Tun is { } tun)
-            LogWarnings(Doctor.Tun(tun.Offloads));
-    }
-
-    void Configure(Func<RelayOptions, RelayOptions> change, ExitLeases? leases)
-    {
-        var options = change(Node.Relay.Options) with
-        {
-            Region = settings.Relay.Region,
-            PolicySummary = settings.Exit.Policy.Count == 0 ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
-        };
-        Node.Relay.Configure(options, leases, Threads.Clock.Now);
-        // Who has no endpoint to announce is reached through others.
-        var isHidden = (options.IsRelay || options.IsExit) && settings.Relay.Endpoints.Count == 0;
-        Node.Registrar.Want(isHidden ? Descriptor.MaxEndpoints : 0, keys.Identity, Threads.Clock.Now);
-        Announce();
-        Publish();
-    }
-
     /// <summary>Relays that came in files: in a static network they are all there are, elsewhere a beginning.</summary>
     void RefreshCandidates()
     {
-        _localEndpoints = [.. Local.OutsideAddresses().Select(address => new Endpoint(address, Threads.Sockets[0].Port))];
+        _localEndpoints = [.. Local.OutsideAddresses(settings).Select(address => new Endpoint(address, Threads.Sockets[0].Port))];
         var known = directory.Current();
         if (Node.Discovery is { } discovery)
             foreach (var signed in known)

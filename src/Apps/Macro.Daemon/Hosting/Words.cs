@@ -72,6 +72,8 @@ static class Words
     public static CircuitAnswer DescribeCircuits(Controller controller) => new()
     {
         Hops = Describe(controller.Shown),
+        Standby = Describe(controller.Carrying?.Standby),
+        Reroutes = controller.Main?.Reroutes ?? 0,
         Isolated = [.. controller.Isolated.Select(kept => new IsolatedCircuit { Hops = Describe(kept.Shown), Ready = kept.Carrying is not null })],
     };
 

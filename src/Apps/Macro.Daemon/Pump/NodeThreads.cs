@@ -36,12 +36,15 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     readonly Action _stepped;
     volatile Action<PacketBatch>? _toExit, _toResolver;
     volatile ExitPlane[] _exitPlanes = [];
+    readonly ShapedLink? _onward, _back, _own;
+    readonly PacketBatch? _packets;
 
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
     /// <param name="spare">Of sockets beside that port.</param>
     /// <param name="verifier">Of next hops.</param>
     /// <param name="stepped">Called on the owner thread after each of its steps.</param>
-    public NodeThreads(IReadOnlyList<UdpPort> sockets, UdpOptions spare, IHopVerifier verifier, Action stepped)
+    /// <param name="limits">Bits per second that go through for others, each way, and that the client's device sends; 0: no limit.</param>
+    public NodeThreads(IReadOnlyList<UdpPort> sockets, UdpOptions spare, IHopVerifier verifier, Action stepped, (long Others, long Own) limits = default)
     {
         (_sockets, _udp) = (sockets, sockets[0]);
         _stepped = stepped;
@@ -52,6 +55,16 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         Links = new TcpLinks(byTcp, () => Deliver(_udp, _udp, _datagrams[^1]), link => _ = RunAsync(() => LostTcp(link)), new TcpLimits(), SystemRandom.Shared, () => Clock.Now);
         _spare = new SparePorts(Node, spare, this, PostSpare, (port, plane) => Deliver(_udp, port, plane));
         Device = new DeviceEnd(this);
+        if (limits.Others > 0)
+        {
+            _packets = new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams);
+            _onward = new ShapedLink("onward", limits.Others, PacketSorters.ByCircuit, SendOnward, Clock);
+            _back = new ShapedLink("back", limits.Others, PacketSorters.ByCircuit, batch => Send(_udp, batch), Clock);
+        }
+        if (limits.Own > 0)
+            _own = new ShapedLink(
+                "own", limits.Own, (packet, _) => PacketSorters.ByFlow(packet, Device.Plane.Circuit?.Hops.Length ?? 1), SendOwn, Clock,
+                ClientPlane.Headroom, ClientPlane.Tailroom);
         _owner = new OwnerThread("engine", this, Clock, letters: 4096);
         _owner.Start();
         _udpPumps = [.. sockets.Select((udp, i) => new PumpThread($"udp {udp.Port} {i}", () => PumpDatagrams(udp, received[i], _datagrams[i])))];
@@ -92,10 +105,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
             while (client.Read(batch, ClientPlane.Headroom, ClientPlane.Tailroom))
             {
-                Device.Plane.Handle(batch, Clock.Now);
-                Send(batch);
-                if (Device.Plane.Copies is { Count: > 0 } copies)
-                    Send(copies);
+                if (_own is null)
+                    SendOwn(batch);
+                else
+                    _own.Send(batch);
             }
             Device.Tun = null;
         });
@@ -111,10 +124,13 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             while (exit.Read(batch, ExitPlane.Headroom, ExitPlane.Tailroom))
             {
                 plane.Handle(batch, Clock.Now);
-                Send(batch);
+                SendBack(batch);
             }
         });
     }
+
+    /// <summary>Sends datagrams of an exit's sessions to their clients. Any thread.</summary>
+    public void SendBack(PacketBatch batch) => SendBack(_udp, batch);
 
     /// <summary>For the answers of one more place where exit sessions' packets end. It belongs to whoever makes them.</summary>
     public ExitPlane MakeExitPlane(ExitLeases leases, int slots)
@@ -143,6 +159,9 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     public void Dispose()
     {
         _owner.Dispose();
+        _onward?.Dispose();
+        _back?.Dispose();
+        _own?.Dispose();
         _spare.Dispose();
         foreach (var udp in _sockets)
             udp.Dispose();
@@ -178,6 +197,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     void IOwned.Flush(Instant now)
     {
+        Node.NoteSent(now);
         if (!Node.Outbox.IsEmpty)
             Send(Node.Outbox.Batch);
         Node.Outbox.Batch.Clear();
@@ -218,18 +238,62 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     {
         plane.Handle(Clock.Now);
         if (plane.Forwarded.Count > 0)
-            Send(onward, plane.Forwarded);
+        {
+            if (_onward is null)
+                Send(onward, plane.Forwarded);
+            else
+                _onward.Send(plane.Forwarded);
+        }
         if (plane.Returned.Count > 0)
         {
             plane.Returned.Compact();
-            Send(back, plane.Returned);
+            SendBack(back, plane.Returned);
         }
         foreach (ref readonly var delivery in plane.ToClient)
             delivery.End.Write(delivery.Packets);
         if (plane.ToExit.Count > 0)
-            _toExit?.Invoke(plane.ToExit);
+        {
+            if (_onward is null)
+                _toExit?.Invoke(plane.ToExit);
+            else
+                _onward.Send(plane.ToExit);
+        }
         if (plane.ToResolver.Count > 0)
             _toResolver?.Invoke(plane.ToResolver);
+    }
+
+    void SendOwn(PacketBatch batch)
+    {
+        Device.Plane.Handle(batch, Clock.Now);
+        Send(batch);
+        if (Device.Plane.Copies is { Count: > 0 } copies)
+            Send(copies);
+    }
+
+    void SendBack(UdpPort udp, PacketBatch batch)
+    {
+        if (_back is null)
+            Send(udp, batch);
+        else
+            _back.Send(batch);
+    }
+
+    /// <summary>Datagrams go to next hops, packets to the internet.</summary>
+    void SendOnward(PacketBatch batch)
+    {
+        _packets!.Clear();
+        foreach (ref var slot in batch.Slots)
+        {
+            if (!slot.Remote.IsNone)
+                continue;
+            _packets.TryCopy(batch.Buffer.AsSpan(slot.Offset, slot.Length), default);
+            slot.Length = 0;
+        }
+        if (_packets.Count > 0)
+            _toExit?.Invoke(_packets);
+        batch.Compact();
+        if (batch.Count > 0)
+            Send(_udp, batch);
     }
 
     void Send(UdpPort udp, PacketBatch batch)

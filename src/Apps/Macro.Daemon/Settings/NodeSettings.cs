@@ -93,6 +93,9 @@ public sealed record ClientSection
     /// <summary>What goes through the circuit; default everything.</summary>
     public ClientRoutes Routes { get; init; } = ClientRoutes.All;
 
+    /// <summary>Mbit/s that the TUN device's packets may take upwards, 0..100000; 0: no limit. Default 0.</summary>
+    public int UploadLimit { get; init; }
+
     /// <summary>While the client is wanted, nothing leaves past the circuit, also when it stands still. Default false.</summary>
     public bool KillSwitch { get; init; }
 }

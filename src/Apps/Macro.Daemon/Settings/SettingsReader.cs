@@ -75,6 +75,7 @@ public static class SettingsReader
         Routes = document.IsList("client.routes")
             ? new ClientRoutes(false, document.List<Prefix>("client.routes", [], ParsePrefix, APrefix))
             : document.Parsed("client.routes", defaults.Routes, ParseRoutes, "a choice of routes; use \"all\", \"none\" or a list of prefixes"),
+        UploadLimit = (int)document.Number("client.upload_limit", defaults.UploadLimit, 0, 100_000, "rate in Mbit/s"),
         KillSwitch = document.Flag("client.kill_switch", defaults.KillSwitch),
     };
 

@@ -28,6 +28,7 @@ static class NetcheckWords
             MappingProtocols = [.. gateway.Found.Select(Word)],
             Mapping = Describe(gateway.Mapping, now),
             Pinhole = Describe(gateway.Pinhole, now),
+            ReachedAt = [.. standing.Endpoints.Select(endpoint => endpoint.ToString())],
             CaptivePortal = NoPortalCheck,
             Relays = relays,
             Role = standing.Role switch
@@ -47,9 +48,11 @@ static class NetcheckWords
         Outside = seen.Outside.IsNone ? null : seen.Outside.Port == 0 ? seen.Outside.Address.ToString() : seen.Outside.ToString(),
         Nat = Word(seen.Kind),
         Description = works || seen.IsKnown ? ReachabilityWords.Describe(seen) : "nobody answered",
-        PortPreserved = seen.Assignment == PortAssignment.Unknown ? null : seen.Assignment == PortAssignment.Preserved,
         Hairpin = seen.Hairpin,
         CarrierGrade = seen.IsCarrierGrade,
+        PortAssignment = seen.Assignment == PortAssignment.Unknown ? null : Word(seen.Assignment),
+        LivesAtLeastSeconds = (int?)seen.LivesAtLeast?.TotalSeconds,
+        LivesAtMostSeconds = (int?)seen.LivesAtMost?.TotalSeconds,
         Liars = seen.Liars,
     };
 

@@ -13,23 +13,30 @@ static class NetworkExamination
 
     /// <returns>What the servers answered; null where this machine has no address of that family.</returns>
     public static async Task<IReadOnlyList<BindingResult>?> RunAsync(
-        NodeThreads threads, bool v4, IReadOnlyList<Endpoint> servers, IReadOnlyCollection<Endpoint> own, uint mark, CancellationToken cancel)
+        NodeThreads threads, bool v4, IReadOnlyList<Endpoint> servers, IReadOnlyCollection<Endpoint> own, bool learnLifetime, uint mark, CancellationToken cancel)
     {
         if (!own.Any(endpoint => endpoint.Address.IsV4 == v4))
             return null;
         var sockets = new LanSocket(null, mark);
         using var first = sockets.Datagrams(v4 ? IpAddress.V4Any : IpAddress.V6Any);
         using var second = sockets.Datagrams(v4 ? IpAddress.V4Any : IpAddress.V6Any);
-        var examination = await threads.RunAsync(() => threads.Node.Traversal.Examine(v4, servers, own, learnLifetime: false, threads.Clock.Now));
+        var examination = await threads.RunAsync(() => threads.Node.Traversal.Examine(v4, servers, own, learnLifetime, threads.Clock.Now));
         (Socket Socket, ProbeSocket Part)[] probes = [(first, ProbeSocket.First), (second, ProbeSocket.Second)];
         foreach (var (socket, part) in probes)
             _ = LanSocket.ReceiveAsync(socket, (datagram, source) => _ = threads.RunAsync(
                 () => threads.Node.Traversal.HandleProbe(examination, part, datagram, source, threads.Clock.Now)));
         var deadline = threads.Clock.Now + s_longest;
         using var ticks = new PeriodicTimer(s_pace);
-        while (!await threads.RunAsync(() => Flush(examination, probes)) && threads.Clock.Now < deadline)
-            await ticks.WaitForNextTickAsync(cancel);
-        return await threads.RunAsync(() => (IReadOnlyList<BindingResult>)[.. examination.Answers]);
+        try
+        {
+            while (!await threads.RunAsync(() => Flush(examination, probes)) && threads.Clock.Now < deadline)
+                await ticks.WaitForNextTickAsync(cancel);
+        }
+        finally
+        {
+            await threads.RunAsync(() => threads.Node.Traversal.End(examination));
+        }
+        return examination.Answers;
     }
 
     static bool Flush(NatExamination examination, (Socket Socket, ProbeSocket Part)[] probes)

@@ -18,6 +18,11 @@ public sealed class StackLoop : IDisposable
     /// <summary>The wait is on a clock that stops while the machine sleeps; timeouts are on one that does not.</summary>
     static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(10);
 
+    static readonly TimeSpan s_trimInterval = TimeSpan.FromMinutes(1);
+
+    /// <summary>Bytes of buffers that are worth a collection: an idle node would make none by itself.</summary>
+    const long WorthCollecting = 32 << 20;
+
     // What one call of the sending socket takes: 128 packets with room for all the layers of a circuit.
     const int TransmitSlots = 128;
     const int TransmitBytes = TransmitSlots * 2048;
@@ -32,6 +37,7 @@ public sealed class StackLoop : IDisposable
     Queue<ILoopWork> _backlog = new();
     Queue<ILoopWork> _continuing = new();
     Instant _sleepsUntil;
+    Instant _trimsAt;
     volatile bool _stopping;
     bool _started;
 
@@ -175,6 +181,7 @@ public sealed class StackLoop : IDisposable
                 RunTimers();
                 RunBacklog();
                 Settle();
+                Trim();
             }
         }
     }
@@ -216,6 +223,16 @@ public sealed class StackLoop : IDisposable
         (_backlog, _continuing) = (_continuing, _backlog);
         while (_continuing.TryDequeue(out var work))
             work.Continue();
+    }
+
+    /// <summary>Gives back the buffers of a rush that is over.</summary>
+    void Trim()
+    {
+        if (Now < _trimsAt)
+            return;
+        _trimsAt = Now + s_trimInterval;
+        if (Memory.Trim() >= WorthCollecting)
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
     }
 
     /// <summary>Serves whoever is ready, then sends: what one handler does may make a connection of another stack ready.</summary>

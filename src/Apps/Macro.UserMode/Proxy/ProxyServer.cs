@@ -12,6 +12,9 @@ public readonly record struct ProxyCounters
     /// <summary>Connections that were closed at once: a client that may not, or one too many.</summary>
     public long TurnedAway { get; init; }
 
+    /// <summary>Connections that had asked for nothing yet and gave way to newer ones, because there were too many.</summary>
+    public long Displaced { get; init; }
+
     /// <summary>Requests that were answered with a failure.</summary>
     public long Refused { get; init; }
 
@@ -41,6 +44,9 @@ public sealed class ProxyServer : IDisposable, ILoopTimer
 
     readonly List<StreamListener> _listeners = [];
     readonly HashSet<ProxySession> _sessions = [];
+
+    // Those that have not asked for anything yet, or were refused: the one that came first stands first.
+    readonly LinkedList<ProxySession> _idle = new();
     readonly HashSet<UdpAssociation> _associations = [];
     readonly HashSet<Client> _clients = [];
     readonly Dictionary<IpAddress, int> _bySource = [];
@@ -139,6 +145,16 @@ public sealed class ProxyServer : IDisposable, ILoopTimer
         Count(association.Source);
     }
 
+    /// <summary>A client has nothing to lose from now on: it gives way when there are too many.</summary>
+    internal void Enter(LinkedListNode<ProxySession> idle) => _idle.AddLast(idle);
+
+    /// <summary>A client has asked for something, or is gone.</summary>
+    internal void Leave(LinkedListNode<ProxySession> idle)
+    {
+        if (idle.List is not null)
+            _idle.Remove(idle);
+    }
+
     internal void Leave(ProxySession session)
     {
         if (_sessions.Remove(session))
@@ -197,8 +213,7 @@ public sealed class ProxyServer : IDisposable, ILoopTimer
     void Take(StreamSocket socket)
     {
         var source = socket.Remote.Address;
-        if (_allowed.Find(source) is null || _open >= Options.MaxConnections
-            || _bySource.GetValueOrDefault(source) >= Options.MaxConnectionsPerSource)
+        if (_allowed.Find(source) is null || !MakeRoom(source))
         {
             _counters = _counters with { TurnedAway = _counters.TurnedAway + 1 };
             socket.Abort();
@@ -209,6 +224,30 @@ public sealed class ProxyServer : IDisposable, ILoopTimer
         _sessions.Add(session);
         Count(source);
         session.Start();
+    }
+
+    /// <summary>
+    /// Whoever opens connections and says nothing on them keeps nobody out: the oldest of those gives way. False: all that
+    /// there may be are in use.
+    /// </summary>
+    bool MakeRoom(IpAddress source)
+    {
+        if (_bySource.GetValueOrDefault(source) >= Options.MaxConnectionsPerSource)
+            return Displace(source);
+        return _open < Options.MaxConnections || Displace(null);
+    }
+
+    bool Displace(IpAddress? source)
+    {
+        for (var node = _idle.First; node is not null; node = node.Next)
+        {
+            if (source is not null && node.Value.Source != source)
+                continue;
+            node.Value.Break();
+            _counters = _counters with { Displaced = _counters.Displaced + 1 };
+            return true;
+        }
+        return false;
     }
 
     void Count(IpAddress source)

@@ -34,7 +34,13 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
     TargetConnector? _connector;
     Phase _phase;
 
-    internal ProxySession(ProxyServer server, StreamSocket socket) => (_server, _socket) = (server, socket);
+    readonly LinkedListNode<ProxySession> _idle;
+
+    internal ProxySession(ProxyServer server, StreamSocket socket)
+    {
+        (_server, _socket) = (server, socket);
+        _idle = new LinkedListNode<ProxySession>(this);
+    }
 
     internal IpAddress Source => _socket.Remote.Address;
 
@@ -44,6 +50,7 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
 
     internal void Start()
     {
+        _server.Enter(_idle);
         Loop.SetTimer(this, Loop.Now + _server.Options.HandshakeTimeout);
         if (!Loop.Reactor.TryWatch(_socket, this))
             Break();
@@ -203,6 +210,7 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
     void Open()
     {
         _phase = Phase.Opening;
+        _server.Leave(_idle);
         Loop.SetTimer(this, Loop.Now + _server.Options.ConnectTimeout);
         _server.Circuits.Open(_handshake!.IsolationKey, this);
     }
@@ -229,6 +237,8 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
         Span<byte> answer = stackalloc byte[Handshake.MaxAnswer];
         var sent = TrySend(answer[.._handshake!.WriteFailure(answer, failure)]);
         Release();
+        if (_phase != Phase.Handshake)
+            _server.Enter(_idle);
         _phase = Phase.Refused;
         _server.CountRefusal();
         if (!sent)
@@ -277,6 +287,7 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
         if (_input.Length > 0)
             ArrayPool<byte>.Shared.Return(_input);
         (_input, _inputLength) = ([], 0);
+        _server.Leave(_idle);
         _server.Leave(this);
     }
 }

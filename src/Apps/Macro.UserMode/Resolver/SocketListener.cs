@@ -61,7 +61,7 @@ sealed class SocketListener : IReactive, IDisposable
         // Either may have become ready: both are asked.
         TakeDatagrams();
         while (_streams.TryAccept(out var socket) == SocketStatus.Ok)
-            if (!_sessions.HasRoom(socket.Remote.Address))
+            if (!_sessions.MakeRoom(socket.Remote.Address))
                 socket.Dispose();
             else if (SocketStream.Over(socket, _loop.Reactor) is { } stream)
                 _sessions.Add(stream, socket.Remote);

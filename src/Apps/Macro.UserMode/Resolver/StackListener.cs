@@ -37,7 +37,7 @@ sealed class StackListener : IUdpHandler, IConnectionHandler
     {
         if (!connection.IsIncoming)
             return;
-        if (!_sessions.HasRoom(connection.Flow.Remote.Address))
+        if (!_sessions.MakeRoom(connection.Flow.Remote.Address))
         {
             connection.RejectIncoming(TcpFailure.Refused);
             return;

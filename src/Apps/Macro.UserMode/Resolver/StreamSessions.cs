@@ -28,17 +28,39 @@ sealed class StreamSessions(StackLoop loop, IQuestionServer server, int most, in
     // An answer of the largest size, for whoever asks: all run under one lock.
     readonly byte[] _room = new byte[ushort.MaxValue];
     readonly Dictionary<IpAddress, int> _streamsOf = [];
-    readonly HashSet<Session> _sessions = [];
+
+    // Whoever has said nothing for longest stands first.
+    readonly LinkedList<Session> _sessions = new();
 
     public int Count => _sessions.Count;
 
-    /// <summary>False: there are too many, and the caller gets rid of it.</summary>
-    public bool HasRoom(IpAddress client) => _sessions.Count < most && _streamsOf.GetValueOrDefault(client) < mostOfOne;
+    /// <summary>
+    /// Before one more is added. When there are too many, the one that has been silent for longest and waits for no answer
+    /// gives way: whoever opens streams and says nothing keeps nobody out. False: all are in use, and the caller refuses.
+    /// </summary>
+    public bool MakeRoom(IpAddress client)
+    {
+        if (_streamsOf.GetValueOrDefault(client) >= mostOfOne)
+            return Displace(client);
+        return _sessions.Count < most || Displace(null);
+    }
+
+    bool Displace(IpAddress? client)
+    {
+        for (var node = _sessions.First; node is not null; node = node.Next)
+        {
+            if (node.Value.Waits || (client is not null && node.Value.Client != client))
+                continue;
+            node.Value.End();
+            return true;
+        }
+        return false;
+    }
 
     public void Add(LoopStream stream, Endpoint client)
     {
         var session = new Session(this, client);
-        _sessions.Add(session);
+        _sessions.AddLast(session.Node);
         _streamsOf[client.Address] = _streamsOf.GetValueOrDefault(client.Address) + 1;
         session.Start(stream);
     }
@@ -49,23 +71,47 @@ sealed class StreamSessions(StackLoop loop, IQuestionServer server, int most, in
             session.End();
     }
 
-    bool Remove(Session session, Endpoint client)
+    void MoveToBack(Session session)
     {
-        if (!_sessions.Remove(session))
+        if (session.Node.List is null)
+            return;
+        _sessions.Remove(session.Node);
+        _sessions.AddLast(session.Node);
+    }
+
+    bool Remove(Session session)
+    {
+        if (session.Node.List is null)
             return false;
-        if (--_streamsOf[client.Address] == 0)
-            _streamsOf.Remove(client.Address);
+        _sessions.Remove(session.Node);
+        if (--_streamsOf[session.Client] == 0)
+            _streamsOf.Remove(session.Client);
         return true;
     }
 
-    sealed class Session(StreamSessions all, Endpoint client) : IMessageStreamOwner, IAnswerTaker, ILoopTimer
+    sealed class Session : IMessageStreamOwner, IAnswerTaker, ILoopTimer
     {
         // Whoever pipelines more than this waits for nothing good.
         const int MostPending = 64;
 
+        readonly StreamSessions _all;
+        readonly Endpoint _client;
         MessageStream _messages = null!;
         int _pending;
         bool _hasHalfClosed;
+
+        public Session(StreamSessions all, Endpoint client)
+        {
+            (_all, _client) = (all, client);
+            Node = new LinkedListNode<Session>(this);
+        }
+
+        public LinkedListNode<Session> Node { get; }
+
+        public IpAddress Client => _client.Address;
+
+        /// <summary>For an answer.</summary>
+        public bool Waits => _pending > 0;
 
         int IDeadline.Place { get; set; }
 
@@ -79,15 +125,16 @@ sealed class StreamSessions(StackLoop loop, IQuestionServer server, int most, in
         public void HandleMessage(MessageStream stream, ReadOnlySpan<byte> message)
         {
             KeepAlive();
+            _all.MoveToBack(this);
             if (_pending == MostPending)
             {
                 End();
                 return;
             }
-            switch (all._server.Ask(client, message, Carrier.Stream, this, all._room, out var length))
+            switch (_all._server.Ask(_client, message, Carrier.Stream, this, _all._room, out var length))
             {
                 case AskVerdict.Answered:
-                    Send(all._room.AsSpan(0, length));
+                    Send(_all._room.AsSpan(0, length));
                     break;
                 case AskVerdict.Pending:
                     _pending++;
@@ -115,19 +162,19 @@ sealed class StreamSessions(StackLoop loop, IQuestionServer server, int most, in
 
         public void End()
         {
-            if (!all.Remove(this, client))
+            if (!_all.Remove(this))
                 return;
-            all._loop.SetTimer(this, Instant.Never);
+            _all._loop.SetTimer(this, Instant.Never);
             _messages.Close();
         }
 
         void ILoopTimer.HandleTimeout(Instant now) => End();
 
-        void KeepAlive() => all._loop.SetTimer(this, all._loop.Now + s_idle);
+        void KeepAlive() => _all._loop.SetTimer(this, _all._loop.Now + s_idle);
 
         void Send(ReadOnlySpan<byte> answer)
         {
-            if (all._sessions.Contains(this) && !_messages.Send(answer))
+            if (Node.List is not null && !_messages.Send(answer))
                 End();
         }
     }

@@ -19,10 +19,11 @@ public sealed partial class Circuit
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
     static readonly TimeSpan s_activeProbe = TimeSpan.FromMilliseconds(700);
-    static readonly TimeSpan s_idleProbe = TimeSpan.FromSeconds(25);
+    static readonly TimeSpan s_suspectProbe = TimeSpan.FromMilliseconds(250);
     static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
 
     readonly Outbox _outbox;
+    volatile Hop[] _hops;
     readonly byte[][] _layers;
     readonly byte[] _frame = new byte[2048];
     readonly Instant _buildDeadline;
@@ -30,7 +31,6 @@ public sealed partial class Circuit
     Instant _hopDeadline, _hopStarted;
     TimeSpan _patience = s_entryPatience;
     long _lastTraffic;
-    volatile Way _entry;
     int _reached = -1;
     uint _nextRequest;
     bool _observedIsNew, _isLate;
@@ -43,14 +43,13 @@ public sealed partial class Circuit
         _buildDeadline = now + (patience ?? s_buildTimeout);
         _isHurried = patience < s_buildTimeout;
         _layers = new byte[targets.Length][];
-        Hops = new Hop[targets.Length];
+        _hops = new Hop[targets.Length];
         for (var i = 0; i < targets.Length; i++)
         {
-            Hops[i] = new Hop(this, i, targets[i], indices, random);
+            _hops[i] = new Hop(this, i, targets[i], indices, random);
             _layers[i] = new byte[2048];
         }
         _nextRequest = random.NextUInt32();
-        _entry = new Way(targets[0].Endpoint);
     }
 
     public CircuitGoal Goal { get; init; } = CircuitGoal.Exit;
@@ -61,12 +60,16 @@ public sealed partial class Circuit
     /// <summary>Of the node that registers; null for every other goal.</summary>
     public NodeIdentity? Identity { get; init; }
 
-    bool IsWatched => Goal is CircuitGoal.Exit or CircuitGoal.Registration;
+    /// <summary>Between probes while nothing else happens; so often, that no NAT before us forgets the way. Default 25 s.</summary>
+    public TimeSpan IdleProbe { get; set; } = TimeSpan.FromSeconds(25);
 
-    public Hop[] Hops { get; }
+    bool IsWatched => Goal is CircuitGoal.Exit or CircuitGoal.Registration or CircuitGoal.Path;
+
+    /// <summary>Entry first. Another array once the circuit goes on by another path. Any thread.</summary>
+    public Hop[] Hops => _hops;
 
     /// <summary>Where the outermost datagrams go; a <see cref="TcpEndpoint"/> where the entry is reached so. Any thread reads it.</summary>
-    public Endpoint Entry => _entry.Remote;
+    public Endpoint Entry => Hops[0].Remote;
 
     /// <summary>Where packets from the exit come out; null: nowhere. Set before the first packet goes in.</summary>
     public ICircuitEnd? End { get; set; }
@@ -105,7 +108,7 @@ public sealed partial class Circuit
         {
             if (State == CircuitState.Closed)
                 return Instant.Never;
-            var next = State == CircuitState.Building ? Instant.Min(_buildDeadline, _hopDeadline) : Instant.Never;
+            var next = State == CircuitState.Building ? Instant.Min(_buildDeadline, _hopDeadline) : _strandedUntil;
             foreach (var hop in Hops.AsSpan(0, Math.Min(Hops.Length, _reached + 2)))
             {
                 next = Instant.Min(next, Instant.Min(hop.Tunnel.NextTimeout, hop.Requests.NextTimeout));
@@ -125,7 +128,7 @@ public sealed partial class Circuit
     {
         if (State == CircuitState.Closed || entry == Entry)
             return;
-        _entry = new Way(entry);
+        Hops[0].Remote = entry;
         if (_reached < 0)
         {
             Hops[0].Restart();
@@ -160,7 +163,9 @@ public sealed partial class Circuit
         if (ControlCodec.Decode(body, out var message, out var type, out var isAnswer) != ControlVerdict.Ok)
             return;
         if (message is PathChallenge challenge)
-            Send(hop, FrameType.Control, frame.Channel, ControlCodec.Encode(new PathResponse { Status = ControlStatus.Ok, Token = challenge.Token }), now);
+            Prove(hop, frame.Channel, challenge, now);
+        else if (message is Close { Channel: 0 } && !isAnswer)
+            Lose(hop.Index, "shut down", now, CircuitFailureKind.Refused);
         else if (message is Introduced introduced && Goal == CircuitGoal.Registration && _introduced.Count < MostIntroduced)
             _introduced.Enqueue((frame.Channel, introduced));
         else if (!isAnswer)
@@ -215,13 +220,15 @@ public sealed partial class Circuit
             _isLate = true;
             Reconnect(_reached + 1, now);
         }
+        if (Stranded is { } lost && now >= _strandedUntil)
+            Fail(lost.HopIndex, lost.Reason, now, lost.Kind);
         for (var i = 0; i < Hops.Length && i <= _reached + 1 && State != CircuitState.Closed; i++)
         {
             Drive(Hops[i], now);
             Repeat(Hops[i], now);
         }
         if (State == CircuitState.Ready && IsWatched)
-            ProbeHops(now);
+            Watch(now);
     }
 
     /// <summary>Tells every hop to forget us, innermost first, and wipes the keys.</summary>
@@ -286,12 +293,15 @@ public sealed partial class Circuit
             case { Type: ControlType.Register, Status: ControlStatus.Ok }:
                 BecomeReady(now);
                 break;
+            case { Type: ControlType.Extend or ControlType.Bind } when Goal == CircuitGoal.Path && hop.Index == Hops.Length - 1:
+                HandleReach(hop, answer, now);
+                break;
             case { Status: not ControlStatus.Ok }:
                 // The hop that refuses to extend is honest about its neighbour; the blame goes to the one it cannot reach.
                 var blamed = answer.Type == ControlType.Extend && answer.Status is ControlStatus.RefusedUnreachable or ControlStatus.RefusedUnverified
                     ? hop.Index + 1
                     : hop.Index;
-                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now, blamed == hop.Index ? CircuitFailureKind.Refused : CircuitFailureKind.Silent);
+                Fail(blamed, $"{answer.Type} refused: {answer.Status}", now, blamed == hop.Index ? CircuitFailureKind.Refused : CircuitFailureKind.Silent, blamed != hop.Index);
                 break;
             case var _:
                 break;
@@ -308,7 +318,7 @@ public sealed partial class Circuit
         _patience = Longest(s_leastPatience, 3 * LastRoundTrip);
         if (hop.Index == 0)
             Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
-        if (hop.Next is not null)
+        if (hop.Index + 1 < Hops.Length)
         {
             Connect(hop.Index + 1, now);
             return;
@@ -318,6 +328,8 @@ public sealed partial class Circuit
             Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
         else if (Goal == CircuitGoal.Registration)
             Register(hop, now);
+        else if (Goal == CircuitGoal.Path)
+            ReachExit(hop, now);
         else
             State = CircuitState.Ready;
     }
@@ -327,7 +339,7 @@ public sealed partial class Circuit
         State = CircuitState.Ready;
         Volatile.Write(ref _lastTraffic, now.Ticks);
         HurryProbes(now);
-        ProbeHops(now);
+        Watch(now);
     }
 
     void Drive(Hop hop, Instant now)
@@ -337,9 +349,9 @@ public sealed partial class Circuit
         while (State != CircuitState.Closed && hop.Tunnel.TryTakeEvent(out var happened))
         {
             if (happened.Kind == TunnelEventKind.SessionEstablished)
-                HopReached(hop, now);
+                HandleEstablished(hop, now);
             else if (happened.Kind is TunnelEventKind.HandshakeFailed or TunnelEventKind.KeysErased)
-                Fail(hop.Index, "the session could not be renewed", now);
+                Lose(hop.Index, "the session could not be renewed", now);
         }
     }
 
@@ -350,8 +362,27 @@ public sealed partial class Circuit
             _answers.Enqueue((request, new StatusAnswer(ControlType.Introduce) { Status = ControlStatus.RefusedUnreachable }));
         while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body))
             Send(hop, FrameType.Control, id, body, now);
-        if (State != CircuitState.Closed && hop.Requests.NextTimeout <= now)
-            Fail(hop.Index, "no answer to a request", now);
+        if (State == CircuitState.Closed || hop.Requests.NextTimeout > now)
+            return;
+        hop.Requests.Forget();
+        Lose(hop.Index, "no answer to a request", now);
+    }
+
+    /// <summary>Looks at the probes whose time is over, and sends those that are due.</summary>
+    void Watch(Instant now)
+    {
+        foreach (var hop in Hops)
+        {
+            if (hop.Health.Deadline > now)
+                continue;
+            hop.Health.EndProbe(hop.Tunnel.Activity.LastReceived);
+            hop.Health.NextProbe = now;
+        }
+        ChoosePath(now);
+        if (State == CircuitState.Ready && Array.Exists(Hops, hop => hop.Health.IsDead))
+            Lose(FirstSilent(), "stopped answering", now);
+        if (State == CircuitState.Ready)
+            ProbeHops(now);
     }
 
     void ProbeHops(Instant now)
@@ -359,20 +390,10 @@ public sealed partial class Circuit
         foreach (var hop in Hops)
         {
             var health = hop.Health;
-            if (health.Deadline <= now)
-            {
-                health.EndProbe(hop.Tunnel.Activity.LastReceived);
-                health.NextProbe = now;
-            }
-            if (health.IsDead)
-            {
-                Fail(FirstSilent(), "stopped answering", now);
-                return;
-            }
             if (health.NextProbe > now || health.ProbeSent is not null)
                 continue;
-            health.NextProbe = now + (IsActive(now) || health.IsSuspect ? s_activeProbe : s_idleProbe);
-            Send(hop, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = health.BeginProbe(now) }), now);
+            health.NextProbe = now + (health.IsSuspect ? s_suspectProbe : IsActive(now) ? s_activeProbe : IdleProbe);
+            Send(hop, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = health.BeginProbe(now) }), now, mayCopy: false);
         }
     }
 
@@ -396,45 +417,49 @@ public sealed partial class Circuit
         return id;
     }
 
-    void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now)
+    void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now, bool mayCopy = true)
     {
         var frame = Frame.Wrap(_frame, type, channel, body);
-        Transmit(hop, hop.Tunnel.Encapsulate(frame, _layers[hop.Index], now), now);
+        Transmit(hop, hop.Tunnel.Encapsulate(frame, _layers[hop.Index], now), now, mayCopy);
     }
 
     /// <summary>A datagram of a hop's tunnel lies in that hop's layer buffer: send it, wrapped for every hop before it.</summary>
-    void Transmit(Hop hop, TunnelOutput output, Instant now)
+    void Transmit(Hop hop, TunnelOutput output, Instant now, bool mayCopy = true)
     {
         if (output.Kind != TunnelOutputKind.ToNetwork)
             return;
-        var length = output.Length;
+        var datagram = _layers[hop.Index].AsSpan(0, output.Length);
         if (hop.Direct is { } way)
         {
-            _outbox.Send(_layers[hop.Index].AsSpan(0, length), way.Remote);
+            _outbox.Send(datagram, way.Remote);
             if (way.Alone)
                 return;
         }
-        for (var i = hop.Index; i > 0; i--)
-        {
-            var frame = Frame.Wrap(_frame, FrameType.Forward, Hops[i - 1].NextChannel, _layers[i].AsSpan(0, length));
-            var outer = Hops[i - 1].Tunnel.Encapsulate(frame, _layers[i - 1], now);
-            if (outer.Kind != TunnelOutputKind.ToNetwork)
-                return;
-            length = outer.Length;
-        }
-        _outbox.Send(_layers[0].AsSpan(0, length), Entry);
+        if (mayCopy && hop == Exit && Beside is { } beside)
+            beside.Carry(datagram, beside.Hops.Length, now);
+        Carry(datagram, hop.Index, now);
     }
 
-    void Fail(int hopIndex, string reason, Instant now, CircuitFailureKind kind = CircuitFailureKind.Silent)
+    /// <summary>Sends a datagram, wrapped for each of the first so many hops.</summary>
+    void Carry(ReadOnlySpan<byte> datagram, int through, Instant now)
     {
-        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason, kind);
+        for (var i = through - 1; i >= 0; i--)
+        {
+            var outer = Hops[i].Tunnel.Encapsulate(Frame.Wrap(_frame, FrameType.Forward, Hops[i].NextChannel, datagram), _layers[i], now);
+            if (outer.Kind != TunnelOutputKind.ToNetwork)
+                return;
+            datagram = _layers[i].AsSpan(0, outer.Length);
+        }
+        _outbox.Send(datagram, Entry);
+    }
+
+    void Fail(int hopIndex, string reason, Instant now, CircuitFailureKind kind = CircuitFailureKind.Silent, bool isHearsay = false)
+    {
+        Failure = new CircuitFailure(Math.Clamp(hopIndex, 0, Hops.Length - 1), reason, kind, isHearsay);
         // Those that are well need not keep what nobody uses any more.
         TellHops(now);
         Finish();
     }
-
-    /// <summary>In one reference: pump threads read it while it changes.</summary>
-    sealed class Way(Endpoint remote) { public readonly Endpoint Remote = remote; }
 
     static TimeSpan Longest(TimeSpan a, TimeSpan b) => a > b ? a : b;
 

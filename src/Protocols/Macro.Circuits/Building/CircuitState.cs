@@ -25,6 +25,9 @@ public enum CircuitGoal
 
     /// <summary>Introduces others to this node. A short-lived link.</summary>
     Introduction,
+
+    /// <summary>Leads to the exit of another circuit (<see cref="Circuit.PathOf"/>), which can go on by it. Watched by probes.</summary>
+    Path,
 }
 
 /// <summary>How a hop failed its circuit.</summary>
@@ -41,4 +44,5 @@ public enum CircuitFailureKind
 }
 
 /// <summary>Why a circuit ended, and at which hop.</summary>
-public sealed record CircuitFailure(int HopIndex, string Reason, CircuitFailureKind Kind = CircuitFailureKind.Silent);
+/// <param name="IsHearsay">The hop before says that it cannot be reached.</param>
+public sealed record CircuitFailure(int HopIndex, string Reason, CircuitFailureKind Kind = CircuitFailureKind.Silent, bool IsHearsay = false);

@@ -13,11 +13,14 @@ public sealed class Hop
     readonly IndexTable _indices;
     readonly IRandom _random;
     PrivateKey _key;
+    volatile Circuit _circuit;
     volatile DirectWay? _direct;
+    volatile Way _remote;
 
     internal Hop(Circuit circuit, int index, HopTarget target, IndexTable indices, IRandom random)
     {
-        (Circuit, Index, Target, _indices, _random) = (circuit, index, target, indices, random);
+        (_circuit, Index, Target, _indices, _random) = (circuit, index, target, indices, random);
+        _remote = new Way(target.Endpoint);
         Tunnel = MakeTunnel(out _key);
         // Numbers are the client's choice; drawn at random they say nothing about the order of circuits.
         do
@@ -25,12 +28,16 @@ public sealed class Hop
         while (NextChannel == 0);
     }
 
-    public Circuit Circuit { get; }
+    /// <summary>The circuit that it is a hop of now: it changes when the circuit goes on by another path.</summary>
+    public Circuit Circuit { get => _circuit; internal set => _circuit = value; }
 
     /// <summary>0 = entry.</summary>
     public int Index { get; }
 
     public HopTarget Target { get; }
+
+    /// <summary>Where datagrams go to it while it is the entry; a <see cref="TcpEndpoint"/> where it is reached so. Any thread reads it.</summary>
+    public Endpoint Remote { get => _remote.Endpoint; internal set => _remote = new Way(value); }
 
     public Tunnel Tunnel { get; private set; }
 
@@ -42,17 +49,19 @@ public sealed class Hop
 
     public Hop? Previous => Index == 0 ? null : Circuit.Hops[Index - 1];
 
-    public Hop? Next => Index + 1 < Circuit.Hops.Length ? Circuit.Hops[Index + 1] : null;
+    /// <summary>Behind the last relay of a path stands the exit of the circuit that it is a path of.</summary>
+    public Hop? Next => Circuit is var circuit && circuit.Hops is var hops && Index + 1 < hops.Length ? hops[Index + 1] : circuit.PathOf?.Exit;
 
     /// <summary>How the client reaches this hop without the one before it; null: it does not. The owner thread sets it.</summary>
     public DirectWay? Direct { get => _direct; set => _direct = value; }
 
     /// <summary>
-    /// Messages of this hop are taken by the way that leads to it, and by no other. Where it may be met directly that is two:
-    /// the other end changes between them half a round trip after this one.
+    /// Messages of this hop are taken by the ways that lead to it, and by no other. Those of an exit may be two: the path in use and
+    /// the standby, or where it may be met directly that as well. The other end changes between them half a round trip after this one.
     /// </summary>
     /// <param name="via">The hop inside whose session they came; null: from the network.</param>
-    public bool IsReachedBy(Hop? via) => Previous == via || (via is null && Circuit.MayBypass && Next is null);
+    public bool IsReachedBy(Hop? via) =>
+        Previous == via || (Next is null && (via is null ? Circuit.MayBypass : Circuit.Standby?.Exit == via));
 
     public HopHealth Health { get; } = new();
 
@@ -86,4 +95,7 @@ public sealed class Hop
         var options = new TunnelOptions { PrivateKey = key, Remote = Target.RelayKey, PresharedKey = Target.PresharedKey, Mtu = CircuitMtu.Payload };
         return new Tunnel(options, _indices, _random) { Context = this };
     }
+
+    /// <summary>In one reference: pump threads read it while it changes.</summary>
+    sealed class Way(Endpoint endpoint) { public readonly Endpoint Endpoint = endpoint; }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Macro.Core;
 
 namespace Macro.Circuits;
@@ -5,13 +6,16 @@ namespace Macro.Circuits;
 /// <summary>
 /// What probes tell of one hop: round-trip time (smoothed as in RFC 6298), and misses in a row. A probe without an answer
 /// in time is missed unless something else of that hop came meanwhile, and is followed by the next at once. A hop is suspect
-/// after one miss and dead after five: on a path that loses one datagram in six that is one chance in ten thousand, and
+/// while one of the last four probes has no answer, and dead after five misses: on a path that loses one datagram in six that is one chance in ten thousand, and
 /// takes little more than a second.
 /// </summary>
 public sealed class HopHealth
 {
     const int MissesUntilDead = 5;
     static readonly TimeSpan s_leastTimeout = TimeSpan.FromMilliseconds(250);
+
+    // The newest in bit 0.
+    byte _unanswered;
 
     internal Instant? ProbeSent { get; private set; }
     internal Instant NextProbe { get; set; } = Instant.Never;
@@ -22,7 +26,14 @@ public sealed class HopHealth
 
     public int Misses { get; private set; }
 
-    public bool IsSuspect => Misses > 0;
+    /// <summary>Of the last eight probes, those that got no answer in time, whatever else came.</summary>
+    public int Unanswered => BitOperations.PopCount(_unanswered);
+
+    /// <summary>One of the last four probes got no answer in time.</summary>
+    public bool IsSuspect => (_unanswered & 0xF) != 0;
+
+    /// <summary>Nor did any of the last four.</summary>
+    internal bool IsUnanswering => (_unanswered & 0xF) == 0xF;
 
     public bool IsDead => Misses >= MissesUntilDead;
 
@@ -47,7 +58,15 @@ public sealed class HopHealth
     internal void EndProbe(Instant lastHeard)
     {
         Misses = lastHeard > ProbeSent ? 0 : Misses + 1;
+        _unanswered = (byte)((_unanswered << 1) | 1);
         ProbeSent = null;
+    }
+
+    /// <summary>The hop is reached by another path now.</summary>
+    internal void BeginAnew(Instant now)
+    {
+        (Misses, _unanswered, ProbeSent, NextProbe) = (0, 0, null, now);
+        Token++;
     }
 
     internal void Answered(ulong token, Instant now)
@@ -56,6 +75,7 @@ public sealed class HopHealth
             return;
         var sample = now - sent;
         RoundTrip = RoundTrip is { } rtt ? rtt + (sample - rtt) / 8 : sample;
+        _unanswered <<= 1;
         ProbeSent = null;
         Misses = 0;
     }

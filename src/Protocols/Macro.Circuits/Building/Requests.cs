@@ -35,6 +35,9 @@ sealed class Requests
 
     public void Add(uint id, ControlType type, byte[] body, Instant now) => _pending.Add(new Pending(id, type, body, now + s_first));
 
+    /// <summary>Whoever was asked is lost.</summary>
+    public void Forget() => _pending.Clear();
+
     /// <summary>Takes a request of this type that has had its last try: one that may fail.</summary>
     public bool TryGiveUp(ControlType type, Instant now, out uint id)
     {

@@ -92,7 +92,7 @@ public static class PathSelector
         ChosenPath? Complete(HopChoice exit)
         {
             if (_profile.Hops == 1)
-                return !exit.Relay.IsPublic ? Carried(exit) : MayEnter(exit.Relay) ? new ChosenPath([exit]) : null;
+                return exit.Relay.IsPublic && MayEnter(exit.Relay) ? new ChosenPath([exit]) : Carried(exit);
             foreach (var entry in request.Guards is { } guards ? Guarded(guards, exit) : Entries(exit))
             {
                 if (_profile.Hops == 2)

@@ -29,8 +29,8 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     public Circuit? Circuit { get => _circuit; set => _circuit = value; }
 
     /// <summary>
-    /// Datagrams of the last call that go by a second way as well, while the last hop changes between the two; null while none
-    /// ever did. To be sent beside the batch.
+    /// Datagrams of the last call that go by a second way as well, while the last hop changes between the two or a relay is
+    /// suspect; null while none ever did. To be sent beside the batch.
     /// </summary>
     public PacketBatch? Copies { get; private set; }
 
@@ -48,13 +48,30 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         KeepInner(batch);
         if (batch.Count > 0 && circuit.NoteTraffic(now))
             owner.PostActivity(circuit.Exit.Tunnel);
-        for (var level = circuit.Hops.Length - 1; level >= 0; level--)
+        var hops = circuit.Hops;
+        for (var level = hops.Length - 1; level >= 0; level--)
         {
-            SealLayer(batch, circuit.Hops[level], now);
-            if (circuit.Hops[level].Direct is { } way && Bypass(batch, way))
+            SealLayer(batch, hops[level], hops[0].Remote, now);
+            if (level < hops.Length - 1)
+                continue;
+            if (hops[level].Direct is { } way && Bypass(batch, way))
                 break;
+            if (circuit.Beside is { } beside)
+                CarryCopies(batch, beside.Hops, now);
         }
         batch.Compact();
+    }
+
+    /// <summary>What is sealed for the exit goes by the other path, too.</summary>
+    void CarryCopies(PacketBatch batch, Hop[] hops, Instant now)
+    {
+        Copies ??= new PacketBatch(batch.Buffer.Length, slots);
+        foreach (ref var slot in batch.Slots)
+            if (slot.Length > 0)
+                Copies.TryCopy(batch.Buffer.AsSpan(slot.Offset, slot.Length), default, Headroom, Tailroom);
+        for (var level = hops.Length - 1; level >= 0; level--)
+            SealLayer(Copies, hops[level], hops[0].Remote, now);
+        Copies.Compact();
     }
 
     /// <summary>True when the batch needs no further layer.</summary>
@@ -87,7 +104,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         batch.Compact();
     }
 
-    void SealLayer(PacketBatch batch, Hop hop, Instant now)
+    void SealLayer(PacketBatch batch, Hop hop, Endpoint entry, Instant now)
     {
         var buffer = batch.Buffer;
         foreach (ref var slot in batch.Slots)
@@ -98,7 +115,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             {
                 slot.Offset -= Message.DataHeaderSize;
                 slot.Length = length;
-                slot.Remote = hop.Circuit.Entry;
+                slot.Remote = entry;
             }
             else
             {

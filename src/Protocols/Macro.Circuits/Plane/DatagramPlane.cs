@@ -234,7 +234,7 @@ public sealed class DatagramPlane
         else if (type == MessageType.Initiation)
             Ask(inbound, payload, now);
         else if (type == MessageType.Data && frame.Length <= CircuitMtu.Payload - Frame.HeaderSize
-            && inbound.FindChannel(frame.Channel) is { IsOpen: true } channel && channel.NextHop is { IsNone: false } nextHop
+            && inbound.FindChannel(frame.Channel) is { } channel && channel.MayPass(now) && channel.NextHop is { IsNone: false } nextHop
             && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop))
             CountRelayed(frame.Length);
         else
@@ -254,6 +254,8 @@ public sealed class DatagramPlane
     void Return(Channel channel, ReadOnlySpan<byte> datagram, Instant now)
     {
         const int headroom = Message.DataHeaderSize + Frame.HeaderSize;
+        if (!channel.IsOpen)
+            channel.Open();
         var inbound = channel.Owner;
         var length = Frame.HeaderSize + datagram.Length;
         if (!Returned.TryReserve(headroom, datagram.Length, Message.DataTailroom, inbound.Remote, out var index))

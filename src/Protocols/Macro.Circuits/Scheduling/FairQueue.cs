@@ -5,7 +5,7 @@ namespace Macro.Circuits;
 /// <summary>
 /// Flow queueing with controlled delay: each flow (or circuit) has a queue of its own with its own <see cref="CoDel"/>; queues share the
 /// link by deficit round robin, in proportion to their shares; and one that was empty goes first for one round, so that flows that
-/// send little hardly wait. When all queues together are too long, the oldest packets of the longest are dropped. Source: RFC 8290,
+/// send little hardly wait. Within a queue small packets go before the others: whoever fills a queue has filled his own. When all queues together are too long, the oldest packets of the longest are dropped. Source: RFC 8290,
 /// section 4. A state machine of one thread; it allocates nothing after it was made.
 /// </summary>
 public sealed class FairQueue
@@ -24,14 +24,18 @@ public sealed class FairQueue
 
     struct Flow()
     {
-        public PacketPool.Queue Queue = new();
-        public CoDel CoDel;
+        public PacketPool.Queue Small = new(), Large = new();
+        public CoDel SmallDelay, LargeDelay;
         public int Deficit;
         public int Share = 1;
 
         /// <summary>The next queue of the same ring.</summary>
         public int Next = None;
         public bool IsActive;
+
+        public readonly int Bytes => Small.Bytes + Large.Bytes;
+
+        public readonly int Count => Small.Count + Large.Count;
     }
 
     /// <summary>Queues whose turn comes, linked through <see cref="Flow.Next"/>.</summary>
@@ -95,7 +99,7 @@ public sealed class FairQueue
             DropFromLongest();
         }
         ref var flow = ref _flows[queue];
-        _pool.Add(ref flow.Queue, packet with { Since = now, Marked = false });
+        _pool.Add(ref packet.IsSmall ? ref flow.Small : ref flow.Large, packet with { Since = now, Marked = false });
         Bytes += packet.Bytes;
         if (flow.IsActive)
             return;
@@ -125,7 +129,7 @@ public sealed class FairQueue
                 Append(ref _old, index);
                 continue;
             }
-            if (TryTake(ref flow, now, out packet))
+            if (TryTake(ref flow.Small, ref flow.SmallDelay, now, out packet) || TryTake(ref flow.Large, ref flow.LargeDelay, now, out packet))
             {
                 flow.Deficit -= packet.Bytes;
                 return true;
@@ -149,12 +153,12 @@ public sealed class FairQueue
         return true;
     }
 
-    bool TryTake(ref Flow flow, Instant now, out QueuedPacket packet)
+    bool TryTake(ref PacketPool.Queue queue, ref CoDel delay, Instant now, out QueuedPacket packet)
     {
-        while (flow.Queue.Count > 0)
+        while (queue.Count > 0)
         {
-            var verdict = flow.CoDel.Decide(_pool.Peek(flow.Queue), flow.Queue.Bytes, _options.Quantum, now);
-            packet = _pool.Take(ref flow.Queue);
+            var verdict = delay.Decide(_pool.Peek(queue), queue.Bytes, _options.Quantum, now);
+            packet = _pool.Take(ref queue);
             Bytes -= packet.Bytes;
             if (verdict == CoDelVerdict.Mark)
             {
@@ -166,7 +170,7 @@ public sealed class FairQueue
             Dropped++;
             Discard(packet.Handle);
         }
-        flow.CoDel.Emptied();
+        delay.Emptied();
         packet = default;
         return false;
     }
@@ -175,13 +179,13 @@ public sealed class FairQueue
     {
         var longest = 0;
         for (var i = 1; i < _flows.Length; i++)
-            if (_flows[i].Queue.Bytes > _flows[longest].Queue.Bytes)
+            if (_flows[i].Bytes > _flows[longest].Bytes)
                 longest = i;
         ref var flow = ref _flows[longest];
-        var half = flow.Queue.Bytes / 2;
-        for (var i = 0; i < DroppedAtOnce && flow.Queue.Count > 0 && (i == 0 || flow.Queue.Bytes > half); i++)
+        var half = flow.Bytes / 2;
+        for (var i = 0; i < DroppedAtOnce && flow.Count > 0 && (i == 0 || flow.Bytes > half); i++)
         {
-            var packet = _pool.Take(ref flow.Queue);
+            var packet = _pool.Take(ref flow.Large.Count > 0 ? ref flow.Large : ref flow.Small);
             Bytes -= packet.Bytes;
             Overflowed++;
             Discard(packet.Handle);

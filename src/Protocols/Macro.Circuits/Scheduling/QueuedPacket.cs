@@ -11,6 +11,9 @@ public readonly record struct QueuedPacket
     /// <summary>1 and up, as they load the link.</summary>
     public int Bytes { get; init; }
 
+    /// <summary>Small, and so rather a call or a keystroke than a download: it goes before the others of its queue.</summary>
+    public bool IsSmall { get; init; }
+
     /// <summary>It may be marked instead of dropped (ECT, or a frame that can carry the mark).</summary>
     public bool EcnCapable { get; init; }
 

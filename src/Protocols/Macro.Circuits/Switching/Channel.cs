@@ -6,7 +6,7 @@ namespace Macro.Circuits;
 /// <summary>
 /// One leg from a relay onwards, opened by a client with <see cref="Extend"/>: messages of the client's session leave to
 /// <see cref="NextHop"/>, and what comes back for a bound index is wrapped for the client. Until the next hop has answered,
-/// only a few handshake initiations pass: a relay is no amplifier.
+/// only a few messages pass: a relay is no amplifier.
 /// </summary>
 /// <param name="reached">The next hop when it stands behind a NAT: then its endpoint may change, and <paramref name="nextHop"/> is none.</param>
 public sealed class Channel(Inbound owner, uint number, Endpoint nextHop, IReachedHop? reached = null)
@@ -21,7 +21,7 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop, IReach
     Held _indices;
     uint _answered;
     byte _held;
-    volatile bool _isOpen;
+    volatile bool _isOpen, _isBound;
 
     [InlineArray(MaxIndices)]
     struct Held
@@ -41,6 +41,19 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop, IReach
     /// <summary>The next hop has answered a handshake: data may flow.</summary>
     public bool IsOpen => _isOpen;
 
+    /// <summary>The client has bound the index of a session that stands: it never gives way to one that nobody has answered.</summary>
+    internal void Bound(uint index)
+    {
+        _answered = index;
+        _isBound = true;
+    }
+
+    /// <summary>The next hop has sent something for a bound index: it knows the session, and data may flow.</summary>
+    internal void Open() => _isOpen = true;
+
+    /// <summary>Before the channel is open, as few data messages of a bound session may pass as initiations: what they draw opens it.</summary>
+    internal bool MayPass(Instant now) => _isOpen || (_isBound && _initiations.TrySpend(now, MostInitiations));
+
     /// <summary>The next hop has answered the handshake of this index: it never gives way to one that nobody has answered.</summary>
     internal void Open(uint index)
     {
@@ -59,7 +72,7 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop, IReach
     internal bool TryGiveWay(out uint index)
     {
         index = 0;
-        return _held == MaxIndices && TryTakeIndex(IsOpen && _indices[0] == _answered ? 1 : 0, out index);
+        return _held == MaxIndices && TryTakeIndex((IsOpen || _isBound) && _indices[0] == _answered ? 1 : 0, out index);
     }
 
     /// <summary>Takes one index out, whichever; false when there is none.</summary>

@@ -152,10 +152,15 @@ public sealed partial class Relay
         return null;
     }
 
-    ControlStatus HandleBind(Inbound inbound, Bind bind) =>
-        inbound.FindChannel(bind.Channel) is not { } channel ? ControlStatus.NotFound
-        : TryBind(channel, bind.Index) ? ControlStatus.Ok
-        : ControlStatus.Busy;
+    ControlStatus HandleBind(Inbound inbound, Bind bind)
+    {
+        if (inbound.FindChannel(bind.Channel) is not { } channel)
+            return ControlStatus.NotFound;
+        if (!TryBind(channel, bind.Index))
+            return ControlStatus.Busy;
+        channel.Bound(bind.Index);
+        return ControlStatus.Ok;
+    }
 
     ControlAnswer HandleOpenExit(Inbound inbound, Instant now)
     {

@@ -152,11 +152,16 @@ public sealed partial class Relay
             Drive(inbound, now);
     }
 
-    /// <summary>Ends every session: the node stops serving.</summary>
+    /// <summary>Ends every session and says so: the node stops serving, and who uses it need not wait for silence.</summary>
     public void CloseAll(Instant now)
     {
+        var farewell = ControlCodec.Encode(new Close { Channel = 0 });
         foreach (var inbound in _inbounds.Values.ToArray())
+        {
+            if (inbound.UnderstandsControl)
+                SendFrame(inbound, FrameType.Control, 0, farewell, inbound.Remote, now);
             Remove(inbound, now);
+        }
     }
 
     void HandleInitiation(ReadOnlySpan<byte> datagram, Endpoint source, Instant now)

@@ -53,12 +53,17 @@ sealed class CircuitRecord(PathChooser paths)
     }
 
     /// <summary>It failed, being built or in use.</summary>
-    public void Lost(KnownCircuit circuit, Instant now)
+    public void Lost(KnownCircuit circuit, Instant now) => Lost(circuit, circuit.Circuit.Failure, now);
+
+    /// <summary>The same of one that goes on by another path. Each is judged once.</summary>
+    public void Lost(KnownCircuit circuit, CircuitFailure? failure, Instant now)
     {
-        if (circuit.Circuit.Failure is not { Kind: not CircuitFailureKind.Late } failure)
+        if (failure is not { Kind: not CircuitFailureKind.Late } || circuit.IsJudged)
             return;
+        circuit.IsJudged = true;
         NodeId[] ids = [.. circuit.Path.Hops.Select(hop => hop.Relay.Id)];
-        paths.Avoid(circuit.Path.Hops[failure.HopIndex].Relay, onlyByUdp: failure.HopIndex == 0 && !paths.EntriesByTcp, now);
+        var relay = circuit.Path.Hops[failure.HopIndex].Relay;
+        paths.Avoid(relay, onlyByUdp: failure.HopIndex == 0 && (!paths.EntriesByTcp || relay.Target.TcpEndpoint.IsNone), now);
         // Who says that he is full is honest.
         if (failure.Kind == CircuitFailureKind.Refused)
             return;

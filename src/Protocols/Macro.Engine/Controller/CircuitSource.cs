@@ -41,7 +41,7 @@ sealed class CircuitSource
         var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience)
         {
             End = end,
-            MayBypass = path.Hops.Count > request.Mode.Profile().Hops,
+            MayBypass = path.Hops.Count > request.Mode.Profile().Hops && !path.Hops[^1].Relay.IsPublic,
         };
         started = new KnownCircuit(circuit, path, now);
         if (path.Hops.Count > 1)
@@ -50,9 +50,26 @@ sealed class CircuitSource
         return answer;
     }
 
+    /// <summary>Chooses another path to the exit of a circuit, and begins to build it.</summary>
+    /// <param name="apart">It shares nothing with the path in use but the exit. Else it avoids what failed.</param>
+    public bool TryStartPath(ConnectRequest request, KnownCircuit of, bool apart, Instant now, out KnownCircuit? started)
+    {
+        started = null;
+        if (Paths.ChooseAnother(request, of.Path, apart, now).Path is not { } path || path.Hops.Count != of.Path.Hops.Count)
+            return false;
+        var relays = path.Targets[..^1];
+        var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience) { Goal = CircuitGoal.Path, PathOf = of.Circuit };
+        started = new KnownCircuit(circuit, path, now);
+        circuit.Start(now);
+        return true;
+    }
+
+    /// <summary>Whether circuits in use have a second path that is ready.</summary>
+    public bool KeepsStandby { get; set; } = true;
+
     public void Built(KnownCircuit circuit, Instant now)
     {
-        _times[circuit.Path.Hops.Count].Finished(now - circuit.StartedAt);
+        _times[circuit.Circuit.Hops.Length].Finished(now - circuit.StartedAt);
         Record.Built(circuit, now);
     }
 
@@ -67,7 +84,7 @@ sealed class CircuitSource
     public void Lost(KnownCircuit circuit, Instant now)
     {
         if (circuit.Circuit.Failure is { Kind: CircuitFailureKind.Late })
-            _times[circuit.Path.Hops.Count].GaveUp(now - circuit.StartedAt);
+            _times[circuit.Circuit.Hops.Length].GaveUp(now - circuit.StartedAt);
         Record.Lost(circuit, now);
     }
 

@@ -55,7 +55,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         }
     }
 
-    /// <summary>All circuits, those being built included.</summary>
+    /// <summary>All circuits, those being built and those that are second paths included.</summary>
     internal IEnumerable<Circuit> Circuits => _isolated.Values.Append(Main).OfType<KeptCircuit>()
         .SelectMany(kept => kept.Circuits).Concat(_source.Spares.Circuits);
 
@@ -82,6 +82,9 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     /// <summary>At most so many circuits are built ahead of time, 0..4.</summary>
     public int MostSpares { get => _source.Spares.Limit; set => _source.Spares.Limit = Math.Clamp(value, 0, SpareCircuits.Most); }
+
+    /// <summary>Circuits in use have a second path to their exit that is ready; true unless a person wants it otherwise.</summary>
+    public bool KeepsStandby { get => _source.KeepsStandby; set => _source.KeepsStandby = value; }
 
     /// <summary>Circuits that are built ahead of time, those being built included.</summary>
     public int Spares => _source.Spares.Count;
@@ -219,14 +222,15 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     Connection Describe(KeptCircuit main)
     {
-        var active = main.Carrying is not null && _deviceReady;
+        var active = main.Carrying is { IsPassing: true } && _deviceReady;
         return Connection with
         {
             State = active ? ConnectionState.Active
-                : Connection.State is ConnectionState.Active || main.WasLost ? ConnectionState.Reconnecting
+                : Connection.State is ConnectionState.Active || main.WasLost || main.IsStranded ? ConnectionState.Reconnecting
                 : (main.LooksHopeless && !(main.HasNoPath && FindsRelays && !SearchFailed)) || Connection.State == ConnectionState.Waiting ? ConnectionState.Waiting
                 : ConnectionState.Connecting,
             Phase = active ? ConnectPhase.Active
+                : main.IsStranded ? ConnectPhase.ExtendingCircuit
                 : main.Carrying is not null ? ConnectPhase.ConfiguringDevice
                 : main.Building is not { } building ? main.HasNoPath && FindsRelays ? ConnectPhase.FindingRelays : ConnectPhase.ChoosingRelays
                 : building.HopsReached == 0 ? ConnectPhase.ConnectingEntry

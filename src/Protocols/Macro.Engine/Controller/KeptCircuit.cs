@@ -7,7 +7,7 @@ namespace Macro.Engine;
 /// The circuit of one isolation key, kept standing: built, watched, changed from time to time, and built anew whenever it is lost, until
 /// it is closed. Belongs to the owner thread.
 /// </summary>
-public sealed class KeptCircuit
+public sealed partial class KeptCircuit
 {
     const int EnoughAttempts = 6;
     static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5), s_noPathPause = TimeSpan.FromSeconds(1);
@@ -59,11 +59,12 @@ public sealed class KeptCircuit
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
 
-    /// <summary>The one that carries, and all attempts.</summary>
-    internal IEnumerable<Circuit> Circuits => Carrying is { } carrying ? _attempts.Circuits.Prepend(carrying) : _attempts.Circuits;
+    /// <summary>The one that carries and its other path, and all attempts.</summary>
+    internal IEnumerable<Circuit> Circuits => new[] { Carrying, Standby }.OfType<Circuit>().Concat(_attempts.Circuits);
 
     internal Instant NextTimeout => Instant.Min(
-        Instant.Min(WantsAnother ? _beginAt : Instant.Never, _leaveAt), Instant.Min(Carrying?.NextTimeout ?? Instant.Never, _attempts.NextTimeout));
+        Instant.Min(WantsAnother ? _beginAt : Instant.Never, _leaveAt),
+        Instant.Min(Instant.Min(Carrying?.NextTimeout ?? Instant.Never, NextPathTimeout), _attempts.NextTimeout));
 
     KnownCircuit? Furthest => _carrying is null ? _attempts.Furthest : null;
 
@@ -79,7 +80,7 @@ public sealed class KeptCircuit
     {
         HasNoPath = false;
         if (_source.Spares.TryTake(now, out var spare))
-            Adopt(spare);
+            Adopt(spare, now);
         else
             Begin(now);
     }
@@ -97,6 +98,7 @@ public sealed class KeptCircuit
     internal void HandleTimeout(Instant now)
     {
         Carrying?.HandleTimeout(now);
+        Standby?.HandleTimeout(now);
         _attempts.HandleTimeout(now);
         if (now >= _leaveAt)
             Leave(now);
@@ -104,7 +106,8 @@ public sealed class KeptCircuit
             && Rotation.MayChange(_request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(now, out var next))
         {
             Leave(now);
-            Adopt(next);
+            DropStandby(now);
+            Adopt(next, now);
             (_leaving, _leaveAt) = (old, now + s_farewell);
         }
     }
@@ -114,6 +117,7 @@ public sealed class KeptCircuit
     {
         if (_carrying is { Circuit.State: CircuitState.Closed } lost)
         {
+            DropStandby(now);
             _carrying = null;
             End.Circuit = null;
             WasLost = true;
@@ -122,7 +126,10 @@ public sealed class KeptCircuit
             Build(now);
         }
         else if (_carrying is { } carrying)
+        {
             _source.Observe(carrying, now);
+            KeepPath(carrying, now);
+        }
         while (_attempts.TryTakeEnded(now, out var ended))
             Take(ended, now);
         if (_carrying is not null)
@@ -139,6 +146,7 @@ public sealed class KeptCircuit
     {
         End.Circuit = null;
         Leave(now);
+        DropStandby(now);
         _attempts.Close(now);
         if (_carrying is not null)
             _source.Close(_carrying, now);
@@ -158,7 +166,7 @@ public sealed class KeptCircuit
         else
         {
             _source.Built(ended, now);
-            Adopt(ended);
+            Adopt(ended, now);
         }
     }
 
@@ -169,8 +177,9 @@ public sealed class KeptCircuit
         (_leaving, _leaveAt) = (null, Instant.Never);
     }
 
-    void Adopt(KnownCircuit circuit)
+    void Adopt(KnownCircuit circuit, Instant now)
     {
+        BeginPaths(circuit.Circuit, now);
         _carrying = circuit;
         circuit.Circuit.End = End;
         End.Circuit = circuit.Circuit;
@@ -187,7 +196,7 @@ public sealed class KeptCircuit
         _beginAt = Instant.Max(now, startedAt + (pause < s_longestPause ? pause : s_longestPause));
     }
 
-    static string Describe(Circuit circuit) => circuit.Failure is { } failure
+    static string Describe(Circuit circuit) => (circuit.Failure ?? circuit.Stranded) is { } failure
         ? $"Hop {failure.HopIndex + 1} of {circuit.Hops.Length}: {failure.Reason}."
         : "The circuit was closed.";
 }

@@ -74,6 +74,27 @@ sealed class PathChooser
         return Choose(request, _allowed, [], entriesByTcp: false, now);
     }
 
+    /// <summary>Another path to the exit of one that is in use: without relays that failed just now, where there is one.</summary>
+    /// <param name="apart">With other relays only.</param>
+    public PathAnswer ChooseAnother(ConnectRequest request, ChosenPath path, bool apart, Instant now)
+    {
+        Refresh(now);
+        var answer = ChooseAnother(request, path, relay => !IsAvoided(relay, now) && MayServe(relay), now);
+        return answer.Path is null ? ChooseAnother(request, path, MayServe, now) : answer;
+
+        bool MayServe(Candidate relay) => !(apart && path.Hops.Any(hop => hop.Relay.Id == relay.Id));
+    }
+
+    PathAnswer ChooseAnother(ConnectRequest request, ChosenPath path, Func<Candidate, bool> mayServe, Instant now)
+    {
+        var exit = path.Hops[^1].Relay.Id;
+        Candidate[] among = [.. _allowed.Where(relay => relay.Id == exit || mayServe(relay))];
+        HashSet<NodeId> ids = [.. among.Select(relay => relay.Id)];
+        request = request with { ExitRegion = null };
+        return EntriesByTcp && Choose(request, among, [], entriesByTcp: true, now, exit, ids.Contains) is { Path: not null } byTcp
+            ? byTcp : Choose(request, among, [], entriesByTcp: false, now, exit, ids.Contains);
+    }
+
     /// <param name="onlyByUdp">It did not answer as an entry by UDP; where UDP does not pass, it is not to blame.</param>
     public void Avoid(Candidate relay, bool onlyByUdp, Instant now) => _avoided[relay.Target.Name] = (now + s_avoidFor, onlyByUdp);
 
@@ -87,10 +108,18 @@ sealed class PathChooser
     /// <summary>Why there is no path, and what helps.</summary>
     public (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
 
+    /// <param name="byTcp">For a path whose entry takes TCP: a relay that does not may be late or lost only because UDP does not reach it from here.</param>
     Candidate[] Untroubled(IReadOnlyCollection<NodeId> late, bool byTcp) =>
-        [.. _allowed.Where(c => !late.Contains(c.Id)).Where(c => !_avoided.TryGetValue(c.Target.Name, out var avoided) || (byTcp && avoided.OnlyByUdp))];
+    [
+        .. _allowed.Where(relay => (byTcp && relay.Target.TcpEndpoint.IsNone) || !late.Contains(relay.Id))
+            .Where(relay => !_avoided.TryGetValue(relay.Target.Name, out var avoided) || (byTcp && avoided.OnlyByUdp)),
+    ];
 
-    PathAnswer Choose(ConnectRequest request, IReadOnlyList<Candidate> among, IReadOnlyCollection<NodeId> late, bool entriesByTcp, Instant now)
+    /// <param name="exit">The only one that will do; default: any.</param>
+    /// <param name="mayEnter">Guards that may be taken, of those whose turn it is; null: all.</param>
+    PathAnswer Choose(
+        ConnectRequest request, IReadOnlyList<Candidate> among, IReadOnlyCollection<NodeId> late, bool entriesByTcp, Instant now,
+        NodeId exit = default, Func<NodeId, bool>? mayEnter = null)
     {
         _ratings.Now = now;
         if (request.Mode.Hops() > 1)
@@ -103,7 +132,9 @@ sealed class PathChooser
                 ExitRegions = request.Regions,
                 OtherRegions = request.OtherRegions,
                 EntriesByTcp = entriesByTcp,
-                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now, late).Select(id => _entries[id]),
+                MayExit = exit == default ? null : relay => relay.Id == exit,
+                Guards = fits => Guards.Order(id => _entries.TryGetValue(id, out var guard) && fits(guard), now, late)
+                    .Where(id => mayEnter?.Invoke(id) != false).Select(id => _entries[id]),
             },
             _ratings, _random);
         return answer.Verdict == PathVerdict.NoRelays && _candidates.Count > 0 ? answer with { Verdict = PathVerdict.AllBlocked } : answer;

@@ -36,7 +36,7 @@ public sealed class OwnOffer(Traversal traversal, IRandom random)
     {
         ArgumentNullException.ThrowIfNull(own);
         var nat = traversal.V4;
-        if (!nat.IsKnown)
+        if (!nat.IsKnown || nat is { Mapping: MappingBehaviour.AddressDependent or MappingBehaviour.AddressAndPortDependent, Assignment: PortAssignment.Unknown })
         {
             if (now - _looked >= s_lookEvery)
             {

@@ -8,7 +8,7 @@ namespace Macro.Engine;
 
 /// <summary>
 /// How the node stands in the network: answers STUN for others, examines what is between itself and them, and decides what
-/// it may be. Each address family has its own class, and at most one examination at a time.
+/// it may be. Each address family has its own class.
 /// </summary>
 public sealed class Traversal(Outbox outbox, IRandom random)
 {
@@ -20,7 +20,7 @@ public sealed class Traversal(Outbox outbox, IRandom random)
     readonly Dictionary<Endpoint, Endpoint> _told = [];
     readonly byte[] _answer = new byte[BindingServer.MaxAnswer];
     NatClassifier _v4 = new(VoteRules.Internet), _v6 = new(VoteRules.Internet);
-    NatExamination? _examinationV4, _examinationV6;
+    readonly List<NatExamination> _examinations = [];
     ReachabilityDecision _reachability = new(0);
     IReadOnlyList<Endpoint> _configured = [];
     int _seenV4, _seenV6;
@@ -46,7 +46,13 @@ public sealed class Traversal(Outbox outbox, IRandom random)
     public BindingServer Server => _server;
 
     public Instant NextTimeout => Instant.Min(
-        Instant.Min(_look.NextTimeout, _reachability.NextTimeout), Instant.Min(_examinationV4?.NextTimeout ?? Instant.Never, _examinationV6?.NextTimeout ?? Instant.Never));
+        Instant.Min(_look.NextTimeout, _reachability.NextTimeout), _examinations.Aggregate(Instant.Never, (next, examination) => Instant.Min(next, examination.NextTimeout)));
+
+    /// <summary>How often to send something so that the IPv4 NAT forgets no flow; null while nothing is measured.</summary>
+    public TimeSpan? KeepaliveV4 => _v4.Lifetime is { Survived: null, Lost: null } ? null : _v4.Lifetime.Keepalive;
+
+    /// <summary>There is a NAT or a firewall, and it is not known how long it remembers.</summary>
+    public bool MayLearnLifetime => _v4.Class.Kind is not (NatKind.Unknown or NatKind.UdpBlocked or NatKind.Public) && _v4.Lifetime.Next is not null;
 
     /// <param name="rules">Whom to believe.</param>
     /// <param name="port">Our UDP port.</param>
@@ -82,13 +88,13 @@ public sealed class Traversal(Outbox outbox, IRandom random)
         var classifier = v4 ? _v4 : _v6;
         classifier.SetOwn([.. own.Where(endpoint => endpoint.Address.IsV4 == v4)]);
         var examination = new NatExamination(servers.Where(server => server.Address.IsV4 == v4), classifier, learnLifetime, random, now);
-        if (v4)
-            _examinationV4 = examination;
-        else
-            _examinationV6 = examination;
+        _examinations.Add(examination);
         Proceed(now);
         return examination;
     }
+
+    /// <summary>Its owner needs it no more.</summary>
+    public void End(NatExamination examination) => _examinations.Remove(examination);
 
     /// <summary>Asks where others see us, in brief: no more than an offer needs.</summary>
     public void Look(IEnumerable<Endpoint> servers, IReadOnlyCollection<Endpoint> own, Instant now)
@@ -115,10 +121,13 @@ public sealed class Traversal(Outbox outbox, IRandom random)
     /// <param name="answers">Requests are answered: we are a relay.</param>
     public void HandleDatagram(ReadOnlySpan<byte> datagram, Endpoint source, bool answers, Instant now)
     {
-        var examination = source.Address.IsV4 ? _examinationV4 : _examinationV6;
-        if (examination?.TryHandle(ProbeSocket.Node, datagram, source, now) == true)
-            Proceed(now);
-        else if (_look.TryHandle(datagram, source, now))
+        foreach (var examination in _examinations)
+            if (examination.TryHandle(ProbeSocket.Node, datagram, source, now))
+            {
+                Proceed(now);
+                return;
+            }
+        if (_look.TryHandle(datagram, source, now))
             TakeLooks(now);
         else if (answers && _server.Answer(datagram, source, _answer, out var to, now) is > 0 and var length)
             outbox.Send(_answer.AsSpan(0, length), to);
@@ -146,19 +155,38 @@ public sealed class Traversal(Outbox outbox, IRandom random)
     /// <summary>A handshake came from somebody to whom we had sent nothing: strangers get through.</summary>
     public void ObserveStranger(Endpoint source, Instant now)
     {
-        // Which of our endpoints he used does not show; all of that family lead to the one socket.
-        foreach (var endpoint in _reachability.ToTry.Where(endpoint => endpoint.Address.IsV4 == source.Address.IsV4).ToArray())
-            _reachability.ObserveTry(endpoint, source.Address, arrived: true, now);
+        // Which of our endpoints he used does not show, so it proves something only where there is one.
+        if (_reachability.ToTry.Where(endpoint => endpoint.Address.IsV4 == source.Address.IsV4).ToArray() is [var only])
+            _reachability.ObserveTry(only, source.Address, arrived: true, now);
     }
+
+    /// <summary>The endpoint of ours whose turn it is to be tried by a stranger; none when there is none now.</summary>
+    public Endpoint NextToTry(Instant now) => _reachability.NextToTry(now);
+
+    /// <summary>Our endpoints that might lead here, proven or not.</summary>
+    public IEnumerable<Endpoint> Possible => _reachability.ToTry;
+
+    /// <inheritdoc cref="ReachabilityDecision.ProvenAt"/>
+    public Instant ProvenAt(Endpoint endpoint, IpAddress from) => _reachability.ProvenAt(endpoint, from);
+
+    public void Observe(in SelfTestResult test, Instant now)
+    {
+        if (test.Arrived is { } arrived)
+            _reachability.ObserveTry(test.Endpoint, test.From, arrived, now);
+        else
+            _reachability.Postpone(test.Endpoint, now);
+    }
+
+    /// <summary>Whether relays stand ready to introduce others to us.</summary>
+    public void ObserveIntroducers(bool any, Instant now) => _reachability.ObserveIntroducers(any, now);
 
     public void HandleTimeout(Instant now)
     {
         _look.HandleTimeout(now);
         TakeLooks(now);
-        if (_examinationV4?.NextTimeout <= now)
-            _examinationV4.HandleTimeout(now);
-        if (_examinationV6?.NextTimeout <= now)
-            _examinationV6.HandleTimeout(now);
+        foreach (var examination in _examinations)
+            if (examination.NextTimeout <= now)
+                examination.HandleTimeout(now);
         if (_reachability.NextTimeout <= now)
             _reachability.HandleTimeout(now);
         Proceed(now);
@@ -166,8 +194,8 @@ public sealed class Traversal(Outbox outbox, IRandom random)
 
     void Proceed(Instant now)
     {
-        Drain(_examinationV4);
-        Drain(_examinationV6);
+        foreach (var examination in _examinations)
+            Drain(examination);
         if ((_v4.Changes, _v6.Changes) == (_seenV4, _seenV6))
             return;
         (_seenV4, _seenV6) = (_v4.Changes, _v6.Changes);
@@ -188,10 +216,9 @@ public sealed class Traversal(Outbox outbox, IRandom random)
         Proceed(now);
     }
 
-    void Drain(NatExamination? examination)
+    void Drain(NatExamination examination)
     {
-        if (examination?.OutboxOf(ProbeSocket.Node).Batch is not { Count: > 0 } batch)
-            return;
+        var batch = examination.OutboxOf(ProbeSocket.Node).Batch;
         for (var i = 0; i < batch.Count; i++)
             outbox.Send(batch.Bytes(i), batch[i].Remote);
         batch.Clear();

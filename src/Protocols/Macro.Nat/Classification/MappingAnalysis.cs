@@ -33,18 +33,22 @@ readonly record struct MappingAnalysis(MappingBehaviour Behaviour, PortAssignmen
         return new(behaviour, assignment, step, 0, 0);
     }
 
-    /// <summary>Sequential where nearly all ports follow the one before by a small step of the same sign: others use the NAT too.</summary>
+    /// <summary>
+    /// Sequential where nearly all ports lie a small step from their neighbour: others use the NAT too. Only the sign depends
+    /// on the order in which they were seen, for what several relays say unasked comes in any.
+    /// </summary>
     static (PortAssignment, int Step) Pattern(int[] ports)
     {
-        int[] steps = [.. ports.Skip(1).Zip(ports, (next, before) => next - before).Where(step => step != 0)];
-        if (steps.Length < FewestForPattern - 1)
+        int[] distinct = [.. ports.Distinct().Order()];
+        int[] gaps = [.. distinct.Skip(1).Zip(distinct, (next, before) => next - before).Order()];
+        if (gaps.Length < FewestForPattern - 1)
             return (PortAssignment.Unknown, 0);
-        int[] sorted = [.. steps.Order()];
-        var median = sorted[sorted.Length / 2];
+        var median = gaps[gaps.Length / 2];
         const int largestStep = 16;
-        var near = steps.Count(step => Math.Sign(step) == Math.Sign(median) && Math.Abs(step) <= 4 * Math.Max(4, Math.Abs(median)));
-        return Math.Abs(median) <= largestStep && near * 4 >= steps.Length * 3
-            ? (PortAssignment.Sequential, median)
-            : (PortAssignment.Random, 0);
+        var near = gaps.Count(gap => gap <= 4 * Math.Max(4, median));
+        if (median > largestStep || near * 4 < gaps.Length * 3)
+            return (PortAssignment.Random, 0);
+        var rises = ports.Skip(1).Zip(ports, (next, before) => Math.Sign(next - before)).Sum();
+        return (PortAssignment.Sequential, rises < 0 ? -median : median);
     }
 }

@@ -1,12 +1,13 @@
 namespace Macro.Nat.Classification;
 
 /// <summary>
-/// Learns how long a silent mapping lives: a fresh mapping is left alone for 10, then 30, then 60 s, and then somebody whom it
+/// Learns how long a silent mapping lives: a fresh mapping is left alone for 10, then 27, then 60 s, and then somebody whom it
 /// lets in sends to it. The keepalive goes by what is known.
 /// </summary>
 public sealed class MappingLifetime
 {
-    static readonly TimeSpan[] s_silences = [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)];
+    // The second is what a keepalive every 25 s needs, even where NATs forget after the 30 s that are common.
+    static readonly TimeSpan[] s_silences = [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(27), TimeSpan.FromSeconds(60)];
 
     /// <summary>What NATs are supposed to grant and mostly do (RFC 4787 4.3 asks for 2 min; 30 s is what is found).</summary>
     static readonly TimeSpan s_cautious = TimeSpan.FromSeconds(25);
@@ -27,9 +28,8 @@ public sealed class MappingLifetime
         }
     }
 
-    /// <summary>How often to send something so that the mapping stays: 25 s, or three quarters of the longest silence that it survived where a longer one killed it.</summary>
-    public TimeSpan Keepalive =>
-        Lost is { } lost && (Survived ?? lost / 2) * 0.75 < s_cautious ? (Survived ?? lost / 2) * 0.75 : s_cautious;
+    /// <summary>How often to send something so that the mapping stays: 25 s, or three quarters of the longest silence that it survived where 25 s may kill it.</summary>
+    public TimeSpan Keepalive => Lost is { } lost && (Survived ?? lost / 2) is var lives && lives < s_cautious ? lives * 0.75 : s_cautious;
 
     public void Record(TimeSpan silence, bool alive)
     {

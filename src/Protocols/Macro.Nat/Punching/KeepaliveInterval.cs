@@ -18,8 +18,8 @@ public sealed class KeepaliveInterval
     /// <summary>Pause between keepalives of a path that carries nothing else. Default and most 25 s, least 5 s.</summary>
     public TimeSpan Interval { get; private set; } = Longest;
 
-    /// <summary>A measurement said that flows live at least so long; a fifth is left for lost keepalives and late timers.</summary>
-    public void Measured(TimeSpan lifetime) => Interval = Clamp(lifetime * 0.8);
+    /// <summary>A measurement says that this is often enough.</summary>
+    public void Measured(TimeSpan interval) => (_good, Interval) = (0, Clamp(interval));
 
     /// <summary>A path answered after a pause.</summary>
     public void Survived(TimeSpan pause)

@@ -30,6 +30,17 @@ public sealed class ReachabilityDecision(ushort port)
     /// <summary>Endpoints that others should try, so that they can be proven.</summary>
     public IEnumerable<Endpoint> ToTry => _candidates.Keys;
 
+    /// <summary>The endpoint whose turn it is to be tried; none when there is none now.</summary>
+    public Endpoint NextToTry(Instant now)
+    {
+        var next = _candidates.Values.MinBy(candidate => candidate.TryAt);
+        return next?.TryAt <= now ? next.Endpoint : default;
+    }
+
+    /// <summary>When somebody of an address's network last came through to an endpoint.</summary>
+    public Instant ProvenAt(Endpoint endpoint, IpAddress from) =>
+        _candidates.TryGetValue(endpoint, out var candidate) ? candidate.ProvenAt(from) : new Instant(long.MinValue / 2);
+
     /// <param name="endpoints">Those that the operator says lead here.</param>
     public void Configure(IEnumerable<Endpoint> endpoints, Instant now) => Replace(ReachableBy.Settings, endpoints, now);
 
@@ -64,6 +75,13 @@ public sealed class ReachabilityDecision(ushort port)
         Decide(now);
     }
 
+    /// <summary>Nobody can try that endpoint now.</summary>
+    public void Postpone(Endpoint endpoint, Instant now)
+    {
+        if (_candidates.TryGetValue(endpoint, out var candidate))
+            candidate.Postpone(now);
+    }
+
     public void HandleTimeout(Instant now) => Decide(now);
 
     void Replace(ReachableBy by, IEnumerable<Endpoint> endpoints, Instant now)
@@ -90,6 +108,9 @@ public sealed class ReachabilityDecision(ushort port)
                orderby candidate.By, candidate.Endpoint.Address
                select candidate.Endpoint,
         ];
+        // Not every relay has IPv6: with that alone introducers serve all, unless the operator knows better.
+        if (!Array.Exists(reached, endpoint => endpoint.Address.IsV4 || _candidates[endpoint].By == ReachableBy.Settings))
+            reached = [];
         var role = reached.Length > 0 ? NodeRole.Public : _introduced && _v4.Kind != NatKind.UdpBlocked ? NodeRole.Introduced : NodeRole.Client;
         if (role >= Standing.Role)
             _lesserSince = null;

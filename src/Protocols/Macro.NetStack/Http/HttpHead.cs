@@ -21,8 +21,13 @@ static class HttpHead
     /// <summary>Finds the empty line. The end is behind it.</summary>
     internal static InputVerdict TryFindEnd(ReadOnlySpan<byte> bytes, int most, out int end)
     {
-        end = bytes[..Math.Min(bytes.Length, most)].IndexOf("\r\n\r\n"u8) + 4;
-        if (end >= 4)
+        var head = bytes[..Math.Min(bytes.Length, most)];
+        end = head.IndexOf("\r\n\r\n"u8) + 4;
+        var isThere = end >= 4;
+        // Where other readers see the end: whoever writes so waits for the answer now.
+        if ((isThere ? head[..end] : head).IndexOf("\n\n"u8) >= 0)
+            return InputVerdict.Malformed;
+        if (isThere)
             return InputVerdict.Complete;
         return bytes.Length >= most ? InputVerdict.TooLong : InputVerdict.Incomplete;
     }

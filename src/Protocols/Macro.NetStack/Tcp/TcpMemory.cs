@@ -49,15 +49,17 @@ public sealed class TcpMemory
     /// <summary>Fifteen sixteenths are taken: windows are not opened any further.</summary>
     internal bool IsExhausted => Used >= Budget / 16 * 15;
 
-    /// <summary>Lets go of chunks that nobody needed since the last call. For the shell, once a minute or so.</summary>
-    public void Trim()
+    /// <summary>Lets go of chunks that nobody needed since the last call; returns their bytes. For the shell, once a minute or so.</summary>
+    public long Trim()
     {
+        var made = _made;
         while (_freeCount > 0 && _made > _mostUsed)
         {
             _free[--_freeCount] = null!;
             _made--;
         }
         _mostUsed = _made - _freeCount;
+        return (long)(made - _made) * ChunkSize;
     }
 
     /// <summary>A chunk with any content, pinned; null when the budget does not allow it for that purpose.</summary>

@@ -23,7 +23,7 @@ public sealed class GuardSet(IRandom random)
     const string Magic = "macro-guards 1";
 
     static readonly TimeSpan s_firstRetry = TimeSpan.FromSeconds(10), s_lastRetry = TimeSpan.FromHours(1);
-    static readonly TimeSpan s_firstRetryInDoubt = TimeSpan.FromSeconds(1), s_lastRetryInDoubt = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan s_firstRetryInDoubt = TimeSpan.FromSeconds(5), s_lastRetryInDoubt = TimeSpan.FromSeconds(30);
 
     readonly List<Guard> _guards = [];
 

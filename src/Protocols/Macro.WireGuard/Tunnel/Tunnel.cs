@@ -53,6 +53,17 @@ public sealed partial class Tunnel : IDisposable
     /// <summary>The session that the fast path seals with, or null: then packets go to <see cref="Encapsulate"/>. Any thread may read it.</summary>
     public Session? Sending => _current;
 
+    /// <summary>Receiver indices of the sessions that stand, the newest first. Owner thread.</summary>
+    public IEnumerable<uint> ReceiverIndices
+    {
+        get
+        {
+            foreach (var session in (Session?[])[_next, _current, _previous])
+                if (session is not null)
+                    yield return session.LocalIndex;
+        }
+    }
+
     /// <summary>There is a session young enough to send with.</summary>
     public bool IsConnected(Instant now) => _current is { } session && session.IsLive(now);
 

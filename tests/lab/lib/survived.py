@@ -1,0 +1,52 @@
+"""What became of the flows at each fault: python3 survived.py FLOWS.json FAULTS  prints one JSON line for each fault;
+python3 survived.py --table LINES  prints a table of many such lines, as Markdown.
+
+FAULTS has a line for each: time, kind, place, whether the client left the relay (true or false), seconds until it did.
+"""
+import json
+import sys
+from collections import defaultdict
+
+# A pause belongs to a fault if it ended within so many seconds after it.
+WINDOW = 12
+
+
+def lines():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        flows = json.load(file)
+    broken = [c for c in flows["connections"] if c["broken"]]
+    with open(sys.argv[2], encoding="utf-8") as file:
+        for fault in file:
+            when, kind, place, left, after = fault.split()
+            when = float(when)
+            silent = max((p[1] for p in flows["udp"]["pauses"] if when <= p[0] <= when + WINDOW), default=0)
+            yield {
+                "kind": kind, "place": place, "left": left == "true", "left_after": float(after), "silent": silent,
+                "broken": sum(when <= float(c["broken"].split()[0]) <= when + 60 for c in broken),
+            }
+
+
+def quantile(values, q):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(q * len(values)))]
+
+
+def table():
+    kinds = defaultdict(list)
+    with open(sys.argv[2], encoding="utf-8") as file:
+        for line in file:
+            fault = json.loads(line)
+            kinds[fault["kind"], fault["place"]].append(fault)
+    print("| Fault | at the | times | connections broken | silent, s: p50 | p95 | longest |")
+    print("|---|---|---:|---:|---:|---:|---:|")
+    for (kind, place), faults in kinds.items():
+        silent = [fault["silent"] for fault in faults]
+        print(f"| {kind} | {place} | {len(faults)} | {sum(fault['broken'] for fault in faults)} | "
+              f"{quantile(silent, .5):.2f} | {quantile(silent, .95):.2f} | {max(silent):.2f} |")
+
+
+if sys.argv[1] == "--table":
+    table()
+else:
+    for line in lines():
+        print(json.dumps(line))

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# ping and a call beside four bulk flows through a limit at client, relay and exit; two circuits share; a limit holds
+#
+#   client ---+                  +--- relay1     44.129.0.2    entry
+#             +--- [internet] ---+--- exit1      44.140.0.2
+#   client2 --+                  +--- web        44.200.0.2
+#
+#   client -> relay1 -> exit1 -> web, 5 ms on every cable. One node at a time has a limit of 10 Mbit/s.
+#
+# ./lab qos [--json] [--record] [--seconds N]
+
+set -euo pipefail
+. "$root/scripts/machine.sh"
+need_commands ip nft ping jq python3 gcc curl
+. "$root/tests/lab/lib/namespaces.sh"
+. "$root/tests/lab/lib/checks.sh"
+. "$root/tests/lab/lib/peer.sh"
+. "$root/tests/lab/lib/network.sh"
+link_delay=5
+. "$root/tests/lab/lib/nat.sh"
+
+seconds=8 record=false
+while [ $# -gt 0 ]; do
+  case $1 in
+    --json) lab_json=true ;;
+    --record) record=true ;;
+    --seconds) seconds=$2; shift ;;
+    *) say "Usage: ./lab qos [--json] [--record] [--seconds N]"; exit 2 ;;
+  esac
+  shift
+done
+
+relays=(relay1) exits=(exit1) nodes=(relay1 exit1) clients=(client client2)
+net[client2]=161
+pumps=1
+declare -A limit=()
+: >"$lab_home/table"
+
+host() {
+  namespace "$1"
+  cable "$1" eth0 "$1"
+  address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
+  in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1
+}
+
+plain_settings_of=$(declare -f settings_of)
+eval "plain_${plain_settings_of}"
+settings_of() {
+  plain_settings_of "$1" | sed 's/, "\[2a0e.*\]:[0-9]*"//' |
+    if [ "$1" = client ]; then sed "s/^\[client\]/&\nupload_limit = ${limit[$1]:-0}/"; else sed "s/^\[relay\]/&\nbandwidth_limit = ${limit[$1]:-0}/"; fi
+}
+
+# limited NAME [MBIT]: that node alone has a limit, none when it is left out; both clients are connected anew.
+limited() {
+  local name
+  limit=([$1]=${2:-0})
+  for name in client client2 relay1 exit1; do end "$name"; done
+  for name in relay1 exit1 client client2; do node "$name"; done
+  for name in relay1 exit1; do
+    eventually 20 relay_runs "$name"
+    vpn "$name" network export "$lab_home/$name.directory" >/dev/null
+    for who in client client2; do vpn "$who" network import "$lab_home/$name.directory" >/dev/null; done
+  done
+  eventually 20 exit_runs exit1
+  for name in client client2; do vpn "$name" up --mode balanced --wait >/dev/null; done
+}
+
+# bulk NAME DIRECTION FLOWS: endless transfers in the background, until bulk_end.
+bulk() {
+  local n
+  for ((n = 0; n < $3; n++)); do
+    if [ "$2" = up ]; then
+      (while :; do "$lab_peer" bytes 50000000 | in_ns "$1" curl -sS --noproxy '*' -o /dev/null -T - -H Expect: "http://$(v4 web):$web_port/upload"; done) >/dev/null 2>&1 &
+    else
+      (while :; do in_ns "$1" curl -sS --noproxy '*' -o /dev/null "http://$(v4 web):$web_port/bytes/50000000"; done) >/dev/null 2>&1 &
+    fi
+    bulks+=($!)
+  done
+  sleep 3
+}
+
+bulk_end() {
+  local loop
+  for loop in "${bulks[@]}"; do kill "$loop" $(pgrep -P "$loop") 2>/dev/null || true; done
+  wait "${bulks[@]}" 2>/dev/null || true
+  bulks=()
+}
+bulks=()
+
+# delays: p95 of ping and of the call's round trips in ms, and the call's loss: "PING CALL LOST SENT".
+delays() {
+  in_ns client ping -n -i 0.05 -c $((seconds * 20)) -W 2 "$(v4 web)" >"$lab_home/ping.log" 2>&1 &
+  local ping=$!
+  in_ns client python3 "$root/tests/lab/lib/call.py" "$(v4 web)" 7 "$seconds" >"$lab_home/call.json"
+  wait $ping || true
+  echo "$(sed -n 's/.*time=\([0-9.]*\) ms/\1/p' "$lab_home/ping.log" | sort -n | awk '{t[NR] = $1} END {print t[int(NR * 0.95)]}')" \
+    "$(jq -r '"\(.p95_ms) \(.lost) \(.sent)"' "$lab_home/call.json")"
+}
+
+# keeps_low WHERE DIRECTION: added delay at most 15 ms (p95), and nothing of the call lost.
+keeps_low() {
+  local idle busy sum
+  limited "$1" 10
+  idle=$(delays)
+  bulk client "$2" 4
+  busy=$(delays)
+  bulk_end
+  sum=$(awk -v idle="$idle" -v busy="$busy" 'BEGIN {split(idle, a); split(busy, b); printf "%.1f %.1f %d %d", b[1] - a[1], b[2] - a[2], b[3], b[4]}')
+  echo "$1 $2 $sum" >>"$lab_home/table"
+  awk -v s="$sum" 'BEGIN {split(s, v); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost\n", v[1], v[2], v[3], v[4]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0)}'
+}
+
+received() { in_ns "$1" cat /sys/class/net/eth0/statistics/rx_bytes; }
+device_sent() { in_ns web cat /sys/class/net/eth0/statistics/rx_bytes; }
+
+# What leaves the relay towards the client, at the level of IP.
+rate_holds() {
+  local before after began now
+  limited relay1 5
+  bulk client down 4
+  before=$(received client) began=$EPOCHREALTIME
+  sleep $((seconds * 2))
+  after=$(received client) now=$EPOCHREALTIME
+  bulk_end
+  awk -v n=$((after - before)) -v a="$began" -v b="$now" 'BEGIN {r = n * 8 / (b - a) / 1e6; printf "%.3f Mbit/s of 5\n", r; exit !(r >= 4.9 && r <= 5.1)}'
+}
+
+# Two circuits of two clients: one with one TCP connection each way of the limit, one that floods with UDP.
+shares_are_fair() {
+  local greedy fair0 fair1
+  limited relay1 10
+  bulk client up 4
+  in_ns client2 python3 -c "
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.monotonic() + float(sys.argv[2])
+began, sent = time.monotonic(), 0
+while (now := time.monotonic()) < end:
+    while sent < (now - began) * 30e6 / 8 / 1200:
+        s.sendto(bytes(1200), (sys.argv[1], 9)); sent += 1
+    time.sleep(0.001)
+" "$(v4 web)" $((seconds * 2 + 4)) &
+  greedy=$!
+  sleep 2
+  fair0=$(exit_bytes)
+  sleep $((seconds * 2))
+  fair1=$(exit_bytes)
+  wait $greedy || true
+  bulk_end
+  awk -v a="$fair0" -v b="$fair1" 'BEGIN {split(a, x); split(b, y); t = y[1] - x[1]; u = y[2] - x[2]; printf "TCP %.1f %%, greedy UDP %.1f %%\n", 100 * t / (t + u), 100 * u / (t + u); s = t / (t + u); exit !(s >= 0.475 && s <= 0.525)}'
+}
+
+# Bytes that the exit passed on: TCP, UDP.
+exit_bytes() { in_ns web nft -j list counters | jq -r '[.nftables[].counter | select(.) | {(.name): .bytes}] | add | "\(.tcp) \(.udp)"'; }
+
+"$root/build"
+internet
+for name in client client2 web relay1 exit1; do host "$name"; done
+serve web $web_port
+in_ns web nft -f - <<'NFT'
+table inet count {
+  counter tcp { }
+  counter udp { }
+  chain in { type filter hook input priority filter; meta l4proto tcp counter name tcp; udp dport 9 counter name udp; }
+}
+NFT
+for name in relay1 exit1 client client2; do node "$name"; done
+check "limit at the client, upwards" keeps_low client up
+check "limit at the relay, downwards" keeps_low relay1 down
+check "limit at the relay, upwards" keeps_low relay1 up
+check "limit at the exit, downwards" keeps_low exit1 down
+check "a limit of 5 Mbit/s holds within 2 %" rate_holds
+check "two circuits have the same share" shares_are_fair
+fact qos "$(jq -Rcs 'split("\n") | map(select(. != "") | split(" "))' "$lab_home/table")"
+if $record; then
+  need_dotnet
+  { echo "| Limit of 10 Mbit/s at | four flows | ping, added p95 | call, added p95 | lost |"; echo "|---|---|---:|---:|---:|"
+    awk '{printf "| %s | %s | %s ms | %s ms | %s of %s |\n", $1, $2, $3, $4, $5, $6}' "$lab_home/table"; } >"$lab_home/table.md"
+  python3 "$root/tests/lab/lib/into_page.py" "$root/docs/operations/routing.md" qos "$lab_home/table.md"
+fi
+report qos
