@@ -8,7 +8,7 @@ public sealed class DebianTableTests
     const string Path = "/usr/share/tor/geoip";
 
     static readonly Lazy<GeoTable?> s_table = new(() => File.Exists(Path)
-        ? GeoTable.TryParse(File.ReadAllText(Path), File.ReadAllText(Path + "6"), out _) ?? throw new InvalidDataException("The tables are not of the form.")
+        ? GeoTable.TryParse(File.ReadLines(Path), File.ReadLines(Path + "6"), out _) ?? throw new InvalidDataException("The tables are not of the form.")
         : null);
 
     static GeoTable Table

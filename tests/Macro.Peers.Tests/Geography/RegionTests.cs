@@ -7,7 +7,7 @@ public sealed class RegionTests
     const string V4 = "# comment\n\n739246080,739311615,CH\n739311616,739377151,DE\n3221225472,3221225727,??\n3238002688,3238002943,EU\n3238002944,3238003199,ZZ\n3324575744,3324575999,CH\n";
     const string V6 = "2001:503:ba3e::,2001:503:ba3e:ffff:ffff:ffff:ffff:ffff,CH\n2600::,2600:ffff:ffff:ffff:ffff:ffff:ffff:ffff,US\n";
 
-    static readonly GeoTable s_table = GeoTable.TryParse(V4, V6, out _)!;
+    static readonly GeoTable s_table = GeoTable.TryParse(V4.Split('\n'), V6.Split('\n'), out _)!;
 
     [Theory]
     [InlineData("44.16.0.0", "CH")]
@@ -39,7 +39,7 @@ public sealed class RegionTests
     [InlineData("", "#\n::2,::1,CH", -2)]
     public void A_table_of_another_form_is_refused_with_its_line(string v4, string v6, int line)
     {
-        Assert.Null(GeoTable.TryParse(v4, v6, out var bad));
+        Assert.Null(GeoTable.TryParse(v4.Split('\n'), v6.Split('\n'), out var bad));
         Assert.Equal(line, bad);
     }
 

@@ -86,7 +86,7 @@ sealed partial class NetworkEntrance(NodeSettings settings, KeyRing keys, RelayC
         try
         {
             var second = path + "6";
-            var table = GeoTable.TryParse(File.ReadAllText(path, Encoding.ASCII), File.Exists(second) ? File.ReadAllText(second, Encoding.ASCII) : "", out var badLine);
+            var table = GeoTable.TryParse(File.ReadLines(path, Encoding.ASCII), File.Exists(second) ? File.ReadLines(second, Encoding.ASCII) : [], out var badLine);
             if (table is null)
                 LogGeoIp(path, badLine);
             return table;

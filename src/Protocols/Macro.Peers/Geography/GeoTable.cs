@@ -14,9 +14,6 @@ public sealed class GeoTable
     /// <summary>Most ranges of one family that are read.</summary>
     public const int MostRanges = 1_000_000;
 
-    /// <summary>Most characters of one file that are read.</summary>
-    public const int MaxSize = 128 << 20;
-
     readonly uint[] _first4, _last4;
     readonly UInt128[] _first6, _last6;
     readonly ushort[] _countries4, _countries6;
@@ -47,9 +44,14 @@ public sealed class GeoTable
     /// <summary>Ranges of both families.</summary>
     public int Count => _first4.Length + _first6.Length;
 
-    /// <summary>Reads both tables; either may be empty. Null when a line is not of the form, and then which: 1 is the first, IPv6 lines negative.</summary>
-    public static GeoTable? TryParse(ReadOnlySpan<char> geoip, ReadOnlySpan<char> geoip6, out int badLine)
+    /// <summary>
+    /// Reads the lines of both tables, one at a time, because a whole table as text would be several times the size of this one; either may be empty.
+    /// Null when a line is not of the form, and then which: 1 is the first, IPv6 lines negative.
+    /// </summary>
+    public static GeoTable? TryParse(IEnumerable<string> geoip, IEnumerable<string> geoip6, out int badLine)
     {
+        ArgumentNullException.ThrowIfNull(geoip);
+        ArgumentNullException.ThrowIfNull(geoip6);
         var v4 = new Ranges<uint>();
         var v6 = new Ranges<UInt128>();
         badLine = Read(geoip, line => uint.TryParse(line.First, NumberStyles.None, CultureInfo.InvariantCulture, out var first)
@@ -87,14 +89,13 @@ public sealed class GeoTable
     delegate bool AddLine(Line line);
 
     /// <summary>0, or the number of the first bad line.</summary>
-    static int Read(ReadOnlySpan<char> text, AddLine add)
+    static int Read(IEnumerable<string> lines, AddLine add)
     {
-        if (text.Length > MaxSize)
-            return 1;
         var number = 0;
         Span<System.Range> fields = stackalloc System.Range[4];
-        foreach (var line in text.EnumerateLines())
+        foreach (var text in lines)
         {
+            var line = text.AsSpan();
             number++;
             if (line is [] or ['#', ..])
                 continue;
