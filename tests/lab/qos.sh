@@ -52,10 +52,11 @@ settings_of() {
 
 # limited NAME [MBIT]: that node alone has a limit, none when it is left out; both clients are connected anew.
 limited() {
-  local name
+  local name starters=()
   limit=([$1]=${2:-0})
-  for name in client client2 relay1 exit1; do end "$name"; done
-  for name in relay1 exit1 client client2; do node "$name"; done
+  for name in client client2 relay1 exit1; do [ ! -e "$lab_home/pids/$name" ] || end "$name"; done
+  for name in relay1 exit1 client client2; do node "$name" & starters+=($!); done
+  for name in "${starters[@]}"; do wait "$name"; done
   for name in relay1 exit1; do
     eventually 20 relay_runs "$name"
     vpn "$name" network export "$lab_home/$name.directory" >/dev/null
@@ -151,7 +152,7 @@ while (now := time.monotonic()) < end:
 }
 
 # Bytes that the exit passed on: TCP, UDP.
-exit_bytes() { in_ns web nft -j list counters | jq -r '[.nftables[].counter | select(.) | {(.name): .bytes}] | add | "\(.tcp) \(.udp)"'; }
+exit_bytes() { in_ns web nft -j list counters | jq -r '[.nftables[].counter | select(.) | {(.name): .bytes}] | add | "\(.of_tcp) \(.of_udp)"'; }
 
 "$root/build"
 internet
@@ -159,12 +160,11 @@ for name in client client2 web relay1 exit1; do host "$name"; done
 serve web $web_port
 in_ns web nft -f - <<'NFT'
 table inet count {
-  counter tcp { }
-  counter udp { }
-  chain in { type filter hook input priority filter; meta l4proto tcp counter name tcp; udp dport 9 counter name udp; }
+  counter of_tcp { }
+  counter of_udp { }
+  chain in { type filter hook input priority filter; meta l4proto tcp counter name of_tcp; udp dport 9 counter name of_udp; }
 }
 NFT
-for name in relay1 exit1 client client2; do node "$name"; done
 check "limit at the client, upwards" keeps_low client up
 check "limit at the relay, downwards" keeps_low relay1 down
 check "limit at the relay, upwards" keeps_low relay1 up
