@@ -98,7 +98,8 @@ delays() {
     "$(jq -r '"\(.p95_ms) \(.lost) \(.sent)"' "$lab_home/call.json")"
 }
 
-# keeps_low WHERE DIRECTION: added delay at most 15 ms (p95), and nothing of the call lost.
+# keeps_low WHERE DIRECTION: added delay at most 15 ms (p95), and nothing of the call lost. The way there and back takes 60 ms;
+# where it takes more than 75 ms while nothing else goes, the machine is too busy for the figures to mean anything.
 keeps_low() {
   local idle busy sum
   limited "$1" 10
@@ -108,7 +109,7 @@ keeps_low() {
   bulk_end
   sum=$(awk -v idle="$idle" -v busy="$busy" 'BEGIN {split(idle, a); split(busy, b); printf "%.1f %.1f %d %d", b[1] - a[1], b[2] - a[2], b[3], b[4]}')
   echo "$1 $2 $sum" >>"$lab_home/table"
-  awk -v s="$sum" 'BEGIN {split(s, v); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost\n", v[1], v[2], v[3], v[4]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0)}'
+  awk -v s="$sum" -v idle="$idle" 'BEGIN {split(s, v); split(idle, i); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost; idle %s and %s ms\n", v[1], v[2], v[3], v[4], i[1], i[2]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0 && i[1] <= 75 && i[2] <= 75)}'
 }
 
 received() { in_ns "$1" cat /sys/class/net/eth0/statistics/rx_bytes; }
