@@ -52,10 +52,11 @@ settings_of() {
 
 # limited NAME [MBIT]: that node alone has a limit, none when it is left out; both clients are connected anew.
 limited() {
-  local name
+  local name starters=()
   limit=([$1]=${2:-0})
-  for name in client client2 relay1 exit1; do end "$name"; done
-  for name in relay1 exit1 client client2; do node "$name"; done
+  for name in client client2 relay1 exit1; do [ ! -e "$lab_home/pids/$name" ] || end "$name"; done
+  for name in relay1 exit1 client client2; do node "$name" & starters+=($!); done
+  for name in "${starters[@]}"; do wait "$name"; done
   for name in relay1 exit1; do
     eventually 20 relay_runs "$name"
     vpn "$name" network export "$lab_home/$name.directory" >/dev/null
@@ -97,7 +98,8 @@ delays() {
     "$(jq -r '"\(.p95_ms) \(.lost) \(.sent)"' "$lab_home/call.json")"
 }
 
-# keeps_low WHERE DIRECTION: added delay at most 15 ms (p95), and nothing of the call lost.
+# keeps_low WHERE DIRECTION: added delay at most 15 ms (p95), and nothing of the call lost. The way there and back takes 60 ms;
+# where it takes more than 75 ms while nothing else goes, the machine is too busy for the figures to mean anything.
 keeps_low() {
   local idle busy sum
   limited "$1" 10
@@ -107,7 +109,7 @@ keeps_low() {
   bulk_end
   sum=$(awk -v idle="$idle" -v busy="$busy" 'BEGIN {split(idle, a); split(busy, b); printf "%.1f %.1f %d %d", b[1] - a[1], b[2] - a[2], b[3], b[4]}')
   echo "$1 $2 $sum" >>"$lab_home/table"
-  awk -v s="$sum" 'BEGIN {split(s, v); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost\n", v[1], v[2], v[3], v[4]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0)}'
+  awk -v s="$sum" -v idle="$idle" 'BEGIN {split(s, v); split(idle, i); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost; idle %s and %s ms\n", v[1], v[2], v[3], v[4], i[1], i[2]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0 && i[1] <= 75 && i[2] <= 75)}'
 }
 
 received() { in_ns "$1" cat /sys/class/net/eth0/statistics/rx_bytes; }
@@ -151,7 +153,7 @@ while (now := time.monotonic()) < end:
 }
 
 # Bytes that the exit passed on: TCP, UDP.
-exit_bytes() { in_ns web nft -j list counters | jq -r '[.nftables[].counter | select(.) | {(.name): .bytes}] | add | "\(.tcp) \(.udp)"'; }
+exit_bytes() { in_ns web nft -j list counters | jq -r '[.nftables[].counter | select(.) | {(.name): .bytes}] | add | "\(.of_tcp) \(.of_udp)"'; }
 
 "$root/build"
 internet
@@ -159,12 +161,11 @@ for name in client client2 web relay1 exit1; do host "$name"; done
 serve web $web_port
 in_ns web nft -f - <<'NFT'
 table inet count {
-  counter tcp { }
-  counter udp { }
-  chain in { type filter hook input priority filter; meta l4proto tcp counter name tcp; udp dport 9 counter name udp; }
+  counter of_tcp { }
+  counter of_udp { }
+  chain in { type filter hook input priority filter; meta l4proto tcp counter name of_tcp; udp dport 9 counter name of_udp; }
 }
 NFT
-for name in relay1 exit1 client client2; do node "$name"; done
 check "limit at the client, upwards" keeps_low client up
 check "limit at the relay, downwards" keeps_low relay1 down
 check "limit at the relay, upwards" keeps_low relay1 up

@@ -85,11 +85,13 @@ remove_namespaces() {
 }
 
 clean_up() {
-  local status=$?
+  local status=$? name
   trap '' INT TERM HUP
   set +e
   broke_off
   remove_namespaces "$lab_prefix"
+  # The links of link.c are in no namespace.
+  for name in "$lab_home"/pids/link-*; do [ ! -e "$name" ] || kill "$(cat "$name")" 2>/dev/null; done
   if [ "$status" != 0 ] && [ "${LAB_KEEP:-}" = 1 ]; then
     say "The logs and captures are in $lab_home"
   else
