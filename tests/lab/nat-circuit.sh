@@ -37,22 +37,6 @@ for name in "${relays[@]}"; do family[$name]=introducers; done
 hidden=(middle1 exit1)
 pumps=1
 
-# Of a hidden node: no endpoint to announce.
-settings_of_hidden() { settings_of "$1" | sed '/^endpoints = /d'; }
-
-hidden_node() {
-  mkdir -p "$lab_home/$1"
-  chmod 700 "$lab_home/$1"
-  settings_of_hidden "$1" >"$lab_home/$1.toml"
-  spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
-  eventually 20 vpn "$1" status --json || die "The node $1 did not start: $(tail -5 "$lab_home/$1.log")"
-  local relay
-  for relay in "${relays[@]}"; do vpn "$1" network import "$lab_home/$relay.directory" >/dev/null; done
-}
-
-# Its descriptor can be had once it is registered with a relay.
-is_registered() { vpn "$1" network export "$lab_home/$1.directory" >/dev/null 2>&1; }
-
 forget_hidden() {
   local name
   for name in "${hidden[@]}"; do
@@ -107,13 +91,9 @@ wan_packets() { in_ns nat-exit1 cat /sys/class/net/wan/statistics/rx_packets /sy
 
 "$root/build"
 internet
-for name in client web "${relays[@]}"; do host "$name"; done
+for name in client web; do host "$name"; done
 serve web $web_port
-for name in "${relays[@]}"; do node "$name"; done
-for name in "${relays[@]}"; do
-  eventually 20 relay_runs "$name" || die "The relay $name does not run."
-  vpn "$name" network export "$lab_home/$name.directory" >/dev/null
-done
+introducers
 first=true
 for pair in "${pairs[@]}"; do
   $first || forget_hidden

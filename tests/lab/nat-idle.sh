@@ -29,6 +29,7 @@ done
 # At the beginning a relay looks at itself: its class, and in up to two minutes how long the NAT remembers.
 settling=150
 pumps=1
+start_patience=30
 for i in "${!kinds[@]}"; do net[idle$i]=$((150 + i)); region[idle$i]=NL; done
 
 hidden() { # NAME KIND
@@ -36,16 +37,9 @@ hidden() { # NAME KIND
   # A flow that the NAT does not know yet; of the node's port there must be none after the beginning.
   in_ns "nat-$1" nft add chain inet filter count '{ type filter hook forward priority filter + 1; }'
   in_ns "nat-$1" nft add rule inet filter count iifname lan udp sport $node_port ct state new counter
-  mkdir -p "$lab_home/$1"
-  chmod 700 "$lab_home/$1"
-  settings_of "$1" | sed '/^endpoints = /d' >"$lab_home/$1.toml"
-  spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
-  eventually 30 vpn "$1" status --json || die "The node $1 did not start: $(tail -n 5 "$lab_home/$1.log")"
-  local relay
-  for relay in "${relays[@]}"; do vpn "$1" network import "$lab_home/$relay.directory" >/dev/null; done
+  hidden_node "$1"
 }
 
-is_registered() { vpn "$1" network export "$lab_home/$1.directory" >/dev/null 2>&1; }
 flows_of() { in_ns "nat-$1" nft -j list chain inet filter count | jq '[.. | .counter? | select(. != null) | .packets] | add'; }
 packets_of() { in_ns "nat-$1" cat /sys/class/net/wan/statistics/rx_packets /sys/class/net/wan/statistics/tx_packets | awk '{n += $1} END {print n}'; }
 memory_of() { awk '/^VmRSS/ {print $2}' "/proc/$(pid_of "$1")/status"; }
@@ -71,11 +65,7 @@ small_enough() { # NAME
 
 "$root/build"
 internet
-for name in "${relays[@]}"; do host "$name"; node "$name"; done
-for name in "${relays[@]}"; do
-  eventually 20 relay_runs "$name" || die "The relay $name does not run."
-  vpn "$name" network export "$lab_home/$name.directory" >/dev/null
-done
+introducers
 for i in "${!kinds[@]}"; do hidden "idle$i" "${kinds[i]}"; done
 for i in "${!kinds[@]}"; do eventually 30 is_registered "idle$i" || die "The node behind ${kinds[i]} is not registered."; done
 sleep $settling

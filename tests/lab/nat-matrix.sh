@@ -37,6 +37,7 @@ done
 # A punch is given up after nine seconds, and a birthday is over after eight.
 patience=14
 pumps=1
+start_patience=60
 declare -A short=([public]=pub [firewall]=fw [full-cone]=fc [address-restricted]=ar [port-restricted]=pr [sequential]=seq
   [random]=rnd [cgn]=cgn [blocked]=blk)
 declare -A region_of=([public]=NL [firewall]=DE [full-cone]=FR [address-restricted]=GB [port-restricted]=ES [sequential]=IT
@@ -58,20 +59,9 @@ done
 for kind in "${from[@]}"; do clients+=("c${short[$kind]}"); done
 for kind in "${to[@]}"; do exits+=("e${short[$kind]}"); done
 
-# Of an exit behind a NAT: no endpoint to announce. The public one has no IPv6 either.
-settings_of_peer() {
-  if [ "$2" = public ]; then settings_of "$1" | sed '/^endpoints = /s/, "\[[^]]*\]:[0-9]*"//'; else settings_of "$1" | sed '/^endpoints = /d'; fi
-}
-
 peer() { # NAME KIND
   behind_nat "$1" "$2"
-  mkdir -p "$lab_home/$1"
-  chmod 700 "$lab_home/$1"
-  settings_of_peer "$1" "$2" >"$lab_home/$1.toml"
-  spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
-  eventually 60 vpn "$1" status --json || die "The node $1 did not start: $(tail -5 "$lab_home/$1.log")"
-  local relay
-  for relay in "${relays[@]}"; do vpn "$1" network import "$lab_home/$relay.directory" >/dev/null; done
+  hidden_node "$1"
 }
 
 is_registered() { vpn "$1" network export "$lab_home/$1.directory" >/dev/null 2>&1 && [ "$(vpn "$1" status --json | jq .exit.running)" = true ]; }
@@ -161,11 +151,7 @@ write_record() {
 internet
 host web
 serve web $web_port
-for name in "${relays[@]}"; do host "$name"; node "$name"; done
-for name in "${relays[@]}"; do
-  eventually 20 relay_runs "$name" || die "The relay $name does not run."
-  vpn "$name" network export "$lab_home/$name.directory" >/dev/null
-done
+introducers
 peers=()
 for kind in "${to[@]}"; do peer "e${short[$kind]}" "$kind" & peers+=($!); done
 for kind in "${from[@]}"; do peer "c${short[$kind]}" "$kind" & peers+=($!); done

@@ -3,6 +3,7 @@
 net[client1]=161
 clients+=(client1)
 pumps=1
+start_patience=30
 
 # direct_pair CLIENT_KIND EXIT_KIND: everything is started, and the client knows the exit.
 direct_pair() {
@@ -11,28 +12,13 @@ direct_pair() {
   internet
   host web
   serve web $web_port
-  for name in "${relays[@]}"; do host "$name"; node "$name"; done
-  for name in "${relays[@]}"; do
-    eventually 20 relay_runs "$name" || die "The relay $name does not run."
-    vpn "$name" network export "$lab_home/$name.directory" >/dev/null
-  done
+  introducers
   behind_nat client1 "$1"
   behind_nat exit1 "$2"
   for name in client1 exit1; do hidden_node "$name"; done
-  eventually 30 vpn exit1 network export "$lab_home/exit1.directory" >/dev/null || die "The exit is not registered."
+  eventually 30 is_registered exit1 || die "The exit is not registered."
   eventually 20 exit_runs exit1 || die "The exit does not run."
   vpn client1 network import "$lab_home/exit1.directory" >/dev/null
-}
-
-# hidden_node NAME: a node without an endpoint to announce, which knows the relays.
-hidden_node() {
-  local relay
-  mkdir -p "$lab_home/$1"
-  chmod 700 "$lab_home/$1"
-  settings_of "$1" | sed '/^endpoints = /d' >"$lab_home/$1.toml"
-  spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
-  eventually 30 vpn "$1" status --json || die "The node $1 did not start: $(tail -n 5 "$lab_home/$1.log")"
-  for relay in "${relays[@]}"; do vpn "$1" network import "$lab_home/$relay.directory" >/dev/null; done
 }
 
 # between RULE: what the router does with what the client and the exit send each other; nothing when empty.

@@ -1,4 +1,4 @@
-# NAT gateways of every kind, out of nftables, between a host and the router of network.sh. Sourced after it.
+# NAT gateways of every kind, out of nftables, between a host and the router of network.sh, and nodes behind them. Sourced after it.
 #
 #   exit1  192.168.140.2 --- lan [ nat-exit1 ] wan  44.140.0.2 --- [ internet ]
 #
@@ -6,12 +6,14 @@
 
 [ -z "${link_delay:-}" ] || gcc -O2 -o "$lab_home/link" "$root/tests/lab/lib/link.c"
 
+declare -A nat_of=()
 nat_kinds=(public firewall full-cone address-restricted port-restricted sequential random cgn blocked)
 
 # behind_nat NAME KIND: what host makes, with a NAT before it. public has none, firewall translates nothing, cgn is a
 # home's gateway behind a provider's, and blocked lets no UDP pass. With $link_delay (milliseconds one way), the cable to
 # the router is the emulated link of link.c.
 behind_nat() {
+  nat_of[$1]=$2
   local n=${net[$1]} gateway=nat-$1 inside=192.168.${net[$1]} next
   if [ "$2" = public ]; then
     namespace "$1"
@@ -114,3 +116,32 @@ table inet filter {
 }
 NFT
 }
+
+# Behind a NAT there is nothing to announce, and without one no IPv6.
+eval "all_$(declare -f endpoints_of)"
+endpoints_of() {
+  case ${nat_of[$1]:-} in
+    '') all_endpoints_of "$1" ;;
+    public) all_endpoints_of "$1" | sed 's/, .*/]/' ;;
+  esac
+}
+
+# introducers: the relays of network.sh, started; each leaves its descriptor in $lab_home/NAME.directory.
+introducers() {
+  local name
+  for name in "${relays[@]}"; do host "$name"; node "$name"; done
+  for name in "${relays[@]}"; do
+    eventually 20 relay_runs "$name" || die "The relay $name does not run."
+    vpn "$name" network export "$lab_home/$name.directory" >/dev/null
+  done
+}
+
+# hidden_node NAME: starts a node that behind_nat has put there, and shows it the introducers.
+hidden_node() {
+  local relay
+  node "$1"
+  for relay in "${relays[@]}"; do vpn "$1" network import "$lab_home/$relay.directory" >/dev/null; done
+}
+
+# is_registered NAME: its descriptor can be had once an introducer took it.
+is_registered() { vpn "$1" network export "$lab_home/$1.directory" >/dev/null 2>&1; }

@@ -47,11 +47,13 @@ internet() {
 settings_of() {
   printf '[node]\nname = "%s"\nudp_port = %s\npumps = %s\n\n[network]\nname = "lab"\nstatic = true\n' "$1" $node_port "${pumps:-0}"
   [[ " ${clients[*]} " != *" $1 "* ]] || printf '\n[client]\nkill_switch = %s\n' "${kill_switch:-false}"
-  [ -z "${region[$1]:-}" ] || printf '\n[relay]\nenabled = true\nregion = "%s"\nendpoints = ["%s:%s", "[%s]:%s"]\n' \
-    "${region[$1]}" "$(v4 "$1")" $node_port "$(v6 "$1")" $node_port
+  [ -z "${region[$1]:-}" ] || { printf '\n[relay]\nenabled = true\nregion = "%s"\n' "${region[$1]}"; endpoints_of "$1"; }
   [ -z "${family[$1]:-}" ] || printf 'family = "%s"\n' "${family[$1]}"
   [[ " ${exits[*]} " != *" $1 "* ]] || printf '\n[exit]\nenabled = true\n'
 }
+
+# endpoints_of NAME: the setting for what a relay announces; nothing where it has none.
+endpoints_of() { printf 'endpoints = ["%s:%s", "[%s]:%s"]\n' "$(v4 "$1")" $node_port "$(v6 "$1")" $node_port; }
 
 # node NAME: starts macrovpnd in the host's namespace and waits for its API.
 node() {
@@ -60,7 +62,7 @@ node() {
   settings_of "$1" >"$lab_home/$1.toml"
   [ -e "$lab_home/$1.before" ] || traces "$1" >"$lab_home/$1.before"
   spawn "$1" "$1" "$root/out/macrovpnd" --settings "$lab_home/$1.toml" --data "$lab_home/$1" --api "$(api_of "$1")"
-  eventually 20 vpn "$1" status --json || { tail -20 "$lab_home/$1.log" >&2; die "The node $1 did not start."; }
+  eventually "${start_patience:-20}" vpn "$1" status --json || { tail -20 "$lab_home/$1.log" >&2; die "The node $1 did not start."; }
 }
 
 # Everything that a node could leave in its namespace; node notes it before the first start.
