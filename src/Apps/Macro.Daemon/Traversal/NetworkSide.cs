@@ -145,7 +145,7 @@ sealed class NetworkSide : IAsyncDisposable
                 var signed = _sign(endpoint);
                 await _threads.RunAsync(() =>
                 {
-                    node.Try(HopTargets.At(signed, endpoint, node.Relay.Options.PresharedKey), _threads.Clock.Now);
+                    node.Try(HopTarget.Of(signed, endpoint, node.Relay.Options.PresharedKey), _threads.Clock.Now);
                     node.Observe(_threads.Clock.Now);
                 });
             }

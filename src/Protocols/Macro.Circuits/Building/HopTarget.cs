@@ -33,4 +33,23 @@ public sealed record HopTarget
 
     /// <summary>ISO 3166 country, "ZZ" unknown.</summary>
     public string Region { get; init; } = "ZZ";
+
+    /// <param name="endpoint">The one of its endpoints that this client would send to; none for a relay behind a NAT.</param>
+    /// <param name="presharedKey">Of a private network; null elsewhere.</param>
+    public static HopTarget Of(SignedDescriptor signed, Endpoint endpoint, SecretBytes? presharedKey)
+    {
+        ArgumentNullException.ThrowIfNull(signed);
+        var about = signed.Descriptor;
+        return new HopTarget
+        {
+            Name = signed.Id.ToString(),
+            Node = signed.Id,
+            RelayKey = about.RelayKey,
+            Endpoint = endpoint,
+            TcpEndpoint = about.ReachedByTcp(endpoint),
+            Descriptor = signed.Encode().ToArray(),
+            Region = about.Region,
+            PresharedKey = presharedKey,
+        };
+    }
 }

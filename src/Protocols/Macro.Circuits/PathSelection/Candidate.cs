@@ -55,9 +55,8 @@ public sealed record Candidate
     /// <summary>The /16 (IPv4) and /32 (IPv6) networks of its endpoints.</summary>
     internal Prefix[] Networks { get; private init; } = [];
 
-    /// <param name="reach">The one of its endpoints that this client would send to; none for a relay behind a NAT.</param>
-    /// <param name="presharedKey">Of a private network; null elsewhere.</param>
-    public static Candidate Of(SignedDescriptor signed, Endpoint reach, SecretBytes? presharedKey)
+    /// <inheritdoc cref="HopTarget.Of"/>
+    public static Candidate Of(SignedDescriptor signed, Endpoint endpoint, SecretBytes? presharedKey)
     {
         ArgumentNullException.ThrowIfNull(signed);
         var about = signed.Descriptor;
@@ -73,17 +72,7 @@ public sealed record Candidate
             Coordinates = about.Coordinates,
             Endpoints = about.Endpoints,
             Introducers = about.Introducers,
-            Target = new HopTarget
-            {
-                Name = signed.Id.ToString(),
-                Node = signed.Id,
-                RelayKey = about.RelayKey,
-                Endpoint = reach,
-                TcpEndpoint = about.ReachedByTcp(reach),
-                Descriptor = signed.Encode().ToArray(),
-                Region = about.Region,
-                PresharedKey = presharedKey,
-            },
+            Target = HopTarget.Of(signed, endpoint, presharedKey),
         };
     }
 }

@@ -110,7 +110,7 @@ sealed class ClientPart(Questions questions, DiscoveryOptions options, Vivaldi p
             return;
         }
         var generation = _generation;
-        var target = HopTargets.At(request.Relay, HopTargets.Pick(request.Relay.Descriptor.Endpoints, options.HasV6), options.PresharedKey);
+        var target = HopTargets.Alone(request.Relay, options);
         questions.Ask(target, _via, request.Body, now, (answer, at) =>
         {
             position.Observe(request.Relay, answer);

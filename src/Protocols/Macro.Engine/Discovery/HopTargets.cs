@@ -18,22 +18,9 @@ public static class HopTargets
         return hasV6 && endpoints.Count > 0 ? endpoints[0] : default;
     }
 
-    /// <param name="endpoint">One of the descriptor's.</param>
-    /// <param name="presharedKey">Of the network; null where there is none.</param>
-    public static HopTarget At(SignedDescriptor signed, Endpoint endpoint, SecretBytes? presharedKey)
-    {
-        ArgumentNullException.ThrowIfNull(signed);
-        return new HopTarget
-        {
-            Name = signed.Id.ToString(),
-            RelayKey = signed.Descriptor.RelayKey,
-            Endpoint = endpoint,
-            TcpEndpoint = signed.Descriptor.ReachedByTcp(endpoint),
-            Descriptor = signed.Encode().ToArray(),
-            Region = signed.Descriptor.Region,
-            PresharedKey = presharedKey,
-        };
-    }
+    /// <summary>The hop that a lone relay is, by the endpoint that <see cref="Pick"/> picks.</summary>
+    internal static HopTarget Alone(SignedDescriptor signed, DiscoveryOptions options) =>
+        HopTarget.Of(signed, Pick(signed.Descriptor.Endpoints, options.HasV6), options.PresharedKey);
 
     /// <summary>The relays of a directory that something leads to; those behind NATs with the introducer that a hop before them is to be shown.</summary>
     /// <param name="self">Left out.</param>

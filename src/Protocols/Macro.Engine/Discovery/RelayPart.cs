@@ -166,7 +166,7 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
         var untold = _told.Count < MostTold ? others.Where(d => !_told.Contains(d.Id)).ToArray() : [];
         _partner = untold.Length > 0 ? untold[random.NextInt(untold.Length)] : others[random.NextInt(others.Length)];
         if (_told.Count < MostTold && _told.Add(_partner.Id))
-            questions.Ask(Target(_partner), null, DirectoryCodec.Encode(new Publish([self.Encode().ToArray()])), now, (answer, at) => Told(answer, at));
+            questions.Ask(HopTargets.Alone(_partner, options), null, DirectoryCodec.Encode(new Publish([self.Encode().ToArray()])), now, (answer, at) => Told(answer, at));
         _round = new Reconciler(relays.Directory, options.Rules, random, _challenges.Knows, now);
         _load.Begin(_partner, others, now);
         Service.Estimate = (uint)relays.Directory.Count;
@@ -192,7 +192,7 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
     void Carry(Reconciler round, SignedDescriptor partner, SignedDescriptor relay, int number, byte[] request, Instant now)
     {
         _load.Asked(relay, now);
-        questions.Ask(Target(relay), null, request, now, (answer, at) =>
+        questions.Ask(HopTargets.Alone(relay, options), null, request, now, (answer, at) =>
         {
             position.Observe(relay, answer);
             // A helper need not be there; the partner is what the round stands and falls with.
@@ -239,7 +239,4 @@ sealed class RelayPart(KnownRelays relays, Questions questions, DhtNode dht, Dis
         var settled = Epoch.StartOf(Epoch.At(now)) + DirectoryRoot.Settling;
         return now < settled ? settled : Epoch.StartOf(Epoch.At(now) + 1) + DirectoryRoot.Settling;
     }
-
-    HopTarget Target(SignedDescriptor relay) =>
-        HopTargets.At(relay, HopTargets.Pick(relay.Descriptor.Endpoints, options.HasV6), options.PresharedKey);
 }
