@@ -56,34 +56,6 @@ public class SchedulerTests
     }
 
     [Fact]
-    public void Interactive_packets_go_first_and_no_class_starves()
-    {
-        var scheduler = new PriorityScheduler(new FairQueueOptions { Queues = 4 });
-        var sent = new int[3];
-        for (var i = 0; i < 32_000; i++)
-        {
-            for (var c = 0; c < 3; c++)
-                if (scheduler[(PacketClass)c].Count < 10)
-                    scheduler.Enqueue((PacketClass)c, 0, new QueuedPacket { Handle = c, Bytes = 1500 }, s_start);
-            Assert.True(scheduler.TryDequeue(s_start, out var packet));
-            sent[packet.Handle]++;
-        }
-        Assert.InRange(sent[0] / 32_000.0, 0.86, 0.92);
-        Assert.InRange(sent[1] / 32_000.0, 0.045, 0.075);
-        Assert.InRange(sent[2] / 32_000.0, 0.045, 0.075);
-    }
-
-    [Fact]
-    public void Without_competition_every_class_has_the_whole_link()
-    {
-        var scheduler = new PriorityScheduler(new FairQueueOptions { Queues = 4 });
-        scheduler.Enqueue(PacketClass.Bulk, 0, new QueuedPacket { Handle = 7, Bytes = 1500 }, s_start);
-        Assert.True(scheduler.TryDequeue(s_start, out var packet));
-        Assert.Equal(7, packet.Handle);
-        Assert.Equal(Instant.Never, scheduler.NextTimeout(s_start));
-    }
-
-    [Fact]
     public void A_call_beside_four_downloads_waits_little_and_loses_nothing()
     {
         var link = new Bottleneck(ecn: true);
@@ -107,7 +79,7 @@ public class SchedulerTests
 
     /// <summary>
     /// 10 Mbit/s, 40 ms there and back: four downloads whose windows grow by a packet each round trip and halve when one is
-    /// marked or dropped, and a call of 50 packets a second, all in the default class.
+    /// marked or dropped, and a call of 50 packets a second.
     /// </summary>
     sealed class Bottleneck(bool ecn)
     {
@@ -115,7 +87,8 @@ public class SchedulerTests
         const int Flows = 4, Call = 9, Size = 1500;
         static readonly TimeSpan s_away = TimeSpan.FromMilliseconds(40);
 
-        readonly PriorityScheduler _scheduler = new(new FairQueueOptions { Quantum = Size }, new TokenBucket((long)Rate, Size, s_start));
+        readonly FairQueue _queue = new(new FairQueueOptions { Quantum = Size });
+        readonly TokenBucket _bucket = new((long)Rate, Size, s_start);
         readonly PriorityQueue<Action, long> _events = new();
         readonly double[] _windows = [10, 10, 10, 10];
         readonly int[] _inFlight = new int[Flows];
@@ -154,7 +127,7 @@ public class SchedulerTests
         void At(TimeSpan after, Action action) => _events.Enqueue(action, (_now + after).Ticks);
 
         void Put(int flow, int bytes) =>
-            _scheduler.Enqueue(PacketClass.Default, flow, new QueuedPacket { Handle = flow, Bytes = bytes, EcnCapable = ecn }, _now);
+            _queue.Enqueue(flow, new QueuedPacket { Handle = flow, Bytes = bytes, EcnCapable = ecn }, _now);
 
         void Fill(int flow)
         {
@@ -167,9 +140,10 @@ public class SchedulerTests
 
         void Pump()
         {
-            while (_scheduler.TryDequeue(_now, out var packet))
+            while (_bucket.IsOpen(_now) && _queue.TryDequeue(_now, out var packet))
             {
                 var sent = packet;
+                _bucket.Take(packet.Bytes);
                 _bytes += packet.Bytes;
                 if (sent.Handle == Call)
                     _callDelays.Add(_now - sent.Since);
@@ -177,7 +151,7 @@ public class SchedulerTests
                     At(s_away, () => Acknowledge((int)sent.Handle, sent.Marked));
                 Marked += sent.Marked && sent.Handle != Call ? 1 : 0;
             }
-            while (_scheduler.TryTakeDropped(out var handle))
+            while (_queue.TryTakeDropped(out var handle))
             {
                 if (handle == Call)
                     CallLost++;
@@ -187,9 +161,9 @@ public class SchedulerTests
                     At(s_away, () => Acknowledge((int)handle, congested: true));
                 }
             }
-            var next = _scheduler.NextTimeout(_now);
-            if (_isWaiting || next == Instant.Never)
+            if (_isWaiting || _queue.Count == 0)
                 return;
+            var next = _bucket.OpensAt(_now);
             _isWaiting = true;
             _events.Enqueue(() => _isWaiting = false, Math.Max(next.Ticks, _now.Ticks + 1));
         }
