@@ -38,6 +38,8 @@ whole_stream() { # KIND
 direct_pair port-restricted port-restricted
 between 'udp length 72 @th,64,32 0x8d6d6163 drop'
 check "connect" vpn client1 up --mode speed --wait
+# The first packets of all compile what moves packets.
+check "a transfer before" download client1 "$(v4 web):$web_port" 33554432
 flows client1 $seconds
 sleep 2
 check "relayed while disco does not pass" is_direct false

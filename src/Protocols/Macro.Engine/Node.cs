@@ -224,9 +224,12 @@ public sealed class Node
         if (Controller.Main is not null || Registrar.Links.Count > 0 || Tcp.NextTimeout != Instant.Never)
         {
             Circuit[] circuits = [.. Controller.Circuits, .. Registrar.Links];
+            foreach (var link in Registrar.Links)
+                link.ProbeEvery(Relay.Sessions > 0 ? Registrar.BusyProbe : Direct.Puncher.Lifetime.Interval, now);
+            foreach (var circuit in Controller.Circuits)
+                circuit.ProbeEvery(Direct.Puncher.Lifetime.Interval, now);
             foreach (var circuit in circuits)
             {
-                circuit.IdleProbe = Direct.Puncher.Lifetime.Interval;
                 if (circuit.TryTakeObserved(out var seen))
                     Traversal.ObserveTold(circuit.Entry, seen, now);
             }

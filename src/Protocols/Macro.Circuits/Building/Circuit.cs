@@ -64,7 +64,19 @@ public sealed partial class Circuit
     public NodeIdentity? Identity { get; init; }
 
     /// <summary>Between probes while nothing else happens; so often, that no NAT before us forgets the way. Default 25 s.</summary>
-    public TimeSpan IdleProbe { get; set; } = TimeSpan.FromSeconds(25);
+    public TimeSpan IdleProbe { get; private set; } = TimeSpan.FromSeconds(25);
+
+    /// <summary>Changes <see cref="IdleProbe"/>; what is due sooner now is not late.</summary>
+    public void ProbeEvery(TimeSpan idle, Instant now)
+    {
+        if (idle == IdleProbe)
+            return;
+        IdleProbe = idle;
+        if (State != CircuitState.Ready || !IsWatched)
+            return;
+        foreach (var hop in Hops)
+            hop.Health.NextProbe = Instant.Min(hop.Health.NextProbe, now + idle);
+    }
 
     bool IsWatched => Goal is CircuitGoal.Exit or CircuitGoal.Registration or CircuitGoal.Path;
 

@@ -71,7 +71,8 @@ public sealed class Bypasses(DirectPaths direct)
         hop.Direct = bypass.Path switch
         {
             { Use: PathUse.Both, Path: { } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: false)),
-            { Use: PathUse.Direct, Path: { } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: true)),
+            // A probe that is missed shows sooner than the pings that the path may be dead.
+            { Use: PathUse.Direct, Path: { } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: !hop.Health.IsSuspect)),
             _ => null,
         };
         while (circuit.TryTakeAnswer(out _, out var answer))

@@ -13,6 +13,9 @@ public sealed class Registrar(IndexTable indices, Outbox outbox, IRandom random)
 {
     static readonly TimeSpan s_retry = TimeSpan.FromSeconds(5), s_avoidFor = TimeSpan.FromMinutes(2);
 
+    /// <summary>While somebody is served: a NAT that lost its memory lets nobody in before this node has sent something.</summary>
+    internal static readonly TimeSpan BusyProbe = TimeSpan.FromSeconds(2);
+
     readonly List<Circuit> _links = [];
     readonly Dictionary<NodeId, Instant> _avoided = [];
     readonly Dictionary<Circuit, NodeId> _names = [];
