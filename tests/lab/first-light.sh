@@ -42,10 +42,11 @@ web_sees_the_exit() {
 }
 
 captures_prove() { # HOPS ROLE...
-  local path
+  local path second
   path=$(paste -sd , "$lab_home/circuit")
+  second=$(paste -sd , "$lab_home/standby")
   captures_are_whole || return 1
-  python3 "$root/tests/lab/lib/who_sees_what.py" --captures "$lab_home" --circuit "$path" --port $node_port \
+  python3 "$root/tests/lab/lib/who_sees_what.py" --captures "$lab_home" --circuit "$path" --standby "$second" --port $node_port \
     --client "$(v4 client),$(v6 client)" --web "$(v4 web),$(v6 web)" \
     $(for name in "${nodes[@]}"; do printf -- '--node %s=%s,%s ' "$name" "$(v4 "$name")" "$(v6 "$name")"; done) \
     >"$lab_home/proof" 2>&1 || { grep -v '^{' "$lab_home/proof" | paste -sd ';'; return 1; }
@@ -67,12 +68,13 @@ with_hops() {
   check "$n hops: TCP down over IPv6" download client "[$(v6 web)]:$web_port" $((size / 8))
   check "$n hops: TCP up over IPv6" upload client "[$(v6 web)]:$web_port" $((size / 8))
   check "$n hops: the circuit did not change" equal circuit "$(circuit | paste -sd ' ')" "$(paste -sd ' ' "$lab_home/circuit")"
+  standby >"$lab_home/standby" || true
   stop_captures
   check "$n hops: who sees what" captures_prove "$n"
   fact "hops$n" "$(jq -Rcs '{circuit: split("\n")[:-1]}' "$lab_home/circuit")"
   [ ! -s "$lab_home/proof" ] || ! tail -n 1 "$lab_home/proof" | jq -e . >/dev/null 2>&1 || fact "captures$n" "$(tail -n 1 "$lab_home/proof")"
   check "$n hops: down" vpn client down
-  rm -f "$lab_home"/*.pcap "$lab_home/circuit" "$lab_home/proof"
+  rm -f "$lab_home"/*.pcap "$lab_home"/{circuit,standby,proof}
 }
 
 "$root/build"

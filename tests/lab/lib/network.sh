@@ -112,10 +112,13 @@ introduce() {
   done
 }
 
-# circuit: the names of the hops in use, entry first.
-circuit() {
+# circuit, standby: the names of the hops in use and of the relays of the second path, entry first.
+circuit() { hops_named hops; }
+standby() { hops_named standby; }
+
+hops_named() { # FIELD
   local code name
-  for code in $(vpn client circuit --json | jq -r '.hops[].region'); do
+  for code in $(vpn client circuit --json | jq -r ".$1[]?.region"); do
     for name in "${nodes[@]}"; do [ "${region[$name]}" != "$code" ] || echo "$name"; done
   done
 }

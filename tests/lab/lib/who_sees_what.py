@@ -5,8 +5,8 @@ Each cable's pcap is named after the host at its end. What must hold:
   node cables     only WireGuard between nodes: UDP from and to the node port, message types 1 to 4 with their legal
                   sizes and zero reserved bytes, no fragments; neighbour discovery with the router; and, on the exit's
                   cable alone, the exit's own traffic with the web server
-  client          speaks to the first hop only; the web server's address never occurs
-  entry, middle   the web server's address never occurs; beyond the entry the client's never does
+  client          speaks to the first hop and that of the second path only; the web server's address never occurs
+  entry, middle   the web server's address never occurs; beyond the first hops the client's never does
   exit            the client's address never occurs, unless the exit is the only hop
   web             only the exit's address occurs
 
@@ -133,6 +133,7 @@ class Lab:
     def __init__(self, options):
         self.port = options.port
         self.circuit = options.circuit.split(",")
+        self.entries = {self.circuit[0], *options.standby.split(",")[:1]} - {""}
         self.exit = self.circuit[-1]
         self.nodes = [name for name, _ in options.node]
         self.owner = {}
@@ -142,13 +143,12 @@ class Lab:
         self.forbidden = {name: self.forbidden_on(name) for name in ["client", "web", *self.nodes]}
 
     def forbidden_on(self, name):
-        entry = self.circuit[0]
         if name == "client":
-            return {"web"} | set(self.nodes) - {entry}
+            return {"web"} | set(self.nodes) - self.entries
         if name == "web":
             return {"client"} | set(self.nodes) - {self.exit}
         forbidden = set()
-        if name != entry:
+        if name not in self.entries:
             forbidden.add("client")
         if name != self.exit:
             forbidden.add("web")
@@ -159,6 +159,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--captures", required=True)
     options.add_argument("--circuit", required=True, help="names of the hops, entry first")
+    options.add_argument("--standby", default="", help="names of the relays of the second path, entry first")
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--client", required=True)
     options.add_argument("--web", required=True)
