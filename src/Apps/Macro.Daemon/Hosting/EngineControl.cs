@@ -329,7 +329,7 @@ sealed partial class EngineControl(
         }
     }
 
-    static UdpOptions OptionsOf(NodeSection node) => new() { Address = node.Bind, Mark = Machine.MayConfigureNetworks ? Mark : 0 };
+    static UdpOptions OptionsOf(NodeSection node) => new() { EcnCapable = true, Address = node.Bind, Mark = Machine.MayConfigureNetworks ? Mark : 0 };
 
     async Task TryAsync(Func<Task> start)
     {
