@@ -33,7 +33,7 @@ done
 relays=(relay1) exits=(exit1) nodes=(relay1 exit1) clients=(client client2)
 net[client2]=161
 pumps=1
-declare -A limit=()
+declare -A limit=() monthly=()
 : >"$lab_home/table"
 
 host() {
@@ -47,7 +47,7 @@ plain_settings_of=$(declare -f settings_of)
 eval "plain_${plain_settings_of}"
 settings_of() {
   plain_settings_of "$1" | sed 's/, "\[2a0e.*\]:[0-9]*"//' |
-    if [ "$1" = client ]; then sed "s/^\[client\]/&\nupload_limit = ${limit[$1]:-0}/"; else sed "s/^\[relay\]/&\nbandwidth_limit = ${limit[$1]:-0}/"; fi
+    if [ "$1" = client ]; then sed "s/^\[client\]/&\nupload_limit = ${limit[$1]:-0}/"; else sed "s/^\[relay\]/&\nbandwidth_limit = ${limit[$1]:-0}\nmonthly_limit = ${monthly[$1]:-0}/"; fi
 }
 
 # limited NAME [MBIT]: that node alone has a limit, none when it is left out; both clients are connected anew.
@@ -135,6 +135,29 @@ rate_holds() {
   awk -v n=$((after - before)) -v a="$began" -v b="$now" 'BEGIN {r = n * 8 / (b - a) / 1e6; printf "%.3f Mbit/s of 5\n", r; exit !(r >= 4.9 && r <= 5.1)}'
 }
 
+paused() { vpn relay1 status --json | jq -e .relay.paused >/dev/null; }
+
+# What passed between relay and exit, both ways: bytes of UDP payload.
+month_holds() {
+  local passed
+  in_ns exit1 nft -f - <<NFT
+table inet month {
+  counter passed { }
+  chain in { type filter hook input priority filter; ip saddr $(v4 relay1) udp sport $node_port counter name passed; }
+  chain out { type filter hook output priority filter; ip daddr $(v4 relay1) udp dport $node_port counter name passed; }
+}
+NFT
+  monthly=([relay1]=1)
+  limited relay1 100
+  monthly=()
+  bulk client down 4
+  eventually 300 paused || { echo "it never paused: $(vpn relay1 status --json | jq -c .relay)"; return 1; }
+  bulk_end
+  passed=$(in_ns exit1 nft -j list counters table inet month | jq '[.nftables[].counter | select(.) | .bytes - 28 * .packets] | add')
+  echo "$passed bytes of 10^9; $(vpn relay1 status --json | jq -r .relay.paused)"
+  [ "$passed" -ge 980000000 ] && [ "$passed" -le 1020000000 ]
+}
+
 # Two circuits of two clients: one with one TCP connection each way of the limit, one that floods with UDP.
 shares_are_fair() {
   local greedy fair0 fair1
@@ -182,6 +205,7 @@ check "limit at the relay, downwards" keeps_low relay1 down
 check "limit at the relay, upwards" keeps_low relay1 up
 check "limit at the exit, downwards" keeps_low exit1 down
 check "a limit of 5 Mbit/s holds within 2 %" rate_holds
+check "a monthly limit of 1 GB holds within 2 %" month_holds
 check "two circuits have the same share" shares_are_fair
 fact qos "$(jq -Rcs 'split("\n") | map(select(. != "") | split(" "))' "$lab_home/table")"
 if $record; then

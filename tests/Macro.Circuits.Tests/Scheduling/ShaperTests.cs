@@ -36,6 +36,16 @@ public class ShaperTests
     }
 
     [Fact]
+    public void Another_rate_holds_from_then_on()
+    {
+        Run(TimeSpan.FromSeconds(5), () => Offer(circuit: 1, bytes: 1200, count: 4));
+        _shaper.Change(Rate / 4, _now);
+        _sent.Clear();
+        Run(TimeSpan.FromSeconds(20), () => Offer(circuit: 1, bytes: 1200, count: 4));
+        Assert.InRange(_sent.Values.Sum() * 8 / 20.0, 0.98 * Rate / 4, 1.02 * Rate / 4);
+    }
+
+    [Fact]
     public void Circuits_share_fairly_whatever_they_try()
     {
         Run(TimeSpan.FromSeconds(20), () =>

@@ -26,13 +26,13 @@ public sealed class Shaper
     readonly int[] _free;
     int _freeCount;
 
-    /// <param name="bitsPerSecond">1 and up; packets count as the sorter says.</param>
+    /// <param name="bitsPerSecond">1 and up; packets count as the sorter says. What can wait is measured by it.</param>
     public Shaper(long bitsPerSecond, PacketSorter sorter, Instant now)
     {
         _sorter = sorter;
         var bytes = (int)Math.Clamp(bitsPerSecond / 8 * s_longest.TotalSeconds, LeastBytes, MostBytes);
         var packets = bytes / 512;
-        _bucket = new TokenBucket(bitsPerSecond, Math.Max(4 * LongestPacket, (int)Math.Min(int.MaxValue, bitsPerSecond / 8 * s_burst.TotalSeconds)), now);
+        _bucket = new TokenBucket(bitsPerSecond, Burst(bitsPerSecond), now);
         _queue = new FairQueue(new FairQueueOptions { Queues = Queues, MostPackets = packets, MostBytes = bytes });
         // One more than wait: a packet is copied in before the oldest make way for it.
         _memory = new byte[(packets + 1) * LongestPacket];
@@ -41,6 +41,9 @@ public sealed class Shaper
         _free = [.. Enumerable.Range(0, packets + 1)];
         _freeCount = _free.Length;
     }
+
+    /// <summary>Another rate from now on.</summary>
+    public void Change(long bitsPerSecond, Instant now) => _bucket.Change(bitsPerSecond, Burst(bitsPerSecond), now);
 
     /// <summary>Packets that wait.</summary>
     public int Count => _queue.Count;
@@ -94,6 +97,8 @@ public sealed class Shaper
         FreeDropped();
         return batch.Count > before;
     }
+
+    static int Burst(long bitsPerSecond) => Math.Max(4 * LongestPacket, (int)Math.Min(int.MaxValue, bitsPerSecond / 8 * s_burst.TotalSeconds));
 
     void Hold(ReadOnlySpan<byte> packet, in PacketSlot from, in QueuePlace place, Instant now)
     {
