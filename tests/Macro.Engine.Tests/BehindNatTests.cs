@@ -203,6 +203,71 @@ public class BehindNatTests
         Assert.True(client.Node.Controller.Carrying?.Exit.Direct?.Alone);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_session_outlives_the_introducer_that_led_to_the_exit(bool isDirect)
+    {
+        var (world, client, circuit) = MeetByTwo(39, isDirect);
+        Assert.Equal(isDirect, circuit.Exit.Direct?.Alone == true);
+
+        world.Kill(world.Nodes.Single(node => node.Endpoint == circuit.Hops[0].Target.Endpoint));
+
+        Assert.InRange(LongestSilence(world, client, 10 * s_second), TimeSpan.Zero, isDirect ? 0.2 * s_second : 2.3 * s_second);
+        Assert.Same(circuit, client.Node.Controller.Carrying);
+        Assert.Equal(1, circuit.Reroutes);
+
+        // And the one that took over leads to the direct path as well.
+        client.Node.Bypasses.IsAllowed = false;
+        LongestSilence(world, client, s_second);
+        client.Node.Bypasses.IsAllowed = true;
+        LongestSilence(world, client, 35 * s_second);
+        Assert.True(circuit.Exit.Direct?.Alone);
+    }
+
+    [Fact]
+    public void When_the_introducer_and_the_direct_way_die_at_once_the_other_introducer_carries()
+    {
+        var (world, client, circuit) = MeetByTwo(40, isDirect: true);
+        Assert.True(circuit.Exit.Direct?.Alone);
+
+        world.Kill(world.Nodes.Single(node => node.Endpoint == circuit.Hops[0].Target.Endpoint));
+        world.Cut = (from, to) => to.Address == IpAddress.Parse("44.150.0.1") && from.Address == client.Endpoint.Address;
+
+        Assert.InRange(LongestSilence(world, client, 10 * s_second), TimeSpan.Zero, 2.3 * s_second);
+        Assert.Same(circuit, client.Node.Controller.Carrying);
+        Assert.Null(circuit.Exit.Direct);
+    }
+
+    /// <summary>A client and an exit behind a NAT that has two introducers.</summary>
+    static (World, SimNode Client, Circuit) MeetByTwo(ulong seed, bool isDirect)
+    {
+        var (world, client, relays) = Networks.Six(seed);
+        var exit = AddBehind(world, "home", "192.168.1.10:51820", Box(world, "port-restricted", "44.150.0.1"), exit: true);
+        Register(world, exit, [relays[0], relays[1]], introducers: 2);
+        client.Node.Bypasses.IsAllowed = isDirect;
+        client.Node.Controller.Candidates = [relays[0].Candidate, relays[1].Candidate, exit.CandidateBehindNat];
+        client.Up(ConnectionMode.Speed);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 10 * s_second);
+        Assert.InRange(LongestSilence(world, client, 3 * s_second), TimeSpan.Zero, 0.2 * s_second);
+        return (world, client, client.Node.Controller.Carrying!);
+    }
+
+    /// <summary>Of a stream of packets, each of which the web sends back.</summary>
+    static TimeSpan LongestSilence(World world, SimNode client, TimeSpan time)
+    {
+        var (longest, last) = (TimeSpan.Zero, world.Now);
+        for (var end = world.Now + time; world.Now < end;)
+        {
+            client.Inbox.Clear();
+            client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "talk"u8));
+            world.Run(0.02 * s_second);
+            last = client.Inbox.Count > 0 ? world.Now : last;
+            longest = world.Now - last > longest ? world.Now - last : longest;
+        }
+        return longest;
+    }
+
     static NatBox Box(World world, string kind, string outside) => new(
         kind switch
         {
