@@ -1,0 +1,87 @@
+using Macro.Core;
+using Macro.WireGuard;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// All handshakes in one flight: what would follow the answer of a hop, <see cref="Extend"/> and the initiation for the next one, goes as early
+/// data right behind its initiation, so that the whole circuit takes one round trip to its last hop. Only behind first handshakes: where something is lost,
+/// or a relay does not take it, the circuit goes on hop by hop. Documented in docs/protocol/early.md.
+/// </summary>
+public sealed partial class Circuit
+{
+    /// <summary>Its answer to the Extend follows a hop's response at once. Else the hop took the handshake and not what came behind it.</summary>
+    static readonly TimeSpan s_leastGrace = TimeSpan.FromMilliseconds(25);
+
+    bool _goesEarly;
+
+    /// <summary>Begins the handshake with a hop together with that of the one before, if that takes early data.</summary>
+    void ConnectEarly(int index, Instant now)
+    {
+        if (!_goesEarly || index == Hops.Length || Hops[index - 1] is not { Attempts: 1, Target.TakesEarly: true } before
+            || Hops[index].Target is not { Introducer.IsEmpty: true, Endpoint.IsNone: false })
+            return;
+        before.IsEarly = true;
+        Connect(index, now);
+    }
+
+    /// <summary>A hop has answered; the next one is on its way already, if what went early was taken.</summary>
+    void AwaitEarly(Instant now) => _hopDeadline = now + Longest(s_leastGrace, LastRoundTrip / 4);
+
+    /// <summary>Nothing is awaited any more of what went early to it.</summary>
+    static void SettleEarly(Hop hop)
+    {
+        hop.IsEarly = false;
+        hop.Requests.Forget(ControlType.Extend);
+    }
+
+    void HandleTaken(Hop hop, Instant now)
+    {
+        hop.IsEarly = false;
+        if (State == CircuitState.Building && hop.Index == _reached)
+            _hopDeadline = now + _patience;
+    }
+
+    /// <summary>True when the last hop that answered has not taken what went early to it: it goes on from there as if there had been no flight.</summary>
+    bool TryTelescope(Instant now)
+    {
+        if (_reached < 0 || !Hops[_reached].IsEarly)
+            return false;
+        LeaveFlight(_reached);
+        SettleEarly(Hops[_reached]);
+        Connect(_reached + 1, now);
+        return true;
+    }
+
+    /// <summary>What went early to this hop went in vain: the handshakes with those behind it begin anew when it has answered.</summary>
+    void LeaveFlight(int index)
+    {
+        _goesEarly = false;
+        if (index > 0)
+            Hops[index - 1].IsEarly = false;
+        for (var behind = Hops.Length - 1; behind > index; behind--)
+            if (Hops[behind - 1].IsEarly)
+                Hops[behind].Renew();
+    }
+
+    /// <summary>
+    /// Data of a hop whose session may not stand yet: the fast path finds none. The pump of a relay that hands on such an answer may be faster than
+    /// its owner thread, which has the response.
+    /// </summary>
+    void HandleEarly(Hop hop, ReadOnlySpan<byte> datagram, Instant now)
+    {
+        if (hop.Tunnel.Sending is null)
+        {
+            hop.Hold(datagram);
+            return;
+        }
+        var output = hop.Tunnel.Decapsulate(datagram, _layers[hop.Index], now);
+        if (output.Kind != TunnelOutputKind.ToTunnel || !Frame.TryRead(output.Packet, out var frame))
+            return;
+        var payload = output.Packet.ToArray();
+        if (frame.Type == FrameType.Control)
+            HandlePayload(hop, payload, now);
+        else if (frame.Type == FrameType.Forward && hop.Next is { } next && frame.Channel == hop.NextChannel)
+            HandleHandshake(next, payload.AsSpan(Frame.HeaderSize, frame.Length), now);
+    }
+}
