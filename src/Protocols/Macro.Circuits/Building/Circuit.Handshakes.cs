@@ -75,7 +75,7 @@ public sealed partial class Circuit
             Connect(hop.Index + 1, now);
             return;
         }
-        _hopDeadline = Instant.Never;
+        (_hopDeadline, ReachedAt) = (Instant.Never, now);
         if (Goal == CircuitGoal.Exit)
             Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
         else if (Goal == CircuitGoal.Registration)

@@ -100,6 +100,9 @@ public sealed partial class Circuit
     /// <summary>The hop that is waited for, when it has let the time for a handshake pass already; null: nobody is late.</summary>
     public Hop? Late => State == CircuitState.Building && _isLate ? Hops[HopsReached] : null;
 
+    /// <summary>When the last hop had answered its handshake; default before.</summary>
+    public Instant ReachedAt { get; private set; }
+
     /// <summary>When the last handshake of the building began.</summary>
     public Instant HandshakeStarted => _hopStarted;
 
