@@ -18,7 +18,7 @@ public class EarlyAttackTests
     [InlineData(60)]
     public void A_flight_that_is_sent_again_makes_the_relay_say_nothing_to_the_next(int seconds)
     {
-        var (world, client, relays) = EarlyTests.Early(1);
+        var (world, client, relays) = Networks.Six(1);
         var flight = Record(world, client, [relays[0], relays[1]], out var circuit);
         world.RunUntil(() => circuit.State == CircuitState.Ready, s_second);
         client.Do(() => circuit.Close(world.Now));
@@ -40,7 +40,7 @@ public class EarlyAttackTests
     [Fact]
     public void A_flight_from_before_a_restart_is_not_taken_after_it()
     {
-        var (world, client, relays) = EarlyTests.Early(2);
+        var (world, client, relays) = Networks.Six(2);
         var flight = Record(world, client, [relays[0], relays[1]], out _);
         world.Run(s_second);
         var relay = relays[0];
@@ -61,7 +61,7 @@ public class EarlyAttackTests
     [Fact]
     public void From_another_address_than_the_initiation_it_is_nobodys()
     {
-        var (world, client, relays) = EarlyTests.Early(3);
+        var (world, client, relays) = Networks.Six(3);
         var flight = Record(world, client, [relays[0], relays[1]], out _);
         relays[2].Receive(flight[0], client.Endpoint);
         relays[0].Receive(flight[0], client.Endpoint);
@@ -73,7 +73,7 @@ public class EarlyAttackTests
     [Fact]
     public void Each_datagram_counts_once()
     {
-        var (world, client, relays) = EarlyTests.Early(4);
+        var (world, client, relays) = Networks.Six(4);
         var flight = Record(world, client, [relays[0], relays[1]], out _);
         var onward = 0;
         world.Tap = (_, to, _) => onward += to == relays[1].Endpoint ? 1 : 0;
@@ -87,7 +87,7 @@ public class EarlyAttackTests
     [Fact]
     public void Changed_anywhere_it_does_nothing_and_the_right_one_still_counts()
     {
-        var (world, client, relays) = EarlyTests.Early(5);
+        var (world, client, relays) = Networks.Six(5);
         var flight = Record(world, client, [relays[0], relays[1]], out _);
         relays[0].Receive(flight[0], client.Endpoint);
         var sent = 0;
@@ -156,7 +156,7 @@ public class EarlyAttackTests
     [Fact]
     public void What_no_session_has_reaches_the_owner_only_so_often()
     {
-        var (_, _, relays) = EarlyTests.Early(9);
+        var (_, _, relays) = Networks.Six(9);
         var garbage = new byte[100];
         garbage[0] = 4;
         for (var i = 0; i < 2 * DatagramPlane.MostEarly; i++)
@@ -170,7 +170,7 @@ public class EarlyAttackTests
     {
         var flight = new List<byte[]>();
         world.Tap = (_, _, bytes) => flight.Add(bytes.ToArray());
-        circuit = EarlyTests.Begin(world, client, [.. path.Select(relay => EarlyTests.Takes(relay).Target)]);
+        circuit = EarlyTests.Begin(world, client, [.. path.Select(relay => relay.Candidate.Target)]);
         world.Tap = null;
         return flight;
     }
@@ -183,7 +183,7 @@ public class EarlyAttackTests
 
         public Flight(ulong seed)
         {
-            (World, _, var relays) = EarlyTests.Early(seed);
+            (World, _, var relays) = Networks.Six(seed);
             (Relay, Next) = (relays[4], relays[1]);
             _tunnel = new Tunnel(new TunnelOptions { PrivateKey = PrivateKey.Generate(World.Random), Remote = Relay.RelayKey }, new IndexTable(), World.Random);
             _tunnel.Initiate(World.Now);

@@ -15,7 +15,7 @@ public class EarlyTests
     [InlineData(ConnectionMode.Private, 6)]
     public void All_handshakes_take_one_round_trip_to_the_last_hop(ConnectionMode mode, int legs)
     {
-        var (world, client, relays) = Early(1);
+        var (world, client, relays) = Networks.Six(1);
         Assert.Equal(legs, Legs(world, client, mode));
         Assert.Equal(mode.Hops() - 1, relays.Sum(r => r.Node.Relay.Counters.Early));
         Assert.Equal(mode.Hops(), relays.Sum(r => r.Node.Relay.Counters.Handshakes));
@@ -27,7 +27,7 @@ public class EarlyTests
     [Fact]
     public void The_most_careful_mode_and_who_does_not_want_it_go_hop_by_hop()
     {
-        var (world, client, _) = Early(2);
+        var (world, client, _) = Networks.Six(2);
         Assert.Equal(2 + 4 + 6, Legs(world, client, ConnectionMode.Paranoid));
         client.Down();
         client.Node.Controller.GoesEarly = false;
@@ -40,9 +40,9 @@ public class EarlyTests
     [InlineData(2, 6)]
     public void A_relay_that_takes_none_is_waited_for(int hop, int legs)
     {
-        var (world, client, relays) = Early(3);
+        var (world, client, relays) = Networks.Six(3);
         SimNode[] path = [relays[0], relays[1], relays[4]];
-        var circuit = Begin(world, client, [.. path.Select((relay, i) => Takes(relay, i != hop).Target)]);
+        var circuit = Begin(world, client, [.. path.Select((relay, i) => relay.Candidate.Target with { TakesEarly = i != hop })]);
         var began = world.Now;
         world.RunUntil(() => circuit.HopsReached == 3, 5 * s_second);
         Assert.Equal(legs * s_leg, world.Now - began);
@@ -51,7 +51,7 @@ public class EarlyTests
     [Fact]
     public void A_relay_that_has_just_started_takes_none_and_the_circuit_stands_a_quarter_of_a_round_trip_later()
     {
-        var (world, client, _) = Early(4, age: TimeSpan.FromSeconds(9));
+        var (world, client, _) = Networks.Six(4, age: TimeSpan.FromSeconds(9));
         var began = world.Now;
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Main!.Circuits.Single().HopsReached == 3, 5 * s_second);
@@ -66,10 +66,10 @@ public class EarlyTests
     [InlineData(4, 500)]
     public void Whichever_datagram_of_the_flight_is_lost_the_circuit_stands_a_little_later(int nth, int wait)
     {
-        var (world, client, relays) = Early(5);
+        var (world, client, relays) = Networks.Six(5);
         var count = 0;
         world.Cut = (from, _) => from == client.Endpoint && count++ == nth;
-        var circuit = Begin(world, client, [.. relays.Skip(2).Take(3).Select(relay => Takes(relay).Target)]);
+        var circuit = Begin(world, client, [.. relays.Skip(2).Take(3).Select(relay => relay.Candidate.Target)]);
         var began = world.Now;
         world.RunUntil(() => circuit.HopsReached == 3, 5 * s_second);
         Assert.InRange(world.Now - began, 6 * s_leg, (2 + 4 + 6) * s_leg + TimeSpan.FromMilliseconds(wait));
@@ -78,7 +78,7 @@ public class EarlyTests
     [Fact]
     public void An_answer_that_overtakes_the_response_is_kept_for_it()
     {
-        var (world, client, relays) = Early(6);
+        var (world, client, relays) = Networks.Six(6);
         var late = false;
         world.Tap = (from, to, bytes) =>
         {
@@ -100,7 +100,7 @@ public class EarlyTests
     [Fact]
     public void A_relay_under_load_wants_its_cookie_and_then_it_goes_hop_by_hop()
     {
-        var (world, client, relays) = Early(7);
+        var (world, client, relays) = Networks.Six(7);
         foreach (var relay in relays)
         {
             relay.Serve(relay: true, exit: relay.Candidate.IsExit, maxSessions: 3);
@@ -116,7 +116,7 @@ public class EarlyTests
     [Fact]
     public void In_private_everything_early_has_the_size_of_the_rest()
     {
-        var (world, client, _) = Early(8);
+        var (world, client, _) = Networks.Six(8);
         var sizes = new HashSet<int>();
         world.Tap = (from, to, bytes) =>
         {
@@ -134,7 +134,7 @@ public class EarlyTests
     [InlineData(ConnectionMode.Private)]
     public void An_address_that_is_not_proven_gets_no_more_than_came_from_it(ConnectionMode mode)
     {
-        var (world, client, _) = Early(9);
+        var (world, client, _) = Networks.Six(9);
         var (sent, got) = (0, 0);
         world.Tap = (from, to, bytes) =>
         {
@@ -153,7 +153,7 @@ public class EarlyTests
     {
         for (ulong seed = 100; seed < 200; seed++)
         {
-            var (world, client, _) = Early(seed);
+            var (world, client, _) = Networks.Six(seed);
             (world.Loss, world.Duplicates, world.Jitter) = (0.05, 0.05, TimeSpan.FromMilliseconds(5));
             client.Up(ConnectionMode.Private);
             world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 20 * s_second);
@@ -165,7 +165,7 @@ public class EarlyTests
     [Fact]
     public void When_the_client_has_gone_nothing_of_the_flight_is_left()
     {
-        var (world, client, relays) = Early(10);
+        var (world, client, relays) = Networks.Six(10);
         client.Up(ConnectionMode.Private);
         world.Kill(client);
         world.Run(20 * s_second);
@@ -179,17 +179,6 @@ public class EarlyTests
         client.Drives = () => circuit;
         client.Do(() => circuit.Start(world.Now));
         return circuit;
-    }
-
-    internal static Candidate Takes(SimNode relay, bool takes = true) =>
-        relay.Candidate with { Target = relay.Candidate.Target with { TakesEarly = takes } };
-
-    internal static (World World, SimNode Client, SimNode[] Relays) Early(ulong seed, TimeSpan? age = null)
-    {
-        var (world, client, relays) = Networks.Six(seed);
-        client.Node.Controller.Candidates = [.. relays.Select(r => Takes(r))];
-        world.Run(age ?? TimeSpan.FromSeconds(20));
-        return (world, client, relays);
     }
 
     /// <summary>One-way delays until the last hop has answered its handshake.</summary>
