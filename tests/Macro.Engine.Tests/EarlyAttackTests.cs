@@ -154,6 +154,34 @@ public class EarlyAttackTests
     }
 
     [Fact]
+    public void Frames_that_are_sealed_well_and_make_no_sense_do_no_harm()
+    {
+        var flight = new Flight(10);
+        var extend = ControlCodec.Encode(new Extend { Channel = 1, Descriptor = flight.Next.Candidate.Target.Descriptor });
+        var initiation = new byte[Message.InitiationSize];
+        initiation[0] = 1;
+        for (var i = 0; i < 500; i++)
+        {
+            flight.Begin();
+            for (var j = 0; j < EarlyKey.MostMessages; j++)
+            {
+                var (type, body) = flight.World.Random.NextInt(3) == 0 ? (FrameType.Control, extend) : (FrameType.Forward, initiation);
+                var frame = Frame.Wrap(new byte[2048], type, (uint)flight.World.Random.NextInt(3), body).ToArray();
+                for (var changes = flight.World.Random.NextInt(4); changes > 0; changes--)
+                    frame[flight.World.Random.NextInt(frame.Length)] = (byte)flight.World.Random.NextInt(256);
+                flight.Send(frame.AsSpan(0, flight.World.Random.NextInt(4) == 0 ? flight.World.Random.NextInt(frame.Length) : frame.Length));
+            }
+            flight.World.Run(s_second);
+        }
+        var counters = flight.Relay.Node.Relay.Counters;
+        Assert.Equal(501, counters.Handshakes);
+        Assert.InRange(counters.Malformed, 100, 8 * 500);
+        flight.World.Run(20 * s_second);
+        Assert.Equal((0, 0), (flight.Relay.Node.Relay.Sessions, flight.Relay.Node.Switches.Count));
+        flight.Relay.CheckConsistency();
+    }
+
+    [Fact]
     public void What_no_session_has_reaches_the_owner_only_so_often()
     {
         var (_, _, relays) = Networks.Six(9);
@@ -178,13 +206,19 @@ public class EarlyAttackTests
     /// <summary>Somebody who makes early data as he likes and never receives anything: his address is another's.</summary>
     sealed class Flight
     {
-        readonly Tunnel _tunnel;
         readonly byte[] _buffer = new byte[2048];
+        Tunnel _tunnel = null!;
 
         public Flight(ulong seed)
         {
             (World, _, var relays) = Networks.Six(seed);
             (Relay, Next) = (relays[4], relays[1]);
+            Begin();
+        }
+
+        /// <summary>A client that nobody knows yet.</summary>
+        public void Begin()
+        {
             _tunnel = new Tunnel(new TunnelOptions { PrivateKey = PrivateKey.Generate(World.Random), Remote = Relay.RelayKey }, new IndexTable(), World.Random);
             _tunnel.Initiate(World.Now);
             Receive(_tunnel.HandleTimeout(_buffer, World.Now));
@@ -201,8 +235,9 @@ public class EarlyAttackTests
         /// <summary>Bytes.</summary>
         public int Sent { get; private set; }
 
-        public void Send(FrameType type, uint channel, byte[] body) =>
-            Receive(_tunnel.EncapsulateEarly(Frame.Wrap(new byte[2048], type, channel, body), _buffer, World.Now));
+        public void Send(FrameType type, uint channel, byte[] body) => Send(Frame.Wrap(new byte[2048], type, channel, body));
+
+        public void Send(ReadOnlySpan<byte> frame) => Receive(_tunnel.EncapsulateEarly(frame, _buffer, World.Now));
 
         void Receive(TunnelOutput output)
         {
