@@ -25,7 +25,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         (_world, Name, Endpoint) = (world, name, endpoint);
         var leases = new ExitLeases();
         Node = new Node(this, world.Random);
-        Node.Relay.Configure(new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" }, leases, world.Now);
+        Node.Relay.Configure(new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" }, leases, world.Now - world.Age);
         _key = PrivateKey.Generate(world.Random);
         Node.Relay.SetKeys([_key]);
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
@@ -40,7 +40,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
             Id = Identity.Id,
             IsExit = exit,
             Endpoints = [endpoint],
-            Target = new HopTarget { Name = name, Node = Identity.Id, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ" },
+            Target = new HopTarget { Name = name, Node = Identity.Id, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ", TakesEarly = true },
         };
     }
 

@@ -21,6 +21,9 @@ sealed class World(ulong seed)
 
     public TimeSpan Delay { get; init; } = TimeSpan.FromMilliseconds(25);
 
+    /// <summary>How long relays have been running when they are added: early data is taken after twenty seconds.</summary>
+    public TimeSpan Age { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Share of datagrams lost, 0..1.</summary>
     public double Loss { get; set; }
 

@@ -279,6 +279,9 @@ public sealed record CircuitAnswer : Answer
     /// <summary>How long the main circuit took, from its first message to the exit's consent, in milliseconds; null while it is built.</summary>
     public double? BuildMs { get; init; }
 
+    /// <summary>The part of it until the last hop had answered its handshake.</summary>
+    public double? HandshakesMs { get; init; }
+
     /// <summary>How often the main connection has gone on by another path to the same exit.</summary>
     public int Reroutes { get; init; }
 

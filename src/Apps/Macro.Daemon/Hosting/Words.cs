@@ -89,6 +89,7 @@ static class Words
     {
         Hops = Describe(controller.Shown),
         BuildMs = controller.Main?.BuildTime?.TotalMilliseconds,
+        HandshakesMs = controller.Main?.HandshakeTime?.TotalMilliseconds,
         Standby = Describe(controller.Carrying?.Standby),
         Reroutes = controller.Main?.Reroutes ?? 0,
         Isolated = [.. controller.Isolated.Select(kept => new IsolatedCircuit { Hops = Describe(kept.Shown), Ready = kept.Carrying is not null })],

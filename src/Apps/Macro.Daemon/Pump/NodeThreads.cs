@@ -216,7 +216,15 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     }
 
     void IPlaneOwner.PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via) =>
-        _owner.TryPost(new Letter { Kind = (int)LetterKind.Handshake, Bytes = datagram, Remote = source, Subject = via });
+        _owner.TryPost(new Letter
+        {
+            Kind = (int)LetterKind.Handshake,
+            // Early data can be done without.
+            Rank = datagram is [(byte)MessageType.Data, ..] ? LetterRank.Lesser : LetterRank.Ordinary,
+            Bytes = datagram,
+            Remote = source,
+            Subject = via,
+        });
 
     void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload) =>
         _owner.TryPost(new Letter { Kind = (int)LetterKind.Payload, Bytes = payload, Subject = tunnel });

@@ -99,6 +99,9 @@ public sealed record ClientSection
     /// <summary>While the client is wanted, nothing leaves past the circuit, also when it stands still. Default false.</summary>
     public bool KillSwitch { get; init; }
 
+    /// <summary>Circuits are built in one round trip, except in paranoid; false: hop by hop. Default true.</summary>
+    public bool EarlyData { get; init; } = true;
+
     /// <summary>Cover traffic in paranoid, MB an hour in both directions together, 0..64; 0: none. Default 20.</summary>
     public int CoverBudget { get; init; } = 20;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Macro.Core;
 using Macro.Crypto;
 using Macro.WireGuard;
@@ -14,6 +15,7 @@ public sealed class Hop
 
     readonly IndexTable _indices;
     readonly IRandom _random;
+    readonly Queue<byte[]> _held = new(0);
     PrivateKey _key;
     volatile Circuit _circuit;
     volatile DirectWay? _direct;
@@ -80,6 +82,22 @@ public sealed class Hop
     /// <summary>Handshakes started with a fresh key, this one included.</summary>
     internal int Attempts { get; private set; } = 1;
 
+    /// <summary>It takes early data, and some goes behind its handshake: <see cref="Circuit.GoesEarly"/>.</summary>
+    internal bool IsEarly { get; set; }
+
+    /// <summary>Seals for it, in its session; or while that does not stand yet, as early data.</summary>
+    internal TunnelOutput Seal(ReadOnlySpan<byte> frame, Span<byte> buffer, Instant now) =>
+        IsEarly && Tunnel.Sending is null ? Tunnel.EncapsulateEarly(frame, buffer, now) : Tunnel.Encapsulate(frame, buffer, now);
+
+    /// <summary>An answer to early data overtook the response by which it can be opened. Only a few are kept.</summary>
+    internal void Hold(ReadOnlySpan<byte> datagram)
+    {
+        if (IsEarly && _held.Count < EarlyKey.MostMessages)
+            _held.Enqueue(datagram.ToArray());
+    }
+
+    internal bool TryTakeHeld([NotNullWhen(true)] out byte[]? datagram) => _held.TryDequeue(out datagram);
+
     /// <summary>
     /// Starts over with a fresh key and index. WireGuard alone would wait five seconds before it repeats an initiation:
     /// too long for a person who waits for a circuit.
@@ -87,10 +105,19 @@ public sealed class Hop
     internal void Restart()
     {
         Attempts++;
+        Renew();
+    }
+
+    /// <summary>Forgets a handshake that went out with one before it, in vain.</summary>
+    internal void Renew()
+    {
         Dispose();
         var before = Tunnel;
         Tunnel = MakeTunnel(out _key);
         Tunnel.TakeCookie(before);
+        IsEarly = false;
+        Requests.Forget();
+        _held.Clear();
     }
 
     internal void Dispose()

@@ -19,6 +19,9 @@ public sealed class DatagramPlane
     /// </summary>
     public const int MostOthers = 25_000;
 
+    /// <summary>Data messages in ten seconds that belong to no session yet and go to the owner thread, which needs a microsecond to see that one is forged.</summary>
+    public const int MostEarly = 20_000;
+
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IPlaneOwner _owner;
@@ -29,7 +32,7 @@ public sealed class DatagramPlane
     readonly AeadJob[] _jobs;
     readonly Arrival[] _arrivals;
     volatile ExitPolicy? _policy;
-    Budget _others;
+    Budget _others, _early;
     int _count;
 
     /// <summary>One data message that waits to be opened.</summary>
@@ -108,10 +111,12 @@ public sealed class DatagramPlane
             return;
         }
         _ = Message.TryReadReceiver(datagram, out var index);
-        if (_indices.TryFind(index, out _, out var session) && session is not null && Belongs(session, via))
+        if (_indices.TryFind(index, out var tunnel, out var session) && session is not null && Belongs(session, via))
             Enqueue(session, datagram, offset, length, source, ecn, now);
         else if (via is null && _switches.TryFind(source, index, out var channel))
             Return(channel!, datagram, ecn, now);
+        else if (session is null && (tunnel is null ? via is null && EarlyKey.MayBe(datagram) : tunnel.Context is Hop) && _early.TrySpend(now, MostEarly))
+            _owner.PostHandshake(datagram, source, via);
         else
             Counters.Unknown++;
     }
@@ -261,7 +266,8 @@ public sealed class DatagramPlane
         var inbound = channel.Owner;
         var length = Frame.HeaderSize + datagram.Length;
         var least = inbound.Tunnel.PadTo;
-        if (!Returned.TryReserve(headroom, datagram.Length, RoomBehind(length, least), inbound.Remote, out var index))
+        if (!inbound.MayAnswer(Math.Max(length, least) + Message.DataOverhead)
+            || !Returned.TryReserve(headroom, datagram.Length, RoomBehind(length, least), inbound.Remote, out var index))
         {
             Counters.Dropped++;
             return;

@@ -25,7 +25,8 @@ public sealed class Inbound : IDeadline
     Location _responded;
     volatile Channel[] _channels = [];
     volatile ExitLease? _lease;
-    volatile bool _understandsControl;
+    volatile bool _understandsControl, _isProven;
+    int _owed;
 
     public Inbound(Tunnel tunnel, Endpoint remote, PublicKey localKey = default)
     {
@@ -55,7 +56,13 @@ public sealed class Inbound : IDeadline
     internal Registration? Registration { get; set; }
 
     /// <summary>The client has proven that it holds its key and our answer reached it; until then it costs us little.</summary>
-    internal bool IsProven { get; set; }
+    internal bool IsProven { get => _isProven; set => _isProven = value; }
+
+    /// <summary>Opens early data behind the newest initiation; null when none is taken (any more). Not owned.</summary>
+    internal EarlyKey? Early { get; set; }
+
+    /// <summary>Early data came behind its first initiation.</summary>
+    internal bool IsEarly { get; set; }
 
     /// <summary>Set while cover traffic goes to the client.</summary>
     internal CoverMachine? Cover { get; set; }
@@ -104,6 +111,12 @@ public sealed class Inbound : IDeadline
 
     /// <summary>The newest session is proven: nobody can use it who did not receive the response.</summary>
     internal void HandleConfirmed() => _remote = _responded;
+
+    /// <summary>So many bytes of early data came.</summary>
+    internal void Owe(int bytes) => Interlocked.Add(ref _owed, bytes);
+
+    /// <summary>Whether so many bytes may go to the client: to an address that is not proven no more than came from there. Any thread.</summary>
+    internal bool MayAnswer(int bytes) => _isProven || Interlocked.Add(ref _owed, -bytes) >= 0;
 
     public Channel? FindChannel(uint number)
     {

@@ -90,6 +90,9 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>Circuits in use have a second path to their exit that is ready; true unless a person wants it otherwise.</summary>
     public bool KeepsStandby { get => _source.KeepsStandby; set => _source.KeepsStandby = value; }
 
+    /// <summary>Circuits are built in one round trip where the mode and the relays allow it; true unless a person wants it otherwise.</summary>
+    public bool GoesEarly { get => _source.GoesEarly; set => _source.GoesEarly = value; }
+
     /// <summary>Cover traffic with the guard in `paranoid`, bytes an hour in both directions together; 0: none.</summary>
     public long CoverBudget { get; set; } = DefaultCoverBudget;
 
