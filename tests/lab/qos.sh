@@ -5,7 +5,8 @@
 #             +--- [internet] ---+--- exit1      44.140.0.2
 #   client2 --+                  +--- web        44.200.0.2
 #
-#   client -> relay1 -> exit1 -> web, 5 ms on every cable. One node at a time has a limit of 10 Mbit/s. Both ends of TCP know ECN.
+#   client -> relay1 -> exit1 -> web, 5 ms on every cable. One node at a time has a limit of 10 Mbit/s. Both ends of TCP know ECN
+# and have CUBIC.
 #
 # ./lab qos [--json] [--record] [--seconds N]
 
@@ -40,7 +41,7 @@ host() {
   namespace "$1"
   cable "$1" eth0 "$1"
   address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
-  in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.tcp_ecn=1
+  in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.tcp_ecn=1 net.ipv4.tcp_congestion_control=cubic
 }
 
 plain_settings_of=$(declare -f settings_of)

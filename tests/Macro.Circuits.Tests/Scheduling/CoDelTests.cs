@@ -45,6 +45,18 @@ public class CoDelTests
     }
 
     [Fact]
+    public void What_knows_marks_is_marked_for_a_second_and_then_dropped()
+    {
+        var verdicts = new List<(CoDelVerdict Verdict, TimeSpan At)>();
+        for (var i = 0; i < 30_000; i++, _now += Ms(0.1))
+            if (Ask(waitedMs: 20, ecn: true) is not CoDelVerdict.Send and var verdict)
+                verdicts.Add((verdict, _now - s_start));
+        var firstDrop = verdicts.First(one => one.Verdict == CoDelVerdict.Drop).At;
+        Assert.InRange(firstDrop, Ms(900), Ms(1500));
+        Assert.All(verdicts, one => Assert.Equal(one.At < firstDrop ? CoDelVerdict.Mark : CoDelVerdict.Drop, one.Verdict));
+    }
+
+    [Fact]
     public void It_stops_when_the_queue_is_short_again_and_remembers_for_a_while()
     {
         for (var i = 0; i < 20_000; i++, _now += Ms(0.1))

@@ -74,19 +74,21 @@ public class ShaperTests
     }
 
     [Fact]
-    public void A_datagram_that_waited_too_long_is_marked()
+    public void A_datagram_that_waited_too_long_is_marked_and_later_dropped()
     {
         RunABitTooFast(s_next, first: 4, Ecn.NotCapable);
-        Assert.True(_marked > 20, $"{_marked} marked");
-        Assert.Equal(0, _shaper.Dropped);
+        Assert.InRange(_marked, 20, 1000);
+        // Nobody listened.
+        Assert.InRange(_shaper.Dropped, 1, 1000);
     }
 
     [Fact]
-    public void A_packet_that_knows_marks_is_marked()
+    public void A_packet_that_knows_marks_is_marked_and_later_dropped()
     {
         RunABitTooFast(default, first: 0x45, Ecn.Capable0);
-        Assert.True(_marked > 20, $"{_marked} marked");
-        Assert.Equal(0, _shaper.Dropped);
+        Assert.InRange(_marked, 20, 1000);
+        // Nobody listened.
+        Assert.InRange(_shaper.Dropped, 1, 1000);
     }
 
     [Fact]

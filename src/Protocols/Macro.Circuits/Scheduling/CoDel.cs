@@ -16,12 +16,15 @@ enum CoDelVerdict
 
 /// <summary>
 /// Controlled delay: tells a queue that stands from one that only smooths bursts, by how long packets waited. When they waited longer
-/// than the target for a whole interval, packets are dropped or marked, ever more often, until the queue is short again. One for each
+/// than the target for a whole interval, packets are marked or dropped, ever more often, until the queue is short again. One for each
 /// queue, asked about each packet that leaves it. Source: RFC 8289, sections 5.4 to 5.6.
 /// </summary>
 struct CoDel
 {
     public static readonly TimeSpan Target = TimeSpan.FromMilliseconds(5), Interval = TimeSpan.FromMilliseconds(100);
+
+    // Flows that answer marks are slower within a few round trips; after a second of a queue that stands, marks help no more (RFC 7567 4.2.1).
+    const int MostMarks = 32;
 
     // A count that is remembered for so long lets a queue that stands again be controlled as before.
     const int RememberedIntervals = 16;
@@ -68,7 +71,7 @@ struct CoDel
         _dropping = false;
     }
 
-    static CoDelVerdict Punish(in QueuedPacket packet) => packet.EcnCapable ? CoDelVerdict.Mark : CoDelVerdict.Drop;
+    readonly CoDelVerdict Punish(in QueuedPacket packet) => packet.EcnCapable && _count <= MostMarks ? CoDelVerdict.Mark : CoDelVerdict.Drop;
 
     bool Stands(TimeSpan waited, int bytesLeft, int mtu, Instant now)
     {
