@@ -34,6 +34,7 @@ done
 relays=(relay1) exits=(exit1) nodes=(relay1 exit1) clients=(client client2)
 net[client2]=161
 pumps=1
+bulk_port=9000
 declare -A limit=() monthly=()
 : >"$lab_home/table"
 
@@ -41,7 +42,7 @@ host() {
   namespace "$1"
   cable "$1" eth0 "$1"
   address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
-  in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.tcp_ecn=1 net.ipv4.tcp_congestion_control=cubic
+  in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.tcp_ecn=1
 }
 
 plain_settings_of=$(declare -f settings_of)
@@ -69,25 +70,11 @@ limited() {
 
 # bulk NAME DIRECTION FLOWS: endless transfers in the background, until bulk_end.
 bulk() {
-  local n
-  for ((n = 0; n < $3; n++)); do
-    if [ "$2" = up ]; then
-      (while :; do "$lab_peer" bytes 50000000 | in_ns "$1" curl -sS --noproxy '*' -o /dev/null -T - -H Expect: "http://$(v4 web):$web_port/upload"; done) >/dev/null 2>&1 &
-    else
-      (while :; do in_ns "$1" curl -sS --noproxy '*' -o /dev/null "http://$(v4 web):$web_port/bytes/50000000"; done) >/dev/null 2>&1 &
-    fi
-    bulks+=($!)
-  done
+  spawn transfers "$1" python3 "$root/tests/lab/lib/bulk.py" "$2" "$(v4 web)" $bulk_port "$3"
   sleep 3
 }
 
-bulk_end() {
-  local loop
-  for loop in "${bulks[@]}"; do kill "$loop" $(pgrep -P "$loop") 2>/dev/null || true; done
-  wait "${bulks[@]}" 2>/dev/null || true
-  bulks=()
-}
-bulks=()
+bulk_end() { end transfers; }
 
 # delays: p95 of ping and of the call's round trips in ms, and the call's loss: "PING CALL LOST SENT".
 delays() {
@@ -191,6 +178,7 @@ exit_bytes() { in_ns web nft -j list counters | jq -r '[.nftables[].counter | se
 internet
 for name in client client2 web relay1 exit1; do host "$name"; done
 serve web $web_port
+spawn sink web python3 "$root/tests/lab/lib/bulk.py" serve $bulk_port
 for name in web client; do
   in_ns "$name" nft -f - <<'NFT'
 table inet count {
