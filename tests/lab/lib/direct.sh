@@ -4,6 +4,7 @@ net[client1]=161
 clients+=(client1)
 pumps=1
 start_patience=30
+declare -A flow_of=()
 
 # direct_pair CLIENT_KIND EXIT_KIND: everything is started, and the client knows the exit.
 direct_pair() {
@@ -47,12 +48,12 @@ within() {
   awk -v began="$began" -v now="$EPOCHREALTIME" -v limit="$limit" 'BEGIN {printf "%.1f s\n", now - began; exit now - began > limit}'
 }
 
-# flows NAME SECONDS, and flows_end: what became of them is in udp.json and tcp.json.
-flows() {
-  in_ns "$1" python3 "$root/tests/lab/lib/steady.py" udp "$(v4 web)" 7 "$2" >"$lab_home/udp.json" 2>&1 &
-  flow_udp=$!
-  in_ns "$1" python3 "$root/tests/lab/lib/steady.py" tcp "$(v4 web)" $web_port "$2" >"$lab_home/tcp.json" 2>&1 &
-  flow_tcp=$!
+# flow KIND NAME SECONDS: one of steady.py, and flow_end KIND: what became of it is in KIND.json.
+flow() {
+  local port=$web_port
+  [ "$1" != udp ] || port=7
+  in_ns "$2" python3 "$root/tests/lab/lib/steady.py" "$1" "$(v4 web)" "$port" "$3" >"$lab_home/$1.json" 2>&1 &
+  flow_of[$1]=$!
 }
 
-flows_end() { wait "$flow_udp" "$flow_tcp" || true; }
+flow_end() { wait "${flow_of[$1]}" || true; }

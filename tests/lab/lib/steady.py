@@ -1,9 +1,11 @@
-"""Two steady flows, and how they fared: python3 steady.py udp|tcp ADDRESS PORT SECONDS. Prints one JSON object.
+"""A steady flow, and how it fared: python3 steady.py udp|tcp|up ADDRESS PORT SECONDS. Prints one JSON object.
 
 udp: 50 numbered datagrams a second to an echo: sent, lost, doubled, and the longest pause between two answers.
 tcp: GET /bytes, read at 20 Mbit/s at most: bytes, and the longest time that a read had to wait.
+up:  PUT /upload at 2 Mbit/s: bytes, and how many of them the server says that it got.
 """
 import json
+import re
 import select
 import socket
 import struct
@@ -58,7 +60,26 @@ def tcp():
     return {"bytes": taken, "longest_stall_ms": round(1000 * stall), "at_s": round(stall_at, 1)}
 
 
+def up():
+    flow = socket.create_connection((address, port), timeout=60)
+    block, began = bytes(2500), time.monotonic()
+    total, sent = int(seconds * 100) * len(block), 0
+    flow.sendall(f"PUT /upload HTTP/1.1\r\nHost: lab\r\nConnection: close\r\nContent-Length: {total}\r\n\r\n".encode())
+    answer = b""
+    try:
+        while sent < total:
+            flow.sendall(block)
+            sent += len(block)
+            time.sleep(max(0, sent * 8 / 2e6 - (time.monotonic() - began)))
+        while part := flow.recv(1 << 16):
+            answer += part
+    except OSError as error:
+        return {"bytes": sent, "error": str(error), "broken_at_s": round(time.monotonic() - began, 1)}
+    found = re.search(rb'"length": ?(\d+)', answer)
+    return {"bytes": sent, "received": int(found[1]) if found else 0}
+
+
 try:
-    print(json.dumps({"udp": udp, "tcp": tcp}[kind]()))
+    print(json.dumps({"udp": udp, "tcp": tcp, "up": up}[kind]()))
 except OSError as error:
     print(json.dumps({"error": str(error)}))
