@@ -187,10 +187,11 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Flush();
     }
 
-    public void Receive(byte[] datagram, Endpoint source)
+    public void Receive(byte[] datagram, Endpoint source, byte ecn = 0)
     {
         _received.Clear();
         _received.TryCopy(datagram, source);
+        _received[0].Ecn = ecn;
         _plane.Handle(_world.Now);
         Emit(_plane.Forwarded);
         Emit(_plane.Returned);
@@ -323,6 +324,6 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     {
         for (var i = 0; i < batch.Count; i++)
             if (batch[i].Length > 0)
-                _world.Send(Endpoint, batch[i].Remote, batch.Bytes(i).ToArray());
+                _world.Send(Endpoint, batch[i].Remote, batch.Bytes(i).ToArray(), batch[i].Ecn);
     }
 }

@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Simulation;
 
 namespace Macro.Engine.Tests;
@@ -37,6 +38,9 @@ sealed class World(ulong seed)
 
     /// <summary>Which ways are dead: asked with source and destination as the sender writes them.</summary>
     public Func<Endpoint, Endpoint, bool>? Cut { get; set; }
+
+    /// <summary>Which ways are congested: what passes there as ECT(0), as all datagrams do, arrives as CE.</summary>
+    public Func<Endpoint, Endpoint, bool>? Marks { get; set; }
 
     /// <summary>Who stands behind which NAT.</summary>
     public NatTopology Topology { get; } = new();
@@ -100,22 +104,24 @@ sealed class World(ulong seed)
 
     public bool IsAlive(SimNode node) => _nodes.GetValueOrDefault(node.Endpoint) == node;
 
-    public void Send(Endpoint from, Endpoint to, byte[] datagram)
+    public void Send(Endpoint from, Endpoint to, byte[] datagram, byte ecn = 0)
     {
+        if (Marks?.Invoke(from, to) == true)
+            ecn = Ecn.CongestionExperienced;
         Tap?.Invoke(from, to, datagram);
         if (Cut?.Invoke(from, to) == true || !Topology.TryRoute(from, to, Now, out from, out to) || (Loss > 0 && Random.NextDouble() < Loss))
             return;
         if (Errors > 0 && Random.NextDouble() < Errors)
             datagram[Random.NextInt(datagram.Length)] ^= (byte)(1 << Random.NextInt(8));
-        Deliver(from, to, datagram);
+        Deliver(from, to, datagram, ecn);
         if (Duplicates > 0 && Random.NextDouble() < Duplicates)
-            Deliver(from, to, datagram);
+            Deliver(from, to, datagram, ecn);
     }
 
-    void Deliver(Endpoint from, Endpoint to, byte[] datagram) => At(Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default), () =>
+    void Deliver(Endpoint from, Endpoint to, byte[] datagram, byte ecn) => At(Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default), () =>
     {
         if (_nodes.TryGetValue(to, out var node))
-            node.Receive(datagram, from);
+            node.Receive(datagram, from, ecn);
         else if (_strangers.TryGetValue(to, out var receive))
             receive(datagram, from);
     });

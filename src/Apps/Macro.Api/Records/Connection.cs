@@ -197,6 +197,15 @@ public sealed record RelayStatus
     public long BytesForwarded { get; init; }
 
     public long PacketsDropped { get; init; }
+
+    /// <summary>Why relay and exit, though switched on, do nothing for others now; null: they do, or are off.</summary>
+    public string? Paused { get; init; }
+
+    /// <summary>Bytes that went through for others in this month, relay and exit together; 0 without a monthly limit.</summary>
+    public long MonthBytes { get; init; }
+
+    /// <summary>The monthly limit; 0: none.</summary>
+    public long MonthLimit { get; init; }
 }
 
 /// <summary>The exit part. Counters start with the process.</summary>

@@ -91,6 +91,16 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     /// <summary>Bytes of IP packets that came back for exit sessions.</summary>
     public long ExitReturned => _exitPlanes.Sum(plane => plane.Counters.ExitBytes);
 
+    /// <summary>Bytes that went through for others, each counted once.</summary>
+    public long ForOthers => Received.RelayedBytes + Received.ExitBytes + ExitReturned;
+
+    /// <summary>Bits per second each way, 1 and up. Only where there was a limit at the start.</summary>
+    public void LimitOthers(long bitsPerSecond)
+    {
+        _onward?.Change(bitsPerSecond);
+        _back?.Change(bitsPerSecond);
+    }
+
     /// <summary>Runs a function on the owner thread.</summary>
     public Task<T> RunAsync<T>(Func<T> function) => _owner.RunAsync(function);
 

@@ -151,6 +151,12 @@ public sealed record RelaySection
     /// <summary>Mbit/s for all circuits together and each direction, 0..100000; 0: no limit. Default 0.</summary>
     public int BandwidthLimit { get; init; }
 
+    /// <summary>GB that go through for others in a calendar month (UTC), 0..1000000; 0: no limit. Default 0.</summary>
+    public int MonthlyLimit { get; init; }
+
+    /// <summary>Other rates at some hours of the day, local time; the first that covers an hour holds. Default none.</summary>
+    public IReadOnlyList<ScheduledRate> Schedule { get; init; } = [];
+
     /// <summary>Endpoints to announce, at most three for each address family. Default: none, nothing is announced.</summary>
     public IReadOnlyList<Endpoint> Endpoints { get; init; } = [];
 

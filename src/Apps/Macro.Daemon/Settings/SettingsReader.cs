@@ -86,6 +86,9 @@ public static class SettingsReader
     {
         Enabled = document.Flag("relay.enabled", defaults.Enabled),
         BandwidthLimit = (int)document.Number("relay.bandwidth_limit", defaults.BandwidthLimit, 0, 100_000, "rate in Mbit/s"),
+        MonthlyLimit = (int)document.Number("relay.monthly_limit", defaults.MonthlyLimit, 0, 1_000_000, "number of GB"),
+        Schedule = document.List("relay.schedule", defaults.Schedule, (string text, out ScheduledRate rate) => ScheduledRate.TryParse(text, out rate),
+            "hours and a rate in Mbit/s; use \"22:00-07:00 5\""),
         Endpoints = document.List("relay.endpoints", defaults.Endpoints, ParseEndpoint, "an endpoint; use \"192.0.2.1:51900\" or \"[2001:db8::1]:51900\""),
         TcpPort = (ushort)document.Number("relay.tcp_port", defaults.TcpPort, 0, 65535, "port"),
         PortMapping = document.Flag("relay.port_mapping", defaults.PortMapping),

@@ -358,7 +358,7 @@ public sealed partial class Circuit
         {
             if (hop.Health.Deadline > now)
                 continue;
-            hop.Health.EndProbe(hop.Tunnel.Activity.LastReceived);
+            hop.Health.EndProbe(hop.Tunnel.Activity.LastReceived, now);
             hop.Health.NextProbe = now;
         }
         ChoosePath(now);

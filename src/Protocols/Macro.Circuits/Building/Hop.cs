@@ -11,6 +11,8 @@ namespace Macro.Circuits;
 /// </summary>
 public sealed class Hop
 {
+    static readonly TimeSpan s_patienceBehindNat = TimeSpan.FromSeconds(3.5);
+
     readonly IndexTable _indices;
     readonly IRandom _random;
     readonly Queue<byte[]> _held = new(0);
@@ -24,6 +26,7 @@ public sealed class Hop
         PadTo = isConstantSize ? CircuitMtu.Constant(index) : 0;
         (_circuit, Index, Target, _indices, _random) = (circuit, index, target, indices, random);
         _remote = new Way(target.Endpoint);
+        Health = new HopHealth { Patience = target.Endpoint.IsNone ? s_patienceBehindNat : default };
         Tunnel = MakeTunnel(out _key);
         // Numbers are the client's choice; drawn at random they say nothing about the order of circuits.
         do
@@ -72,7 +75,7 @@ public sealed class Hop
     public bool IsReachedBy(Hop? via) =>
         Previous == via || (Next is null && (via is null ? Circuit.MayBypass : Circuit.Standby?.Exit == via));
 
-    public HopHealth Health { get; } = new();
+    public HopHealth Health { get; }
 
     internal Requests Requests { get; } = new();
 

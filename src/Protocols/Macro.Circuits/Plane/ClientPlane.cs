@@ -56,10 +56,11 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             SealLayer(batch, hops[level], hops[0].Remote, now);
             if (level < hops.Length - 1)
                 continue;
-            if (hops[level].Direct is { } way && Bypass(batch, way))
-                break;
-            if (circuit.Beside is { } beside)
+            var way = hops[level].Direct;
+            if (way is not { Alone: true } && circuit.Beside is { } beside)
                 CarryCopies(batch, beside.Hops, now);
+            if (way is not null && Bypass(batch, way))
+                break;
         }
         batch.Compact();
     }
@@ -67,7 +68,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     /// <summary>What is sealed for the exit goes by the other path, too.</summary>
     void CarryCopies(PacketBatch batch, Hop[] hops, Instant now)
     {
-        Copies ??= new PacketBatch(batch.Buffer.Length, slots);
+        Copies ??= MakeCopies(batch);
         foreach (ref var slot in batch.Slots)
             if (slot.Length > 0)
                 Copies.TryCopy(batch.Buffer.AsSpan(slot.Offset, slot.Length), default, Headroom, Tailroom);
@@ -80,7 +81,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     bool Bypass(PacketBatch batch, DirectWay way)
     {
         if (!way.Alone)
-            Copies ??= new PacketBatch(batch.Buffer.Length, slots);
+            Copies ??= MakeCopies(batch);
         foreach (ref var slot in batch.Slots)
         {
             if (slot.Length == 0)
@@ -92,6 +93,9 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         }
         return way.Alone;
     }
+
+    /// <summary>For each packet one by the other path and one by the direct way.</summary>
+    PacketBatch MakeCopies(PacketBatch batch) => new(2 * batch.Buffer.Length, 2 * slots);
 
     void KeepInner(PacketBatch batch)
     {

@@ -41,6 +41,7 @@ public sealed class DatagramPlane
         public int Held;
         public int Length;
         public Endpoint Source;
+        public byte Ecn;
     }
 
     public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, IPlaneOwner owner)
@@ -87,7 +88,7 @@ public sealed class DatagramPlane
         ToExit.Clear();
         ToResolver.Clear();
         foreach (ref var slot in _received.Slots)
-            Classify(slot.Offset, slot.Length, slot.Remote, via: null, now);
+            Classify(slot.Offset, slot.Length, slot.Remote, slot.Ecn, via: null, now);
         _sealer.Flush(Returned.Buffer, now);
         // Each round opens one layer of the client's own circuits; relays and exits are done after the first.
         while (_count > 0)
@@ -96,7 +97,7 @@ public sealed class DatagramPlane
         _held.ReleaseAll();
     }
 
-    void Classify(int offset, int length, Endpoint source, Hop? via, Instant now)
+    void Classify(int offset, int length, Endpoint source, byte ecn, Hop? via, Instant now)
     {
         var datagram = _received.Buffer.AsSpan(offset, length);
         if (!Message.TryReadType(datagram, out var type))
@@ -111,9 +112,9 @@ public sealed class DatagramPlane
         }
         _ = Message.TryReadReceiver(datagram, out var index);
         if (_indices.TryFind(index, out var tunnel, out var session) && session is not null && Belongs(session, via))
-            Enqueue(session, datagram, offset, length, source, now);
+            Enqueue(session, datagram, offset, length, source, ecn, now);
         else if (via is null && _switches.TryFind(source, index, out var channel))
-            Return(channel!, datagram, now);
+            Return(channel!, datagram, ecn, now);
         else if (session is null && (tunnel is null ? via is null && EarlyKey.MayBe(datagram) : tunnel.Context is Hop) && _early.TrySpend(now, MostEarly))
             _owner.PostHandshake(datagram, source, via);
         else
@@ -134,7 +135,7 @@ public sealed class DatagramPlane
     /// <summary>A hop's messages are taken only by the way that leads to it.</summary>
     static bool Belongs(Session session, Hop? via) => session.Tunnel.Context is Hop hop ? hop.IsReachedBy(via) : via is null;
 
-    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Instant now)
+    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, byte ecn, Instant now)
     {
         var counter = Message.ReadCounter(datagram);
         if (!session.MayOpen(counter, now) || _held.Hold(session) is not (>= 0 and var held))
@@ -149,7 +150,7 @@ public sealed class DatagramPlane
             Offset = offset + Message.DataHeaderSize,
             Length = length - Message.DataOverhead,
         };
-        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length };
+        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length, Ecn = ecn };
     }
 
     void OpenLayer(Instant now)
@@ -168,7 +169,7 @@ public sealed class DatagramPlane
             // Copies: dispatching refills both arrays from the front for the next layer, never past i.
             var (job, arrival) = (_jobs[i], _arrivals[i]);
             if (job.Ok && job.Length > 0)
-                Dispatch(_held[arrival.Held].Session, job.Offset, job.Length, now);
+                Dispatch(_held[arrival.Held].Session, job.Offset, job.Length, arrival.Ecn, now);
         }
         _jobs.AsSpan(_count, count - _count).Clear();
     }
@@ -198,23 +199,23 @@ public sealed class DatagramPlane
         (held.Messages, held.DataPackets, held.Bytes) = (0, 0, 0);
     }
 
-    void Dispatch(Session session, int offset, int length, Instant now)
+    void Dispatch(Session session, int offset, int length, byte ecn, Instant now)
     {
         var payload = _received.Buffer.AsSpan(offset, length);
         var isPacket = payload[0] >> 4 is 4 or 6;
         switch (session.Tunnel.Context)
         {
             case Inbound inbound when isPacket:
-                ToInternet(inbound, payload, offset, now);
+                ToInternet(inbound, payload, offset, ecn, now);
                 break;
             case Inbound inbound:
-                Forward(inbound, payload, offset, now);
+                Forward(inbound, payload, offset, ecn, now);
                 break;
             case Hop hop when isPacket:
-                Deliver(hop, payload, offset);
+                Deliver(hop, payload, offset, ecn);
                 break;
             case Hop hop:
-                Inward(hop, payload, offset, now);
+                Inward(hop, payload, offset, ecn, now);
                 break;
             case var _:
                 Counters.Unroutable++;
@@ -223,17 +224,17 @@ public sealed class DatagramPlane
     }
 
     /// <summary>Relay: a frame of a client. Data messages of open channels go to the next hop; what needs thought goes to the owner.</summary>
-    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, Instant now)
+    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, byte ecn, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
         else if (frame.Type == FrameType.Control)
             Ask(inbound, payload, now);
         else if (frame.Type == FrameType.Forward)
-            Forward(inbound, frame, payload, offset, now);
+            Forward(inbound, frame, payload, offset, ecn, now);
     }
 
-    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, Instant now)
+    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, byte ecn, Instant now)
     {
         if (!Message.TryReadType(payload.Slice(Frame.HeaderSize, frame.Length), out var type))
             Counters.Malformed++;
@@ -241,7 +242,7 @@ public sealed class DatagramPlane
             Ask(inbound, payload, now);
         else if (type == MessageType.Data && frame.Length <= CircuitMtu.Payload - Frame.HeaderSize
             && inbound.FindChannel(frame.Channel) is { } channel && channel.MayPass(now) && channel.NextHop is { IsNone: false } nextHop
-            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop))
+            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop, Onward(ecn)))
             CountRelayed(frame.Length);
         else
             Counters.Unroutable++;
@@ -257,7 +258,7 @@ public sealed class DatagramPlane
     }
 
     /// <summary>Relay, next hop to client: copied into room for the wrapping, sealed with the rest of the batch.</summary>
-    void Return(Channel channel, ReadOnlySpan<byte> datagram, Instant now)
+    void Return(Channel channel, ReadOnlySpan<byte> datagram, byte ecn, Instant now)
     {
         const int headroom = Message.DataHeaderSize + Frame.HeaderSize;
         if (!channel.IsOpen)
@@ -272,6 +273,7 @@ public sealed class DatagramPlane
             return;
         }
         ref var slot = ref Returned[index];
+        slot.Ecn = Onward(ecn);
         datagram.CopyTo(Returned.Buffer.AsSpan(slot.Offset));
         slot.Offset -= Frame.HeaderSize;
         new Frame(FrameType.Forward, 0, (ushort)datagram.Length, channel.Number).Write(Returned.Buffer.AsSpan(slot.Offset));
@@ -285,14 +287,14 @@ public sealed class DatagramPlane
     }
 
     /// <summary>Client: a relay hands over what came from the next hop; one layer deeper.</summary>
-    void Inward(Hop hop, ReadOnlySpan<byte> payload, int offset, Instant now)
+    void Inward(Hop hop, ReadOnlySpan<byte> payload, int offset, byte ecn, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
         else if (frame.Type == FrameType.Control)
             _owner.PostPayload(hop.Tunnel, payload);
         else if (frame.Type == FrameType.Forward && hop.Next is not null && frame.Channel == hop.NextChannel)
-            Classify(offset + Frame.HeaderSize, frame.Length, default, hop, now);
+            Classify(offset + Frame.HeaderSize, frame.Length, default, ecn, hop, now);
         else if (frame.Type == FrameType.Forward)
             Counters.Unroutable++;
         else
@@ -300,14 +302,18 @@ public sealed class DatagramPlane
     }
 
     /// <summary>Client: a packet from the exit, for the address that every client has and for no other.</summary>
-    void Deliver(Hop hop, ReadOnlySpan<byte> payload, int offset)
+    void Deliver(Hop hop, Span<byte> payload, int offset, byte ecn)
     {
         if (hop.Next is null && hop.Circuit.End is { } end && IpView.TryParse(payload, out var packet)
-            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && _deliveries.To(end).TryAdd(offset, packet.Bytes.Length, default))
+            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && Ecn.TryMark(payload, ecn)
+            && _deliveries.To(end).TryAdd(offset, packet.Bytes.Length, default))
             Counters.ClientBytes += packet.Bytes.Length;
         else
             Counters.Unroutable++;
     }
+
+    /// <summary>A mark of congestion goes along; everything else leaves as the port sends it.</summary>
+    static byte Onward(byte ecn) => ecn == Ecn.CongestionExperienced ? ecn : (byte)0;
 
     void CountRelayed(int bytes)
     {
@@ -315,7 +321,7 @@ public sealed class DatagramPlane
         Counters.RelayedPackets++;
     }
 
-    void ToInternet(Inbound inbound, Span<byte> payload, int offset, Instant now)
+    void ToInternet(Inbound inbound, Span<byte> payload, int offset, byte ecn, Instant now)
     {
         if (_policy is not { } policy)
         {
@@ -337,7 +343,7 @@ public sealed class DatagramPlane
         var isQuery = ExitResolver.IsFor(packet);
         if (!isQuery && policy.Decide(packet) is not ExitVerdict.Accept and var verdict)
             Deny(inbound, packet, verdict, now);
-        else if (SourceRewrite.Outbound(packet, lease.V4, lease.V6) && (isQuery ? ToResolver : ToExit).TryAdd(offset, length, default))
+        else if (Ecn.TryMark(packet, ecn) && SourceRewrite.Outbound(packet, lease.V4, lease.V6) && (isQuery ? ToResolver : ToExit).TryAdd(offset, length, default))
             Counters.ExitBytes += length;
         else
             Counters.Unroutable++;

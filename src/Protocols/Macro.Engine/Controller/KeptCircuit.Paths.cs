@@ -27,7 +27,7 @@ public sealed partial class KeptCircuit
 
     void BeginPaths(Circuit circuit, Instant now)
     {
-        circuit.IsRerouted = circuit.Hops.Length > 1 && !circuit.MayBypass;
+        circuit.IsRerouted = circuit.Hops.Length > 1;
         _standbyAt = circuit.IsRerouted && _source.KeepsStandby ? now : Instant.Never;
     }
 
