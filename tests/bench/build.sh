@@ -52,6 +52,7 @@ settings_of() { plain_settings_of "$1" | if [ "$1" = stepwise ]; then sed 's/^\[
 
 ours() { # CLIENT HOPS
   local circuit
+  quiet
   vpn "$1" up --mode "$(mode_of_hops "$2")" --wait >/dev/null || die "No circuit of $2 hops stands."
   circuit=$(vpn "$1" circuit --json)
   value "build, $2 hops (ms)" "${side[$1]}" "$(jq .handshakesMs <<<"$circuit")"
@@ -66,6 +67,7 @@ first_byte() { # CLIENT
 
 tors() { # HOPS
   local name path=
+  quiet
   for name in "${tor_authorities[@]:0:$1}"; do path+=${path:+,}\$$(cat "$lab_home/$name.fingerprint"); done
   in_ns torclient python3 "$root/tests/bench/lib/tor_build.py" $tor_control_port $tor_socks_port "$path" "$(v4 web)" $web_port >"$lab_home/tor.json" || die "Tor builds no circuit."
   value "build, $1 hops (ms)" Tor "$(jq .build "$lab_home/tor.json")"
