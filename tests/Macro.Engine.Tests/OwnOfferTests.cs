@@ -56,22 +56,22 @@ public class OwnOfferTests
         for (var i = 0; i < 2; i++)
         {
             Assert.Null(Describe());
-            Assert.True(_offer.TryTake(out var question));
-            Assert.True(_offer.Needs(question.Socket));
-            var port = Next();
-            _offer.Handle(question.Socket, Answer(question.Bytes, port), question.To, _now);
+            var (port, socket) = AnswerSpare(step: 1);
 
             var offer = Describe()!;
             Assert.Equal(PortAllocation.Sequential, offer.Allocation);
-            Assert.Equal(port.Port + 1, offer.Candidates[0].Endpoint.Port);
-            Assert.False(_offer.Needs(question.Socket));
+            Assert.Equal(port + 1, offer.Candidates[0].Endpoint.Port);
+            Assert.False(_offer.Needs(socket));
             _now += TimeSpan.FromSeconds(5);
         }
     }
 
     /// <summary>Between one meeting and the next other flows of the network take ports, and each peer tells where it saw ours.</summary>
-    [Fact]
-    public void However_far_apart_its_meetings_the_next_port_of_a_NAT_that_counts_is_known()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(-1)]
+    public void However_far_apart_its_meetings_the_next_port_of_a_NAT_that_counts_is_known(int step)
     {
         Describe();
         AnswerPort(_ => Next());
@@ -83,10 +83,8 @@ public class OwnOfferTests
             // A circuit that is built by way of a relay hears of another port, too.
             _traversal.ObserveTold(s_relays[i % 4], Next(), _now);
             Assert.Null(Describe());
-            Assert.True(_offer.TryTake(out var question));
-            var port = Next();
-            _offer.Handle(question.Socket, Answer(question.Bytes, port), question.To, _now);
-            Assert.Equal((PortAllocation.Sequential, port.Port + 1), (Describe()!.Allocation, (int)Describe()!.Candidates[0].Endpoint.Port));
+            var (port, _) = AnswerSpare(step);
+            Assert.Equal((PortAllocation.Sequential, port + step), (Describe()!.Allocation, (int)Describe()!.Candidates[0].Endpoint.Port));
         }
     }
 
@@ -102,6 +100,21 @@ public class OwnOfferTests
     PunchOffer? Describe() => _offer.Describe([s_own], [], _now);
 
     Endpoint Next() => s_outside with { Port = (ushort)(s_outside.Port + ++_flows) };
+
+    /// <summary>Two relays were asked, and answer in the other order.</summary>
+    /// <returns>The port of the second question.</returns>
+    (int Port, SpareSocket) AnswerSpare(int step)
+    {
+        Assert.True(_offer.TryTake(out var first));
+        Assert.True(_offer.TryTake(out var second));
+        Assert.Equal(first.Socket, second.Socket);
+        Assert.True(_offer.Needs(first.Socket));
+        var (one, two) = (Next(), s_outside with { Port = (ushort)(s_outside.Port + _flows + step) });
+        _flows += 2 * Math.Abs(step);
+        _offer.Handle(second.Socket, Answer(second.Bytes, two), second.To, _now);
+        _offer.Handle(first.Socket, Answer(first.Bytes, one), first.To, _now);
+        return (two.Port, first.Socket);
+    }
 
     void AnswerPort(Func<Endpoint, Endpoint> seen)
     {

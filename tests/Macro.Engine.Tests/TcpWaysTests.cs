@@ -125,6 +125,18 @@ public sealed class TcpWaysTests
         Assert.Equal((0, false), (_world.Connections, IsActive()));
     }
 
+    [Fact]
+    public void A_hidden_node_registers_over_tcp_however_long_connecting_takes()
+    {
+        TakesTcp(_relays);
+        _world.DialTime = TimeSpan.FromSeconds(12);
+        var registrar = _client.Node.Registrar;
+        registrar.Candidates = [.. _client.Node.Controller.Candidates.Take(3)];
+        _client.Do(() => registrar.Want(3, _client.Identity, _world.Now));
+        _world.RunUntil(() => registrar.Introducers.Count == 3, TimeSpan.FromSeconds(40));
+        Assert.All(registrar.Links, link => Assert.True(TcpEndpoint.Is(link.Entry)));
+    }
+
     Circuit Circuit => _client.Node.Controller.Carrying!;
 
     bool IsActive() => _client.Node.Controller.Connection.State == ConnectionState.Active;

@@ -63,11 +63,14 @@ sealed class World(ulong seed)
     /// <summary>Who takes TCP, where.</summary>
     public Dictionary<Endpoint, SimNode> TcpServers { get; } = [];
 
+    /// <summary>What it takes until a TCP connection stands, with TLS; null: two round trips.</summary>
+    public TimeSpan? DialTime { get; set; }
+
     /// <summary>TCP connections that were made.</summary>
     public int Connections { get; private set; }
 
     /// <summary>A connection: each end has an endpoint that stands for it, and what is sent there arrives from that of the other end.</summary>
-    public void Dial(SimNode node, Endpoint far) => At(Now + 4 * Delay, () =>
+    public void Dial(SimNode node, Endpoint far) => At(Now + (DialTime ?? 4 * Delay), () =>
     {
         if (!TcpServers.TryGetValue(far, out var server) || !IsAlive(server))
         {

@@ -17,7 +17,7 @@ public sealed class Registrar(IndexTable indices, Outbox outbox, IRandom random)
     internal static readonly TimeSpan BusyProbe = TimeSpan.FromSeconds(2);
 
     readonly List<Circuit> _links = [];
-    readonly Dictionary<NodeId, Instant> _avoided = [];
+    readonly Dictionary<NodeId, (Instant Until, bool OnlyByUdp)> _avoided = [];
     readonly Dictionary<Circuit, NodeId> _names = [];
     NodeIdentity? _identity;
     int _wanted;
@@ -91,7 +91,8 @@ public sealed class Registrar(IndexTable indices, Outbox outbox, IRandom random)
         {
             if (_links[i].State != CircuitState.Closed)
                 continue;
-            _avoided[_names[_links[i]]] = now + s_avoidFor;
+            // Where UDP does not pass, who did not answer by it is not to blame.
+            _avoided[_names[_links[i]]] = (now + s_avoidFor, OnlyByUdp: _links[i].HopsReached == 0 && !TcpEndpoint.Is(_links[i].Entry));
             Drop(_links[i], now);
             _retryAt = Instant.Min(_retryAt, now);
         }
@@ -107,14 +108,15 @@ public sealed class Registrar(IndexTable indices, Outbox outbox, IRandom random)
     void Fill(Instant now)
     {
         _retryAt = Instant.Never;
-        foreach (var (node, until) in _avoided)
-            if (until <= now)
+        foreach (var (node, avoided) in _avoided)
+            if (avoided.Until <= now)
                 _avoided.Remove(node);
         while (_links.Count < _wanted)
         {
-            Candidate[] fit = [.. Candidates.Where(c => c.IsPublic && !_avoided.ContainsKey(c.Id) && !_names.ContainsValue(c.Id))];
-            if (EntriesByTcp && fit.Where(c => !c.Target.TcpEndpoint.IsNone).ToArray() is { Length: > 0 } byTcp)
-                fit = byTcp;
+            var free = Candidates.Where(c => c.IsPublic && !_names.ContainsValue(c.Id)).ToArray();
+            var fit = EntriesByTcp ? Array.FindAll(free, c => !c.Target.TcpEndpoint.IsNone && (!_avoided.TryGetValue(c.Id, out var avoided) || avoided.OnlyByUdp)) : [];
+            if (fit.Length == 0)
+                fit = Array.FindAll(free, c => !_avoided.ContainsKey(c.Id));
             if (fit.Length == 0)
             {
                 _retryAt = now + s_retry;

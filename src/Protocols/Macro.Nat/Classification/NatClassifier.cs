@@ -101,10 +101,12 @@ public sealed class NatClassifier(VoteRules rules)
     void Classify()
     {
         var mapping = MappingAnalysis.Of([.. _votes.Believed], _own);
-        // How the NAT counts stays known when what showed it is out of date.
+        // How the NAT counts stays known when what showed it is out of date, and between two ports may be more than one step.
         if (mapping.Behaviour is MappingBehaviour.AddressDependent or MappingBehaviour.AddressAndPortDependent)
         {
-            _pattern = mapping.Assignment == PortAssignment.Unknown ? _pattern : (mapping.Assignment, mapping.Step);
+            if (mapping.Assignment != PortAssignment.Unknown
+                && !(mapping.Assignment == _pattern.Assignment && Math.Abs(mapping.Step) >= Math.Abs(_pattern.Step)))
+                _pattern = (mapping.Assignment, mapping.Step);
             mapping = mapping with { Assignment = _pattern.Assignment, Step = _pattern.Step };
         }
         var next = new NatClass
