@@ -105,7 +105,7 @@ public sealed class NatClassifier(VoteRules rules)
         if (mapping.Behaviour is MappingBehaviour.AddressDependent or MappingBehaviour.AddressAndPortDependent)
         {
             if (mapping.Assignment != PortAssignment.Unknown
-                && !(mapping.Assignment == _pattern.Assignment && Math.Abs(mapping.Step) >= Math.Abs(_pattern.Step)))
+                && !(mapping.Assignment == _pattern.Assignment && Math.Abs(mapping.Step) > Math.Abs(_pattern.Step)))
                 _pattern = (mapping.Assignment, mapping.Step);
             mapping = mapping with { Assignment = _pattern.Assignment, Step = _pattern.Step };
         }
