@@ -64,9 +64,20 @@ done
 for kind in "${from[@]}"; do clients+=("c${short[$kind]}"); done
 for kind in "${to[@]}"; do exits+=("e${short[$kind]}"); done
 
-peer() { # NAME KIND
-  behind_nat "$1" "$2"
+peer() { # NAME
+  behind_nat "$1" "${kind_of[$1]}"
   hidden_node "$1"
+}
+
+# starts NAME...: so many at a time as work at a time; each program that looks whether a node has started takes from those that start.
+starts() {
+  local name begun=()
+  while [ $# -gt 0 ]; do
+    begun=()
+    for name in "${@:1:at_once}"; do peer "$name" & begun+=($!); done
+    for name in "${begun[@]}"; do wait "$name"; done
+    shift $(($# < at_once ? $# : at_once))
+  done
 }
 
 is_registered() { vpn "$1" network export "$lab_home/$1.directory" >/dev/null 2>&1 && [ "$(vpn "$1" status --json | jq .exit.running)" = true ]; }
@@ -75,7 +86,7 @@ milliseconds() { awk -v began="$1" -v now="$EPOCHREALTIME" 'BEGIN {printf "%d", 
 
 # attempt CLIENT EXIT: appends "EXIT direct|relayed|none FIRST_BYTE TIME_TO_DIRECT INTRODUCER" to the client's tries, times in milliseconds.
 attempt() {
-  local client=$1 exit=$2 way=relayed first=- direct=- by=- began until
+  local client=$1 exit=$2 way=relayed first=- direct=- by=- look=0.2 began until
   take_turn
   began=$EPOCHREALTIME
   if timeout 12 ip netns exec "$lab_prefix$client" "$root/out/macrovpn" --api "$(api_of "$client")" \
@@ -85,11 +96,11 @@ attempt() {
     until=$((SECONDS + patience))
     by=$(vpn "$client" circuit --json | jq -r '.hops[0].region') || by=-
     # Nothing is busy with a path that stays relayed.
-    [ "$(wanted "$client" "$exit")" = d ] || give_turn
+    [ "$(wanted "$client" "$exit")" = d ] || { give_turn; look=2; }
     until [ "$(vpn "$client" circuit --json | jq -r '.hops[-1].direct')" = true ] && way=direct direct=$(milliseconds "$began") || [ $SECONDS -ge $until ]; do
       # What carries packets is looked after more often.
       in_ns "$client" ping -n -q -c 1 -W 1 "$(v4 web)" >/dev/null 2>&1 || true
-      sleep 0.2
+      sleep $look
     done
   else
     way=none by=$(tail -n 1 "$lab_home/$client.up" | tr ' ' _)
@@ -170,10 +181,7 @@ internet
 host web
 serve web $web_port
 introducers
-peers=()
-for kind in "${to[@]}"; do peer "e${short[$kind]}" "$kind" & peers+=($!); done
-for kind in "${from[@]}"; do peer "c${short[$kind]}" "$kind" & peers+=($!); done
-for name in "${peers[@]}"; do wait "$name"; done
+starts "${exits[@]}" "${clients[@]}"
 for kind in "${to[@]}"; do
   eventually 60 is_registered "e${short[$kind]}" || die "The exit behind $kind is not registered."
 done
