@@ -35,6 +35,9 @@ sealed class World(ulong seed)
     /// <summary>Which ways are dead: asked with source and destination as the sender writes them.</summary>
     public Func<Endpoint, Endpoint, bool>? Cut { get; set; }
 
+    /// <summary>The link of a way, source and destination as they are delivered; null: only the delay of the world.</summary>
+    public Func<Endpoint, Endpoint, SimLink?>? Links { get; set; }
+
     /// <summary>Who stands behind which NAT.</summary>
     public NatTopology Topology { get; } = new();
 
@@ -109,13 +112,20 @@ sealed class World(ulong seed)
             Deliver(from, to, datagram);
     }
 
-    void Deliver(Endpoint from, Endpoint to, byte[] datagram) => At(Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default), () =>
+    void Deliver(Endpoint from, Endpoint to, byte[] datagram)
+    {
+        var arrives = Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default);
+        if (Links?.Invoke(from, to) is not { } link || link.TryTake(datagram.Length, Now, out arrives))
+            At(arrives, () => Arrive(from, to, datagram));
+    }
+
+    void Arrive(Endpoint from, Endpoint to, byte[] datagram)
     {
         if (_nodes.TryGetValue(to, out var node))
             node.Receive(datagram, from);
         else if (_strangers.TryGetValue(to, out var receive))
             receive(datagram, from);
-    });
+    }
 
     public void At(Instant when, Action action) => _events.Enqueue(action, (when.Ticks, _order++));
 

@@ -11,7 +11,7 @@ namespace Macro.Circuits;
 /// to the owner thread.
 /// Belongs to one pump thread and to the batch that it receives into; payloads are moved on in that batch's memory.
 /// </summary>
-public sealed class DatagramPlane
+public sealed partial class DatagramPlane
 {
     /// <summary>
     /// Datagrams in ten seconds that are not WireGuard and yet go to the owner thread, which needs some 20 µs for each: a
@@ -38,6 +38,7 @@ public sealed class DatagramPlane
         public int Held;
         public int Length;
         public Endpoint Source;
+        public Hop? Via;
     }
 
     public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, IPlaneOwner owner)
@@ -50,7 +51,7 @@ public sealed class DatagramPlane
         _held = new HeldSessions(slots);
         Forwarded = new PacketBatch(received, slots);
         Returned = new PacketBatch(Math.Max(received.Buffer.Length * 2, 1 << 17), slots);
-        _deliveries = new Deliveries(received, slots);
+        _deliveries = new Deliveries(() => new PacketBatch(received, slots));
         ToExit = new PacketBatch(received, slots);
         ToResolver = new PacketBatch(received, slots);
     }
@@ -82,6 +83,7 @@ public sealed class DatagramPlane
         Returned.Clear();
         _deliveries.Clear();
         ToExit.Clear();
+        ClearOrdered();
         ToResolver.Clear();
         foreach (ref var slot in _received.Slots)
             Classify(slot.Offset, slot.Length, slot.Remote, via: null, now);
@@ -89,6 +91,7 @@ public sealed class DatagramPlane
         // Each round opens one layer of the client's own circuits; relays and exits are done after the first.
         while (_count > 0)
             OpenLayer(now);
+        TakeInOrder(now);
         _sealer.Flush(Returned.Buffer, now);
         _held.ReleaseAll();
     }
@@ -108,7 +111,7 @@ public sealed class DatagramPlane
         }
         _ = Message.TryReadReceiver(datagram, out var index);
         if (_indices.TryFind(index, out _, out var session) && session is not null && Belongs(session, via))
-            Enqueue(session, datagram, offset, length, source, now);
+            Enqueue(session, datagram, offset, length, source, via, now);
         else if (via is null && _switches.TryFind(source, index, out var channel))
             Return(channel!, datagram, now);
         else
@@ -129,7 +132,7 @@ public sealed class DatagramPlane
     /// <summary>A hop's messages are taken only by the way that leads to it.</summary>
     static bool Belongs(Session session, Hop? via) => session.Tunnel.Context is Hop hop ? hop.IsReachedBy(via) : via is null;
 
-    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Instant now)
+    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Hop? via, Instant now)
     {
         var counter = Message.ReadCounter(datagram);
         if (!session.MayOpen(counter, now) || _held.Hold(session) is not (>= 0 and var held))
@@ -144,7 +147,7 @@ public sealed class DatagramPlane
             Offset = offset + Message.DataHeaderSize,
             Length = length - Message.DataOverhead,
         };
-        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length };
+        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length, Via = via };
     }
 
     void OpenLayer(Instant now)
@@ -162,8 +165,8 @@ public sealed class DatagramPlane
         {
             // Copies: dispatching refills both arrays from the front for the next layer, never past i.
             var (job, arrival) = (_jobs[i], _arrivals[i]);
-            if (job.Ok && job.Length > 0)
-                Dispatch(_held[arrival.Held].Session, job.Offset, job.Length, now);
+            if (job.Ok)
+                Dispatch(_held[arrival.Held].Session, job, arrival.Source, now);
         }
         _jobs.AsSpan(_count, count - _count).Clear();
     }
@@ -182,7 +185,9 @@ public sealed class DatagramPlane
         // Nobody owes an answer to a keepalive, be it empty or of constant size.
         if (job.Length > 0 && _received.Buffer[job.Offset] != (byte)FrameType.Cover)
             held.DataPackets++;
-        if (held.Session.Tunnel.Context is Inbound inbound && inbound.HeardFrom(arrival.Source, arrival.Length, now))
+        if (arrival.Via is { } via)
+            via.Meter?.NoteReceived(arrival.Length);
+        else if (held.Session.Tunnel.Context is Inbound inbound && inbound.HeardFrom(arrival.Source, arrival.Length, now))
             _owner.PostActivity(inbound.Tunnel);
     }
 
@@ -193,23 +198,25 @@ public sealed class DatagramPlane
         (held.Messages, held.DataPackets, held.Bytes) = (0, 0, 0);
     }
 
-    void Dispatch(Session session, int offset, int length, Instant now)
+    void Dispatch(Session session, in AeadJob job, Endpoint source, Instant now)
     {
-        var payload = _received.Buffer.AsSpan(offset, length);
-        var isPacket = payload[0] >> 4 is 4 or 6;
+        var payload = _received.Buffer.AsSpan(job.Offset, job.Length);
+        var isPacket = job.Length > 0 && payload[0] >> 4 is 4 or 6;
         switch (session.Tunnel.Context)
         {
-            case Inbound inbound when isPacket:
-                ToInternet(inbound, payload, offset, now);
-                break;
             case Inbound inbound:
-                Forward(inbound, payload, offset, now);
-                break;
-            case Hop hop when isPacket:
-                Deliver(hop, payload, offset);
+                var outward = isPacket ? ToInternet(inbound, payload, job.Offset, source, now) : 0;
+                if (!IsKept(inbound.Order, session, job.Counter, payload[..outward], now) && outward > 0)
+                    ToExit.TryAdd(job.Offset, outward, default);
+                if (!isPacket && job.Length > 0)
+                    Forward(inbound, payload, job.Offset, source, now);
                 break;
             case Hop hop:
-                Inward(hop, payload, offset, now);
+                var inward = isPacket ? ToEnd(hop, payload) : 0;
+                if (!IsKept(hop.Order, session, job.Counter, payload[..inward], now) && inward > 0 && hop.Circuit.End is { } end)
+                    _deliveries.To(end).TryAdd(job.Offset, inward, default);
+                if (!isPacket && job.Length > 0)
+                    Inward(hop, payload, job.Offset, now);
                 break;
             case var _:
                 Counters.Unroutable++;
@@ -218,22 +225,22 @@ public sealed class DatagramPlane
     }
 
     /// <summary>Relay: a frame of a client. Data messages of open channels go to the next hop; what needs thought goes to the owner.</summary>
-    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, Instant now)
+    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, Endpoint source, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
         else if (frame.Type == FrameType.Control)
-            Ask(inbound, payload, now);
+            Ask(inbound, payload, source, now);
         else if (frame.Type == FrameType.Forward)
-            Forward(inbound, frame, payload, offset, now);
+            Forward(inbound, frame, payload, offset, source, now);
     }
 
-    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, Instant now)
+    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, Endpoint source, Instant now)
     {
         if (!Message.TryReadType(payload.Slice(Frame.HeaderSize, frame.Length), out var type))
             Counters.Malformed++;
         else if (type == MessageType.Initiation)
-            Ask(inbound, payload, now);
+            Ask(inbound, payload, source, now);
         else if (type == MessageType.Data && frame.Length <= CircuitMtu.Payload - Frame.HeaderSize
             && inbound.FindChannel(frame.Channel) is { } channel && channel.MayPass(now) && channel.NextHop is { IsNone: false } nextHop
             && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop))
@@ -243,10 +250,10 @@ public sealed class DatagramPlane
     }
 
     /// <summary>Only as much as the session has left of its budget: a client cannot fill the mailbox that all share.</summary>
-    void Ask(Inbound inbound, ReadOnlySpan<byte> payload, Instant now)
+    void Ask(Inbound inbound, ReadOnlySpan<byte> payload, Endpoint source, Instant now)
     {
         if (inbound.MayAsk(now))
-            _owner.PostPayload(inbound.Tunnel, payload);
+            _owner.PostPayload(inbound.Tunnel, payload, source);
         else
             Counters.Dropped++;
     }
@@ -284,7 +291,7 @@ public sealed class DatagramPlane
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
         else if (frame.Type == FrameType.Control)
-            _owner.PostPayload(hop.Tunnel, payload);
+            _owner.PostPayload(hop.Tunnel, payload, default);
         else if (frame.Type == FrameType.Forward && hop.Next is not null && frame.Channel == hop.NextChannel)
             Classify(offset + Frame.HeaderSize, frame.Length, default, hop, now);
         else if (frame.Type == FrameType.Forward)
@@ -293,14 +300,17 @@ public sealed class DatagramPlane
             Counters.CoverBytes += payload.Length + Message.DataOverhead;
     }
 
-    /// <summary>Client: a packet from the exit, for the address that every client has and for no other.</summary>
-    void Deliver(Hop hop, ReadOnlySpan<byte> payload, int offset)
+    /// <summary>Client: a packet from the exit, for the address that every client has and for no other. Its length; 0: it goes nowhere.</summary>
+    int ToEnd(Hop hop, ReadOnlySpan<byte> payload)
     {
-        if (hop.Next is null && hop.Circuit.End is { } end && IpView.TryParse(payload, out var packet)
-            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && _deliveries.To(end).TryAdd(offset, packet.Bytes.Length, default))
+        if (hop.Next is null && hop.Circuit.End is not null && IpView.TryParse(payload, out var packet)
+            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4))
+        {
             Counters.ClientBytes += packet.Bytes.Length;
-        else
-            Counters.Unroutable++;
+            return packet.Bytes.Length;
+        }
+        Counters.Unroutable++;
+        return 0;
     }
 
     void CountRelayed(int bytes)
@@ -309,32 +319,37 @@ public sealed class DatagramPlane
         Counters.RelayedPackets++;
     }
 
-    void ToInternet(Inbound inbound, Span<byte> payload, int offset, Instant now)
+    /// <summary>Exit: a packet of a client, rewritten where it lies. Its length when it is for the internet; 0: it goes nowhere, or elsewhere.</summary>
+    int ToInternet(Inbound inbound, Span<byte> payload, int offset, Endpoint source, Instant now)
     {
         if (_policy is not { } policy)
         {
             Counters.Unroutable++;
-            return;
+            return 0;
         }
         if (inbound.Lease is not { } lease)
         {
-            Ask(inbound, payload, now);
-            return;
+            Ask(inbound, payload, source, now);
+            return 0;
         }
         if (!SourceRewrite.TryTrim(payload, out var length))
         {
             Counters.Malformed++;
-            return;
+            return 0;
         }
         var packet = payload[..length];
         // The resolver's address lies in a range that is always denied: it is no destination outside.
         var isQuery = ExitResolver.IsFor(packet);
         if (!isQuery && policy.Decide(packet) is not ExitVerdict.Accept and var verdict)
             Deny(inbound, packet, verdict, now);
-        else if (SourceRewrite.Outbound(packet, lease.V4, lease.V6) && (isQuery ? ToResolver : ToExit).TryAdd(offset, length, default))
-            Counters.ExitBytes += length;
-        else
+        else if (!SourceRewrite.Outbound(packet, lease.V4, lease.V6) || (isQuery && !ToResolver.TryAdd(offset, length, default)))
             Counters.Unroutable++;
+        else
+        {
+            Counters.ExitBytes += length;
+            return isQuery ? 0 : length;
+        }
+        return 0;
     }
 
     /// <summary>A packet that makes no sense is dropped in silence; of one that may not go there the client hears.</summary>

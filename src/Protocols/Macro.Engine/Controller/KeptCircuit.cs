@@ -62,8 +62,8 @@ public sealed partial class KeptCircuit
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
 
-    /// <summary>The one that carries and its other path, and all attempts.</summary>
-    internal IEnumerable<Circuit> Circuits => new[] { Carrying, Standby }.OfType<Circuit>().Concat(_attempts.Circuits);
+    /// <summary>The one that carries and its other paths, and all attempts.</summary>
+    internal IEnumerable<Circuit> Circuits => (Carrying is { } carrying ? Others.Prepend(carrying) : []).Concat(_attempts.Circuits);
 
     internal Instant NextTimeout => Instant.Min(
         Instant.Min(WantsAnother ? _beginAt : Instant.Never, _leaveAt),
@@ -101,7 +101,8 @@ public sealed partial class KeptCircuit
     internal void HandleTimeout(Instant now)
     {
         Carrying?.HandleTimeout(now);
-        Standby?.HandleTimeout(now);
+        foreach (var other in _others)
+            other.Circuit.HandleTimeout(now);
         _attempts.HandleTimeout(now);
         if (now >= _leaveAt)
             Leave(now);
@@ -109,7 +110,7 @@ public sealed partial class KeptCircuit
             && Rotation.MayChange(_request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(now, out var next))
         {
             Leave(now);
-            DropStandby(now);
+            DropPaths(now);
             Adopt(next, now);
             (_leaving, _leaveAt) = (old, now + s_farewell);
         }
@@ -120,7 +121,7 @@ public sealed partial class KeptCircuit
     {
         if (_carrying is { Circuit.State: CircuitState.Closed } lost)
         {
-            DropStandby(now);
+            DropPaths(now);
             _carrying = null;
             End.Circuit = null;
             WasLost = true;
@@ -131,7 +132,7 @@ public sealed partial class KeptCircuit
         else if (_carrying is { } carrying)
         {
             _source.Observe(carrying, now);
-            KeepPath(carrying, now);
+            KeepPaths(carrying, now);
         }
         while (_attempts.TryTakeEnded(now, out var ended))
             Take(ended, now);
@@ -149,7 +150,7 @@ public sealed partial class KeptCircuit
     {
         End.Circuit = null;
         Leave(now);
-        DropStandby(now);
+        DropPaths(now);
         _attempts.Close(now);
         if (_carrying is not null)
             _source.Close(_carrying, now);
