@@ -16,7 +16,7 @@ declare -A package_of=(
   [tcpdump]=tcpdump [ip]=iproute2 [jq]=jq [curl]='curl ca-certificates' [python3]=python3 [ethtool]=ethtool [wireguard-go]=wireguard-go
   [gcc]='gcc libc6-dev' [zsh]=zsh [fish]=fish [tor]=tor [slirp4netns]=slirp4netns [pasta]=passt [chromium]=chromium [proxychains4]=proxychains4 [dig]=bind9-dnsutils [setpriv]=util-linux
   [unbound]=unbound [knotd]=knot [keymgr]=knot
-  [turnserver]=coturn [turnutils_stunclient]=coturn [turnutils_natdiscovery]=coturn [miniupnpd]=miniupnpd-nftables [ss]=iproute2
+  [turnserver]=coturn [turnutils_stunclient]=coturn [turnutils_natdiscovery]=coturn [miniupnpd]=miniupnpd-nftables [ss]=iproute2 [nstat]=iproute2
 )
 
 # need_commands COMMAND...: installs the packages of those that are missing, and fails with the remedy when it may not.

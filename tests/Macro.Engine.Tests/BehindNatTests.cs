@@ -61,27 +61,33 @@ public class BehindNatTests
         world.RunUntil(() => exit.Node.Registrar.Introducers.Count == 2 && !exit.Node.Registrar.Introducers.Contains(lost.Identity.Id), 60 * s_second);
     }
 
-    [Fact]
-    public void A_circuit_outlives_a_NAT_that_loses_its_mappings()
+    /// <summary>Until it sends something of itself nobody reaches the exit any more: whenever that is, its session goes on.</summary>
+    [Theory]
+    [InlineData("random symmetric", ConnectionMode.Balanced, true)]
+    [InlineData("random symmetric", ConnectionMode.Balanced, false)]
+    [InlineData("port-restricted", ConnectionMode.Speed, true)]
+    [InlineData("port-restricted", ConnectionMode.Speed, false)]
+    public void A_session_outlives_a_NAT_that_loses_its_mappings(string kind, ConnectionMode mode, bool standby)
     {
         var (world, client, relays) = Networks.Six(34);
-        var box = Box(world, "random symmetric", "44.150.0.1");
+        var box = Box(world, kind, "44.150.0.1");
         var exit = AddBehind(world, "home", "192.168.1.10:51820", box, exit: true);
         Register(world, exit, relays, introducers: 3);
         client.Node.Controller.Candidates = [.. relays.Where(r => !r.Candidate.IsExit).Select(r => r.Candidate), exit.CandidateBehindNat];
-        client.Up(ConnectionMode.Balanced);
+        client.Node.Controller.KeepsStandby = standby;
+        client.Up(mode);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 10 * s_second);
         var circuit = client.Node.Controller.Carrying;
-        box.Reboot();
-        for (var i = 0; i < 30; i++)
+        for (var i = 0; i < 8; i++)
         {
-            client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, [(byte)i]));
-            world.Run(TimeSpan.FromMilliseconds(500));
+            LongestSilence(world, client, 10.37 * s_second);
+            world.Cut = (from, to) => from == exit.Endpoint || to.Address == box.Outside;
+            LongestSilence(world, client, 0.3 * s_second);
+            world.Cut = null;
+            box.Reboot();
+            Assert.InRange(LongestSilence(world, client, 10 * s_second), TimeSpan.Zero, 3 * s_second);
+            Assert.Same(circuit, client.Node.Controller.Carrying);
         }
-        Assert.Equal(ConnectionState.Active, client.Node.Controller.Connection.State);
-        client.Inbox.Clear();
-        client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "still"u8));
-        world.RunUntil(() => client.Inbox.Count > 0, 5 * s_second);
     }
 
     [Theory]
@@ -201,6 +207,71 @@ public class BehindNatTests
             world.Run(s_second);
         }
         Assert.True(client.Node.Controller.Carrying?.Exit.Direct?.Alone);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_session_outlives_the_introducer_that_led_to_the_exit(bool isDirect)
+    {
+        var (world, client, circuit) = MeetByTwo(39, isDirect);
+        Assert.Equal(isDirect, circuit.Exit.Direct?.Alone == true);
+
+        world.Kill(world.Nodes.Single(node => node.Endpoint == circuit.Hops[0].Target.Endpoint));
+
+        Assert.InRange(LongestSilence(world, client, 10 * s_second), TimeSpan.Zero, isDirect ? 0.2 * s_second : 2.3 * s_second);
+        Assert.Same(circuit, client.Node.Controller.Carrying);
+        Assert.Equal(1, circuit.Reroutes);
+
+        // And the one that took over leads to the direct path as well.
+        client.Node.Bypasses.IsAllowed = false;
+        LongestSilence(world, client, s_second);
+        client.Node.Bypasses.IsAllowed = true;
+        LongestSilence(world, client, 35 * s_second);
+        Assert.True(circuit.Exit.Direct?.Alone);
+    }
+
+    [Fact]
+    public void When_the_introducer_and_the_direct_way_die_at_once_the_other_introducer_carries()
+    {
+        var (world, client, circuit) = MeetByTwo(40, isDirect: true);
+        Assert.True(circuit.Exit.Direct?.Alone);
+
+        world.Kill(world.Nodes.Single(node => node.Endpoint == circuit.Hops[0].Target.Endpoint));
+        world.Cut = (from, to) => to.Address == IpAddress.Parse("44.150.0.1") && from.Address == client.Endpoint.Address;
+
+        Assert.InRange(LongestSilence(world, client, 10 * s_second), TimeSpan.Zero, 2.3 * s_second);
+        Assert.Same(circuit, client.Node.Controller.Carrying);
+        Assert.Null(circuit.Exit.Direct);
+    }
+
+    /// <summary>A client and an exit behind a NAT that has two introducers.</summary>
+    static (World, SimNode Client, Circuit) MeetByTwo(ulong seed, bool isDirect)
+    {
+        var (world, client, relays) = Networks.Six(seed);
+        var exit = AddBehind(world, "home", "192.168.1.10:51820", Box(world, "port-restricted", "44.150.0.1"), exit: true);
+        Register(world, exit, [relays[0], relays[1]], introducers: 2);
+        (client.Node.Bypasses.IsAllowed, client.Node.Controller.KeepsStandby) = (isDirect, true);
+        client.Node.Controller.Candidates = [relays[0].Candidate, relays[1].Candidate, exit.CandidateBehindNat];
+        client.Up(ConnectionMode.Speed);
+        world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 10 * s_second);
+        Assert.InRange(LongestSilence(world, client, 3 * s_second), TimeSpan.Zero, 0.2 * s_second);
+        return (world, client, client.Node.Controller.Carrying!);
+    }
+
+    /// <summary>Of a stream of packets, each of which the web sends back.</summary>
+    static TimeSpan LongestSilence(World world, SimNode client, TimeSpan time)
+    {
+        var (longest, last) = (TimeSpan.Zero, world.Now);
+        for (var end = world.Now + time; world.Now < end;)
+        {
+            client.Inbox.Clear();
+            client.SendPacket(Packets.Udp(Packets.Client, s_web, 4000, 53, "talk"u8));
+            world.Run(0.02 * s_second);
+            last = client.Inbox.Count > 0 ? world.Now : last;
+            longest = world.Now - last > longest ? world.Now - last : longest;
+        }
+        return longest;
     }
 
     static NatBox Box(World world, string kind, string outside) => new(

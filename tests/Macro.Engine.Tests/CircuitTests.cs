@@ -52,10 +52,11 @@ public class CircuitTests
     }
 
     [Fact]
-    public void Every_hop_is_reached_in_one_round_trip_to_it()
+    public void Hop_by_hop_every_one_is_reached_in_one_round_trip_to_it()
     {
         // Delay 25 ms a leg: handshakes take 2, 4 and 6 legs, the exit's answer 6 more.
         var (world, client, _) = Networks.Six(2);
+        client.Node.Controller.GoesEarly = false;
         var start = world.Now;
         client.Up(ConnectionMode.Private);
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, 5 * s_second);

@@ -69,6 +69,27 @@ public class OwnOfferTests
         }
     }
 
+    /// <summary>Between one meeting and the next other flows of the network take ports, and each peer tells where it saw ours.</summary>
+    [Fact]
+    public void However_far_apart_its_meetings_the_next_port_of_a_NAT_that_counts_is_known()
+    {
+        Describe();
+        AnswerPort(_ => Next());
+        for (var i = 0; i < 40; i++)
+        {
+            _now += TimeSpan.FromSeconds(20);
+            _flows += 5 + i * 7 % 50;
+            _traversal.Observe(Endpoint.Parse($"44.{50 + i}.0.1:51820"), Next(), _now);
+            // A circuit that is built by way of a relay hears of another port, too.
+            _traversal.ObserveTold(s_relays[i % 4], Next(), _now);
+            Assert.Null(Describe());
+            Assert.True(_offer.TryTake(out var question));
+            var port = Next();
+            _offer.Handle(question.Socket, Answer(question.Bytes, port), question.To, _now);
+            Assert.Equal((PortAllocation.Sequential, port.Port + 1), (Describe()!.Allocation, (int)Describe()!.Candidates[0].Endpoint.Port));
+        }
+    }
+
     [Fact]
     public void What_peers_see_counts_as_what_relays_see()
     {

@@ -85,13 +85,19 @@ public class RelayTests
     }
 
     [Fact]
-    public void No_data_passes_before_the_next_hop_has_answered()
+    public void Little_data_passes_before_the_next_hop_has_answered_and_none_before_an_initiation()
     {
         var client = Extended();
-        client.Forward(Channel, Adversary.Initiation(5));
         client.Forward(Channel, Adversary.Data(77));
         _world.Run(s_second);
-        Assert.Equal(148, Assert.Single(_arrived).Length);
+        Assert.Empty(_arrived);
+        client.Forward(Channel, Adversary.Initiation(5));
+        for (var i = 0; i < 20; i++)
+            client.Forward(Channel, Adversary.Data(77));
+        _world.Run(s_second);
+        Assert.Equal(148, _arrived[0].Length);
+        Assert.Equal(6, _arrived.Count);
+        _arrived.RemoveRange(1, 5);
 
         _world.Send(s_next, _relay.Endpoint, Adversary.Response(5));
         _world.Run(s_second);
@@ -109,9 +115,10 @@ public class RelayTests
         _world.Send(Endpoint.Parse("44.150.0.2:51820"), _relay.Endpoint, Adversary.Response(5));
         _world.Send(s_next, _relay.Endpoint, Adversary.Response(6));
         _world.Run(s_second);
-        client.Forward(Channel, Adversary.Data(77));
+        for (var i = 0; i < 20; i++)
+            client.Forward(Channel, Adversary.Data(77));
         _world.Run(s_second);
-        Assert.Single(_arrived);
+        Assert.Equal(6, _arrived.Count);
         Assert.Empty(client.Forwarded);
     }
 

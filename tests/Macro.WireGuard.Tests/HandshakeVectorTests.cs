@@ -36,6 +36,34 @@ public class HandshakeVectorTests
         Assert.Equal("hello, initiator"u8, received.Packet);
     }
 
+    [Fact]
+    public void Both_sides_make_the_same_early_key()
+    {
+        using var psk = new SecretBytes(Enumerable.Repeat((byte)5, 32).ToArray());
+        using var aliceKey = Key(1);
+        using var bobKey = Key(2);
+        using var alice = New(aliceKey, bobKey.PublicKey, psk, index: 0x11, ephemeral: 3);
+        using var gate = new HandshakeGate(bobKey, new Fixed(0, ephemeral: 4));
+        var buffer = new byte[200];
+
+        alice.Initiate(s_now);
+        var output = alice.HandleTimeout(buffer, s_now);
+        Assert.Equal(s_vectors["initiation"], buffer[..output.Length]);
+        Assert.True(gate.TryReadInitiation(buffer.AsSpan(0, output.Length), s_now, out var initiation));
+        Assert.Equal(s_now.UnixSeconds, initiation.Made.UnixSeconds);
+        using var early = initiation.DeriveEarlyKey(psk);
+        foreach (var (counter, text) in new[] { "early, responder", "and more of that" }.Index())
+        {
+            output = alice.EncapsulateEarly(System.Text.Encoding.ASCII.GetBytes(text), buffer, s_now);
+            Assert.Equal(s_vectors[$"early{counter}"], buffer[..output.Length]);
+            Assert.True(early.TryOpen(buffer.AsSpan(0, output.Length).ToArray(), out var opened));
+            Assert.Equal(text, System.Text.Encoding.ASCII.GetString(opened));
+            Assert.False(early.TryOpen(buffer.AsSpan(0, output.Length), out _));
+        }
+        using var without = initiation.DeriveEarlyKey(null);
+        Assert.False(without.TryOpen(s_vectors["early1"].ToArray(), out _));
+    }
+
     static PrivateKey Key(byte fill) => PrivateKey.FromBytes(Enumerable.Repeat(fill, 32).ToArray());
 
     static Tunnel New(PrivateKey key, PublicKey remote, SecretBytes psk, byte index, byte ephemeral) =>

@@ -142,9 +142,10 @@ not_reached() { ! reached "$1" "$2" >/dev/null 2>&1 && echo "no answer"; }
 
 rules_of_router() { in_ns gw nft list table inet upnp; in_ns gw nft list chain inet filter miniupnpd; }
 
-no_mapping() { ! rules_of_router | grep -qE "dnat|$home6"; }
+# Not in a pipe: what is still being listed would die of the grep that has seen enough.
+no_mapping() { ! grep -qE "dnat|$home6" <<<"$(rules_of_router)"; }
 
-mapped_at_router() { rules_of_router | grep -q dnat; }
+mapped_at_router() { grep -q dnat <<<"$(rules_of_router)"; }
 
 gone() { eventually "$1" no_mapping && echo "no rule is left" || { rules_of_router | grep -E "dnat|$home6"; return 1; }; }
 

@@ -5,13 +5,13 @@
 #             +--- [internet] ---+--- exit1      44.140.0.2
 #   client2 --+                  +--- web        44.200.0.2
 #
-#   client -> relay1 -> exit1 -> web, 5 ms on every cable. One node at a time has a limit of 10 Mbit/s.
+#   client -> relay1 -> exit1 -> web, 5 ms on every cable. One node at a time has a limit of 10 Mbit/s. Both ends of TCP know ECN.
 #
 # ./lab qos [--json] [--record] [--seconds N]
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
-need_commands ip nft ping jq python3 gcc curl
+need_commands ip nft ping jq python3 gcc curl nstat
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/lab/lib/peer.sh"
@@ -33,21 +33,21 @@ done
 relays=(relay1) exits=(exit1) nodes=(relay1 exit1) clients=(client client2)
 net[client2]=161
 pumps=1
-declare -A limit=()
+declare -A limit=() monthly=()
 : >"$lab_home/table"
 
 host() {
   namespace "$1"
   cable "$1" eth0 "$1"
   address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
-  in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1
+  in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.tcp_ecn=1
 }
 
 plain_settings_of=$(declare -f settings_of)
 eval "plain_${plain_settings_of}"
 settings_of() {
   plain_settings_of "$1" | sed 's/, "\[2a0e.*\]:[0-9]*"//' |
-    if [ "$1" = client ]; then sed "s/^\[client\]/&\nupload_limit = ${limit[$1]:-0}/"; else sed "s/^\[relay\]/&\nbandwidth_limit = ${limit[$1]:-0}/"; fi
+    if [ "$1" = client ]; then sed "s/^\[client\]/&\nupload_limit = ${limit[$1]:-0}/"; else sed "s/^\[relay\]/&\nbandwidth_limit = ${limit[$1]:-0}\nmonthly_limit = ${monthly[$1]:-0}/"; fi
 }
 
 # limited NAME [MBIT]: that node alone has a limit, none when it is left out; both clients are connected anew.
@@ -98,18 +98,26 @@ delays() {
     "$(jq -r '"\(.p95_ms) \(.lost) \(.sent)"' "$lab_home/call.json")"
 }
 
-# keeps_low WHERE DIRECTION: added delay at most 15 ms (p95), and nothing of the call lost. The way there and back takes 60 ms;
+# tcp_segments NAME, marked NAME: "SENT AGAIN" of its kernel, and segments that came to it with CE.
+tcp_segments() { in_ns "$1" nstat -asz TcpOutSegs TcpRetransSegs 2>/dev/null | awk '/TcpOutSegs/ {out = $2} /TcpRetransSegs/ {again = $2} END {print out, again}'; }
+marked() { in_ns "$1" nft -j list counters | jq '[.nftables[].counter | select(.name? == "of_ce") | .packets] | add // 0'; }
+
+# keeps_low WHERE DIRECTION: added delay at most 15 ms (p95), and nothing of the call lost; the far end of the flows sees marks
+# of congestion, and less than 0.1 % of their segments are sent again. The way there and back takes 60 ms;
 # where it takes more than 75 ms while nothing else goes, the machine is too busy for the figures to mean anything.
 keeps_low() {
-  local idle busy sum
+  local idle busy sum sender=client receiver=web sent before after
+  [ "$2" = up ] || { sender=web receiver=client; }
   limited "$1" 10
   idle=$(delays)
   bulk client "$2" 4
+  sent=$(tcp_segments $sender) before=$(marked $receiver)
   busy=$(delays)
+  sent="$sent $(tcp_segments $sender)" after=$(marked $receiver)
   bulk_end
-  sum=$(awk -v idle="$idle" -v busy="$busy" 'BEGIN {split(idle, a); split(busy, b); printf "%.1f %.1f %d %d", b[1] - a[1], b[2] - a[2], b[3], b[4]}')
+  sum=$(awk -v idle="$idle" -v busy="$busy" -v sent="$sent" -v marks=$((after - before)) 'BEGIN {split(idle, a); split(busy, b); split(sent, s); printf "%.1f %.1f %d %d %d %.3f", b[1] - a[1], b[2] - a[2], b[3], b[4], marks, 100 * (s[4] - s[2]) / (s[3] - s[1])}')
   echo "$1 $2 $sum" >>"$lab_home/table"
-  awk -v s="$sum" -v idle="$idle" 'BEGIN {split(s, v); split(idle, i); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost; idle %s and %s ms\n", v[1], v[2], v[3], v[4], i[1], i[2]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0 && i[1] <= 75 && i[2] <= 75)}'
+  awk -v s="$sum" -v idle="$idle" 'BEGIN {split(s, v); split(idle, i); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost; %d marks, %s %% sent again; idle %s and %s ms\n", v[1], v[2], v[3], v[4], v[5], v[6], i[1], i[2]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0 && v[5] > 0 && v[6] < 0.1 && i[1] <= 75 && i[2] <= 75)}'
 }
 
 received() { in_ns "$1" cat /sys/class/net/eth0/statistics/rx_bytes; }
@@ -125,6 +133,29 @@ rate_holds() {
   after=$(received client) now=$EPOCHREALTIME
   bulk_end
   awk -v n=$((after - before)) -v a="$began" -v b="$now" 'BEGIN {r = n * 8 / (b - a) / 1e6; printf "%.3f Mbit/s of 5\n", r; exit !(r >= 4.9 && r <= 5.1)}'
+}
+
+paused() { vpn relay1 status --json | jq -e .relay.paused >/dev/null; }
+
+# What passed between relay and exit, both ways: bytes of UDP payload.
+month_holds() {
+  local passed
+  in_ns exit1 nft -f - <<NFT
+table inet month {
+  counter passed { }
+  chain in { type filter hook input priority filter; ip saddr $(v4 relay1) udp sport $node_port counter name passed; }
+  chain out { type filter hook output priority filter; ip daddr $(v4 relay1) udp dport $node_port counter name passed; }
+}
+NFT
+  monthly=([relay1]=1)
+  limited relay1 100
+  monthly=()
+  bulk client down 4
+  eventually 300 paused || { echo "it never paused: $(vpn relay1 status --json | jq -c .relay)"; return 1; }
+  bulk_end
+  passed=$(in_ns exit1 nft -j list counters table inet month | jq '[.nftables[].counter | select(.) | .bytes - 28 * .packets] | add')
+  echo "$passed bytes of 10^9; $(vpn relay1 status --json | jq -r .relay.paused)"
+  [ "$passed" -ge 980000000 ] && [ "$passed" -le 1020000000 ]
 }
 
 # Two circuits of two clients: one with one TCP connection each way of the limit, one that floods with UDP.
@@ -159,24 +190,28 @@ exit_bytes() { in_ns web nft -j list counters | jq -r '[.nftables[].counter | se
 internet
 for name in client client2 web relay1 exit1; do host "$name"; done
 serve web $web_port
-in_ns web nft -f - <<'NFT'
+for name in web client; do
+  in_ns "$name" nft -f - <<'NFT'
 table inet count {
   counter of_tcp { }
   counter of_udp { }
-  chain in { type filter hook input priority filter; meta l4proto tcp counter name of_tcp; udp dport 9 counter name of_udp; }
+  counter of_ce { }
+  chain in { type filter hook input priority filter; meta l4proto tcp counter name of_tcp; udp dport 9 counter name of_udp; meta l4proto tcp ip ecn ce counter name of_ce; }
 }
 NFT
+done
 check "limit at the client, upwards" keeps_low client up
 check "limit at the relay, downwards" keeps_low relay1 down
 check "limit at the relay, upwards" keeps_low relay1 up
 check "limit at the exit, downwards" keeps_low exit1 down
 check "a limit of 5 Mbit/s holds within 2 %" rate_holds
+check "a monthly limit of 1 GB holds within 2 %" month_holds
 check "two circuits have the same share" shares_are_fair
 fact qos "$(jq -Rcs 'split("\n") | map(select(. != "") | split(" "))' "$lab_home/table")"
 if $record; then
   need_dotnet
-  { echo "| Limit of 10 Mbit/s at | four flows | ping, added p95 | call, added p95 | lost |"; echo "|---|---|---:|---:|---:|"
-    awk '{printf "| %s | %s | %s ms | %s ms | %s of %s |\n", $1, $2, $3, $4, $5, $6}' "$lab_home/table"; } >"$lab_home/table.md"
+  { echo "| Limit of 10 Mbit/s at | four flows | ping, added p95 | call, added p95 | lost | marks at the far end | segments sent again |"; echo "|---|---|---:|---:|---:|---:|---:|"
+    awk '{printf "| %s | %s | %s ms | %s ms | %s of %s | %s | %s %% |\n", $1, $2, $3, $4, $5, $6, $7, $8}' "$lab_home/table"; } >"$lab_home/table.md"
   python3 "$root/tests/lab/lib/into_page.py" "$root/docs/operations/routing.md" qos "$lab_home/table.md"
 fi
 report qos

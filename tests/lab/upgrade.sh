@@ -12,7 +12,7 @@
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
-need_commands ip nft jq python3 gcc
+need_commands ip nft jq ping python3 gcc
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/lab/lib/peer.sh"

@@ -12,7 +12,7 @@ public struct PacketSlot
     /// <summary>Where a datagram came from or goes to; none for a packet of a TUN device.</summary>
     public Endpoint Remote;
 
-    /// <summary>ECN field of the outer IP header, 0..3.</summary>
+    /// <summary>ECN field of the outer IP header, 0..3; what is sent with 0 bears what its port gives all.</summary>
     public byte Ecn;
 }
 

@@ -190,6 +190,17 @@ public class PathSelectorTests
     }
 
     [Fact]
+    public void A_single_hop_behind_a_NAT_is_carried_by_one_of_its_introducers_if_there_is_one()
+    {
+        var hidden = Relays.Make(9, exit: true, introducers: [2]);
+        // It can be shown an introducer: whoever stands before it reaches it.
+        hidden = hidden with { Target = hidden.Target with { Introducer = new byte[] { 1 } } };
+        for (var i = 0; i < 50; i++)
+            Assert.Equal("relay2", Path(s_one, Relays.Make(1), Relays.Make(2, bandwidth: 1), Relays.Make(3), hidden).Targets[0].Name);
+        Assert.Equal("relay1", Path(s_one, Relays.Make(1), hidden).Targets[0].Name);
+    }
+
+    [Fact]
     public void Speed_of_a_middle_is_that_of_the_way_through_it()
     {
         static NetworkCoordinates At(int x) => new((short)(x * 10), 0, 0, 1);

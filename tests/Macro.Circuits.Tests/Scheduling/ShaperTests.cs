@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Macro.Core;
+using Macro.Core.Packets;
 
 namespace Macro.Circuits.Tests;
 
@@ -10,11 +11,13 @@ public class ShaperTests
     static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(1);
     static readonly Endpoint s_next = Endpoint.Parse("192.0.2.1:51900");
 
-    readonly Shaper _shaper = new(Rate, PacketSorters.ByCircuit, s_start);
+    // By their numbers: hashes, which each process draws anew, may share a queue.
+    readonly Shaper _shaper = new(Rate, (packet, remote) => PacketSorters.ByCircuit(packet, remote) with { Queue = packet[4] }, s_start);
     readonly PacketBatch _in = new(1 << 20, 512), _out = new(1 << 20, 512);
     readonly Dictionary<uint, long> _sent = [];
     readonly List<TimeSpan> _waits = [];
     Instant _now = s_start;
+    int _marked;
 
     [Fact]
     public void While_the_rate_allows_it_packets_stay_where_they_are()
@@ -30,6 +33,16 @@ public class ShaperTests
     {
         Run(TimeSpan.FromSeconds(20), () => Offer(circuit: 1, bytes: 1200, count: 4));
         Assert.InRange(_sent.Values.Sum() * 8 / 20.0, 0.98 * Rate, 1.02 * Rate);
+    }
+
+    [Fact]
+    public void Another_rate_holds_from_then_on()
+    {
+        Run(TimeSpan.FromSeconds(5), () => Offer(circuit: 1, bytes: 1200, count: 4));
+        _shaper.Change(Rate / 4, _now);
+        _sent.Clear();
+        Run(TimeSpan.FromSeconds(20), () => Offer(circuit: 1, bytes: 1200, count: 4));
+        Assert.InRange(_sent.Values.Sum() * 8 / 20.0, 0.98 * Rate / 4, 1.02 * Rate / 4);
     }
 
     [Fact]
@@ -58,6 +71,46 @@ public class ShaperTests
         _waits.Sort();
         Assert.InRange(_waits.Count, 950, 1000);
         Assert.True(_waits[(int)(0.95 * _waits.Count)] <= 4 * s_tick, $"95 % within {_waits[(int)(0.95 * _waits.Count)]}");
+    }
+
+    [Fact]
+    public void A_datagram_that_waited_too_long_is_marked()
+    {
+        RunABitTooFast(s_next, first: 4, Ecn.NotCapable);
+        Assert.True(_marked > 20, $"{_marked} marked");
+        Assert.Equal(0, _shaper.Dropped);
+    }
+
+    [Fact]
+    public void A_packet_that_knows_marks_is_marked()
+    {
+        RunABitTooFast(default, first: 0x45, Ecn.Capable0);
+        Assert.True(_marked > 20, $"{_marked} marked");
+        Assert.Equal(0, _shaper.Dropped);
+    }
+
+    [Fact]
+    public void What_no_mark_reaches_is_dropped()
+    {
+        RunABitTooFast(TcpEndpoint.Make(s_next.Address, 7), first: 4, Ecn.NotCapable);
+        RunABitTooFast(default, first: 0x45, Ecn.NotCapable);
+        Assert.Equal(0, _marked);
+        Assert.True(_shaper.Dropped > 40, $"{_shaper.Dropped} dropped");
+    }
+
+    /// <summary>Nothing overflows within the time, but a queue stands.</summary>
+    void RunABitTooFast(Endpoint remote, byte first, byte ecn)
+    {
+        var ticks = 0;
+        Run(TimeSpan.FromSeconds(10), () =>
+        {
+            Offer(circuit: 1, bytes: remote.IsNone ? 1200 : 1172, count: ++ticks % 20 == 0 ? 2 : 1);
+            for (var i = 0; i < _in.Count; i++)
+            {
+                _in[i].Remote = remote;
+                (_in.Bytes(i)[0], _in.Bytes(i)[1]) = (first, ecn);
+            }
+        });
     }
 
     [Fact]
@@ -103,6 +156,7 @@ public class ShaperTests
         for (var i = 0; i < batch.Count; i++)
         {
             var bytes = batch.Bytes(i);
+            _marked += batch[i].Ecn == Ecn.CongestionExperienced || Ecn.Read(bytes) == Ecn.CongestionExperienced ? 1 : 0;
             var circuit = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
             _sent[circuit] = _sent.GetValueOrDefault(circuit) + bytes.Length + 28;
             if (bytes.Length == 200)

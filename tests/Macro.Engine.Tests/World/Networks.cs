@@ -4,9 +4,9 @@ namespace Macro.Engine.Tests;
 static class Networks
 {
     /// <summary>A client, four plain relays, two exits; the internet answers every UDP packet with its own payload.</summary>
-    public static (World World, SimNode Client, SimNode[] Relays) Six(ulong seed)
+    public static (World World, SimNode Client, SimNode[] Relays) Six(ulong seed, TimeSpan? age = null)
     {
-        var world = new World(seed);
+        var world = new World(seed) { Age = age ?? TimeSpan.FromMinutes(1) };
         var client = world.Add("client", "44.128.0.1:5000");
         var relays = new List<SimNode>();
         for (var i = 1; i <= 6; i++)

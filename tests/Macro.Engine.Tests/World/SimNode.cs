@@ -25,7 +25,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         (_world, Name, Endpoint) = (world, name, endpoint);
         var leases = new ExitLeases();
         Node = new Node(this, world.Random);
-        Node.Relay.Configure(new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" }, leases, world.Now);
+        Node.Relay.Configure(new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" }, leases, world.Now - world.Age);
         _key = PrivateKey.Generate(world.Random);
         Node.Relay.SetKeys([_key]);
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
@@ -40,7 +40,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
             Id = Identity.Id,
             IsExit = exit,
             Endpoints = [endpoint],
-            Target = new HopTarget { Name = name, Node = Identity.Id, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ" },
+            Target = new HopTarget { Name = name, Node = Identity.Id, RelayKey = _key.PublicKey, Endpoint = endpoint, Descriptor = Describe(endpoint), Region = exit ? "NL" : "ZZ", TakesEarly = true },
         };
     }
 
@@ -190,10 +190,11 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Flush();
     }
 
-    public void Receive(byte[] datagram, Endpoint source)
+    public void Receive(byte[] datagram, Endpoint source, byte ecn = 0)
     {
         _received.Clear();
         _received.TryCopy(datagram, source);
+        _received[0].Ecn = ecn;
         _plane.Handle(_world.Now);
         Emit(_plane.Forwarded);
         Emit(_plane.Returned);
@@ -345,6 +346,6 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     {
         for (var i = 0; i < batch.Count; i++)
             if (batch[i].Length > 0)
-                _world.Send(Endpoint, batch[i].Remote, batch.Bytes(i).ToArray());
+                _world.Send(Endpoint, batch[i].Remote, batch.Bytes(i).ToArray(), batch[i].Ecn);
     }
 }

@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Core.Packets;
 using Macro.Simulation;
 
 namespace Macro.Engine.Tests;
@@ -20,6 +21,9 @@ sealed class World(ulong seed)
 
     public TimeSpan Delay { get; init; } = TimeSpan.FromMilliseconds(25);
 
+    /// <summary>How long relays have been running when they are added: early data is taken after twenty seconds.</summary>
+    public TimeSpan Age { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Share of datagrams lost, 0..1.</summary>
     public double Loss { get; set; }
 
@@ -37,6 +41,9 @@ sealed class World(ulong seed)
 
     /// <summary>The link of a way, source and destination as they are delivered; null: only the delay of the world.</summary>
     public Func<Endpoint, Endpoint, SimLink?>? Links { get; set; }
+
+    /// <summary>Which ways are congested: what passes there as ECT(0), as all datagrams do, arrives as CE.</summary>
+    public Func<Endpoint, Endpoint, bool>? Marks { get; set; }
 
     /// <summary>Who stands behind which NAT.</summary>
     public NatTopology Topology { get; } = new();
@@ -100,29 +107,31 @@ sealed class World(ulong seed)
 
     public bool IsAlive(SimNode node) => _nodes.GetValueOrDefault(node.Endpoint) == node;
 
-    public void Send(Endpoint from, Endpoint to, byte[] datagram)
+    public void Send(Endpoint from, Endpoint to, byte[] datagram, byte ecn = 0)
     {
+        if (Marks?.Invoke(from, to) == true)
+            ecn = Ecn.CongestionExperienced;
         Tap?.Invoke(from, to, datagram);
         if (Cut?.Invoke(from, to) == true || !Topology.TryRoute(from, to, Now, out from, out to) || (Loss > 0 && Random.NextDouble() < Loss))
             return;
         if (Errors > 0 && Random.NextDouble() < Errors)
             datagram[Random.NextInt(datagram.Length)] ^= (byte)(1 << Random.NextInt(8));
-        Deliver(from, to, datagram);
+        Deliver(from, to, datagram, ecn);
         if (Duplicates > 0 && Random.NextDouble() < Duplicates)
-            Deliver(from, to, datagram);
+            Deliver(from, to, datagram, ecn);
     }
 
-    void Deliver(Endpoint from, Endpoint to, byte[] datagram)
+    void Deliver(Endpoint from, Endpoint to, byte[] datagram, byte ecn)
     {
         var arrives = Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default);
         if (Links?.Invoke(from, to) is not { } link || link.TryTake(datagram.Length, Now, out arrives))
-            At(arrives, () => Arrive(from, to, datagram));
+            At(arrives, () => Arrive(from, to, datagram, ecn));
     }
 
-    void Arrive(Endpoint from, Endpoint to, byte[] datagram)
+    void Arrive(Endpoint from, Endpoint to, byte[] datagram, byte ecn)
     {
         if (_nodes.TryGetValue(to, out var node))
-            node.Receive(datagram, from);
+            node.Receive(datagram, from, ecn);
         else if (_strangers.TryGetValue(to, out var receive))
             receive(datagram, from);
     }

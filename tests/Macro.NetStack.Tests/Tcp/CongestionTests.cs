@@ -99,18 +99,29 @@ public class CongestionTests
         }
     }
 
+    [Theory]
+    [InlineData(30, 100, true)]
+    [InlineData(50, 100, false)]
+    [InlineData(30, 10, false)]
+    public void Slow_start_ends_when_ACKs_come_in_one_train_for_half_a_round_trip(int milliseconds, int window, bool ends)
+    {
+        var start = new HyStart();
+        Round(ref start, milliseconds, 100, out var ended, window);
+        Assert.Equal(ends, ended);
+    }
+
     const int Acks = 20;
 
     long _now = TimeSpan.TicksPerSecond;
 
     /// <summary>A round trip in which so many ACKs come; returns by how much the window grows.</summary>
-    int Round(ref HyStart start, int milliseconds, long next, out bool leave)
+    int Round(ref HyStart start, int milliseconds, long next, out bool leave, int window = 10)
     {
         var (grown, left) = (0, false);
         for (var i = 1; i <= Acks; i++)
         {
             _now += TimeSpan.TicksPerMillisecond;
-            grown += start.Grow(1, next - 100 + 5 * i, i == Acks ? next + 100 : next, milliseconds * TimeSpan.TicksPerMillisecond, _now, out leave);
+            grown += start.Grow(1, window, next - 100 + 5 * i, i == Acks ? next + 100 : next, milliseconds * TimeSpan.TicksPerMillisecond, _now, out leave);
             left |= leave;
         }
         leave = left;

@@ -33,6 +33,10 @@ part = seal(k, 0, struct.pack(">QI", 0x400000000000000a + seconds, nanos & ~0xff
 msg += mac(H(b"mac1----", pub(sr)), msg) + bytes(16)
 print("initiation", msg.hex())
 
+early, index = kdf(2, ck, b"macro early 1" + h + psk)
+for counter, text in enumerate([b"early, responder", b"and more of that"]):
+    print("early%d" % counter, (struct.pack("<I", 4) + index[:4] + struct.pack("<Q", counter) + seal(early, counter, text, b"")).hex())
+
 msg = struct.pack("<III", 2, index_r, index_i) + pub(er)
 [ck] = kdf(1, ck, pub(er)); h = H(h, pub(er))
 [ck] = kdf(1, ck, dh(er, pub(ei)))

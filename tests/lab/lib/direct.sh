@@ -37,7 +37,7 @@ NFT
 
 is_direct() { [ "$(vpn client1 circuit --json | jq '.hops[-1].direct')" = "$1" ]; }
 
-echoes() { [ "$(in_ns client1 "$lab_peer" echo "$(v4 web)" 7 1 100 | jq .received)" = 1 ]; }
+echoes() { in_ns client1 ping -n -q -c 1 -W 0.5 "$(v4 web)"; }
 
 # within SECONDS COMMAND...: it holds after so many seconds at most, and says after how many.
 within() {

@@ -197,6 +197,15 @@ public sealed record RelayStatus
     public long BytesForwarded { get; init; }
 
     public long PacketsDropped { get; init; }
+
+    /// <summary>Why relay and exit, though switched on, do nothing for others now; null: they do, or are off.</summary>
+    public string? Paused { get; init; }
+
+    /// <summary>Bytes that went through for others in this month, relay and exit together; 0 without a monthly limit.</summary>
+    public long MonthBytes { get; init; }
+
+    /// <summary>The monthly limit; 0: none.</summary>
+    public long MonthLimit { get; init; }
 }
 
 /// <summary>The exit part. Counters start with the process.</summary>
@@ -272,6 +281,9 @@ public sealed record CircuitAnswer : Answer
 
     /// <summary>How long the main circuit took, from its first message to the exit's consent, in milliseconds; null while it is built.</summary>
     public double? BuildMs { get; init; }
+
+    /// <summary>The part of it until the last hop had answered its handshake.</summary>
+    public double? HandshakesMs { get; init; }
 
     /// <summary>How often the main connection has gone on by another path to the same exit.</summary>
     public int Reroutes { get; init; }

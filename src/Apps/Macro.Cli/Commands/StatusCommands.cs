@@ -229,6 +229,8 @@ static class StatusCommands
             ("known relays", status.KnownRelays.ToString(CultureInfo.InvariantCulture)),
             ("relaying", Service(status.Relay.Enabled, status.Relay.Running,
                 $"{status.Relay.Sessions} sessions, {Terminal.Bytes(status.Relay.BytesForwarded)} forwarded")),
+            ("paused", status.Relay.Paused),
+            ("this month", status.Relay.MonthLimit > 0 ? $"{Terminal.Bytes(status.Relay.MonthBytes)} of {Terminal.Bytes(status.Relay.MonthLimit)} for others" : null),
             ("exiting", Service(status.Exit.Enabled, status.Exit.Running,
                 $"{status.Exit.Sessions} sessions, {Terminal.Bytes(status.Exit.BytesOut)} out, {Terminal.Bytes(status.Exit.BytesIn)} in")));
     }

@@ -20,7 +20,7 @@ namespace Macro.Daemon.Hosting;
 /// </summary>
 sealed partial class EngineControl(
     NodeSettings settings, KeyRing keys, NetworkDirectory directory, CurrentNetwork network, NetworkEntrance entrance, RelayCache cache,
-    OwnDescriptor own, PeerMemory memory, ILogger<EngineControl> log) : INodeControl, IDisposable
+    OwnDescriptor own, PeerMemory memory, RelayAllowance allowance, ILogger<EngineControl> log) : INodeControl, IDisposable
 {
     /// <summary>Mark of the node's own datagrams, by which they pass beside the client's routes.</summary>
     const uint Mark = Linux.ClientRouteOptions.DefaultMark;
@@ -64,7 +64,7 @@ sealed partial class EngineControl(
         _verifier = new HopVerifier(
             directory.Rules, keys.Identity.Id, endpoint => endpoints.Contains(endpoint) || Node.Traversal.Possible.Contains(endpoint), sockets[0].HasV6);
         _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped,
-            limits: (settings.Relay.BandwidthLimit * 1_000_000L, settings.Client.UploadLimit * 1_000_000L));
+            limits: (allowance.LargestRate, settings.Client.UploadLimit * 1_000_000L));
         _ends = new CircuitEnds(Threads, settings.Network.Static || settings.Network.Local);
         _client = new ClientSide(settings, Threads, _ends, Mark);
         _exit = new ExitSide(settings, Threads, Mark);
@@ -77,6 +77,7 @@ sealed partial class EngineControl(
             _network.Configure();
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
             Node.Controller.MostPaths = settings.Client.Paths;
+            Node.Controller.GoesEarly = settings.Client.EarlyData;
             Node.Controller.CoverBudget = settings.Client.Metered ? 0 : settings.Client.CoverBudget * 1_000_000L;
             memory.Load(Node.Controller, Threads.Clock.Now);
             Node.Direct.Offer = now => Node.DescribeSelf(_localEndpoints, now);
@@ -94,6 +95,8 @@ sealed partial class EngineControl(
         // need be known yet; the controller goes on trying.
         if (wanted.Up)
             await ConnectAsync(new ConnectRequest { Mode = Words.ToEngine(wanted.Mode), ExitRegion = wanted.ExitRegion });
+        allowance.Decide(0, Threads.Clock.Now);
+        _pause = allowance.Pause;
         if (wanted.Relay)
             await SetRelayAsync(true, cancel);
         // What was wanted and cannot be had now must not keep the node from starting: the API says why.
@@ -106,6 +109,7 @@ sealed partial class EngineControl(
         if (_threads is null)
             return;
         await SaveAsync();
+        allowance.Save();
         await DownAsync(cancel);
         await SetExitAsync(false, cancel);
         if (_network is not null)
@@ -130,6 +134,7 @@ sealed partial class EngineControl(
         _devices.Dispose();
         _stopping.Dispose();
         _saving.Dispose();
+        _roles.Dispose();
     }
 
     public async Task<Status> UpAsync(Mode mode, string? exitRegion, CancellationToken cancel)
@@ -280,6 +285,9 @@ sealed partial class EngineControl(
                     await Threads.RunAsync(RefreshCandidates);
                 if (tick % TicksBetweenSaves == TicksBeforeFirstSave)
                     await SaveAsync();
+                if (tick % TicksBetweenRefreshes == 0)
+                    allowance.Save();
+                await KeepAllowanceAsync(cancel);
                 await Threads.RunAsync(Publish);
                 await SavePeersAsync(cancel);
             }
@@ -292,8 +300,8 @@ sealed partial class EngineControl(
 
     long ClientBytesSent => Threads.Device.Plane.Counters.ClientBytes + _ends!.Counters.ClientBytes;
 
-    void Publish() => Status.Publish(Words.Describe(
-        Threads, _client!, _exit!, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore, Threads.Received.CoverBytes - _coverBefore));
+    void Publish() => Status.Publish(WithAllowance(Words.Describe(
+        Threads, _client!, _exit!, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore, Threads.Received.CoverBytes - _coverBefore)));
 
     /// <param name="keepClosed">The kill switch of an earlier run stays until that of this one takes its place.</param>
     void Sweep(bool keepClosed)
@@ -330,7 +338,7 @@ sealed partial class EngineControl(
         }
     }
 
-    static UdpOptions OptionsOf(NodeSection node) => new() { Address = node.Bind, Mark = Machine.MayConfigureNetworks ? Mark : 0 };
+    static UdpOptions OptionsOf(NodeSection node) => new() { EcnCapable = true, Address = node.Bind, Mark = Machine.MayConfigureNetworks ? Mark : 0 };
 
     async Task TryAsync(Func<Task> start)
     {

@@ -57,6 +57,8 @@ public sealed class NodeHost : IAsyncDisposable
         builder.Services.AddSingleton<OwnDescriptor>();
         builder.Services.AddSingleton<SealedFolder>();
         builder.Services.AddSingleton<PeerMemory>();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<RelayAllowance>();
         builder.Services.AddHostedService<KeyRotation>();
         builder.Services.AddSingleton(control);
 

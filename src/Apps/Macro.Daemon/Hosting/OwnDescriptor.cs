@@ -71,7 +71,7 @@ public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDi
             Static = directory.Rules.Static,
             RelayKey = current,
             NextRelayKey = next,
-            Capabilities = Capabilities.Relay | (isExit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None)
+            Capabilities = Capabilities.Relay | Capabilities.EarlyData | (isExit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None)
                 | (TakesTcp && settings.Relay.Endpoints.Count > 0 ? Capabilities.Tcp443 : Capabilities.None),
             Policy = !isExit ? PolicyClass.None : settings.Exit.Policy is [var only] && only == ExitPolicy.AcceptAll ? PolicyClass.Open : PolicyClass.Custom,
             Region = settings.Relay.Region,

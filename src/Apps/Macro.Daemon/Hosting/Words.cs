@@ -89,6 +89,7 @@ static class Words
     {
         Hops = Describe(controller.Shown?.Hops),
         BuildMs = controller.Main?.BuildTime?.TotalMilliseconds,
+        HandshakesMs = controller.Main?.HandshakeTime?.TotalMilliseconds,
         Standby = Describe(controller.Carrying?.Standby?.Hops),
         Paths = controller.Carrying?.Paths is { Paths.Count: > 1 } paths ? [.. paths.Paths.Select(Describe)] : [],
         Reroutes = controller.Main?.Reroutes ?? 0,

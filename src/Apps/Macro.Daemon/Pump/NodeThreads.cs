@@ -91,6 +91,16 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     /// <summary>Bytes of IP packets that came back for exit sessions.</summary>
     public long ExitReturned => _exitPlanes.Sum(plane => plane.Counters.ExitBytes);
 
+    /// <summary>Bytes that went through for others, each counted once.</summary>
+    public long ForOthers => Received.RelayedBytes + Received.ExitBytes + ExitReturned;
+
+    /// <summary>Bits per second each way, 1 and up. Only where there was a limit at the start.</summary>
+    public void LimitOthers(long bitsPerSecond)
+    {
+        _onward?.Change(bitsPerSecond);
+        _back?.Change(bitsPerSecond);
+    }
+
     /// <summary>Runs a function on the owner thread.</summary>
     public Task<T> RunAsync<T>(Func<T> function) => _owner.RunAsync(function);
 
@@ -211,7 +221,15 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     }
 
     void IPlaneOwner.PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via) =>
-        _owner.TryPost(new Letter { Kind = (int)LetterKind.Handshake, Bytes = datagram, Remote = source, Subject = via });
+        _owner.TryPost(new Letter
+        {
+            Kind = (int)LetterKind.Handshake,
+            // Early data can be done without.
+            Rank = datagram is [(byte)MessageType.Data, ..] ? LetterRank.Lesser : LetterRank.Ordinary,
+            Bytes = datagram,
+            Remote = source,
+            Subject = via,
+        });
 
     void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source) =>
         _owner.TryPost(new Letter { Kind = (int)LetterKind.Payload, Bytes = payload, Remote = source, Subject = tunnel });

@@ -45,6 +45,16 @@ sealed class ShapedLink : IDisposable
         }
     }
 
+    /// <summary>Another rate from now on. Any thread.</summary>
+    public void Change(long bitsPerSecond)
+    {
+        lock (_gate)
+        {
+            _shaper.Change(bitsPerSecond, _clock.Now);
+            Monitor.Pulse(_gate);
+        }
+    }
+
     public void Dispose()
     {
         lock (_gate)

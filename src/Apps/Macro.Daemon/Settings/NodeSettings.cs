@@ -102,6 +102,9 @@ public sealed record ClientSection
     /// <summary>While the client is wanted, nothing leaves past the circuit, also when it stands still. Default false.</summary>
     public bool KillSwitch { get; init; }
 
+    /// <summary>Circuits are built in one round trip, except in paranoid; false: hop by hop. Default true.</summary>
+    public bool EarlyData { get; init; } = true;
+
     /// <summary>Cover traffic in paranoid, MB an hour in both directions together, 0..64; 0: none. Default 20.</summary>
     public int CoverBudget { get; init; } = 20;
 
@@ -150,6 +153,12 @@ public sealed record RelaySection
 
     /// <summary>Mbit/s for all circuits together and each direction, 0..100000; 0: no limit. Default 0.</summary>
     public int BandwidthLimit { get; init; }
+
+    /// <summary>GB that go through for others in a calendar month (UTC), 0..1000000; 0: no limit. Default 0.</summary>
+    public int MonthlyLimit { get; init; }
+
+    /// <summary>Other rates at some hours of the day, local time; the first that covers an hour holds. Default none.</summary>
+    public IReadOnlyList<ScheduledRate> Schedule { get; init; } = [];
 
     /// <summary>Endpoints to announce, at most three for each address family. Default: none, nothing is announced.</summary>
     public IReadOnlyList<Endpoint> Endpoints { get; init; } = [];

@@ -78,6 +78,7 @@ public static class SettingsReader
         UploadLimit = (int)document.Number("client.upload_limit", defaults.UploadLimit, 0, 100_000, "rate in Mbit/s"),
         KillSwitch = document.Flag("client.kill_switch", defaults.KillSwitch),
         Paths = (int)document.Number("client.paths", defaults.Paths, 1, 4, "number of paths"),
+        EarlyData = document.Flag("client.early_data", defaults.EarlyData),
         CoverBudget = (int)document.Number("client.cover_budget", defaults.CoverBudget, 0, 64, "number of MB an hour"),
         Metered = document.Flag("client.metered", defaults.Metered),
     };
@@ -86,6 +87,9 @@ public static class SettingsReader
     {
         Enabled = document.Flag("relay.enabled", defaults.Enabled),
         BandwidthLimit = (int)document.Number("relay.bandwidth_limit", defaults.BandwidthLimit, 0, 100_000, "rate in Mbit/s"),
+        MonthlyLimit = (int)document.Number("relay.monthly_limit", defaults.MonthlyLimit, 0, 1_000_000, "number of GB"),
+        Schedule = document.List("relay.schedule", defaults.Schedule, (string text, out ScheduledRate rate) => ScheduledRate.TryParse(text, out rate),
+            "hours and a rate in Mbit/s; use \"22:00-07:00 5\""),
         Endpoints = document.List("relay.endpoints", defaults.Endpoints, ParseEndpoint, "an endpoint; use \"192.0.2.1:51900\" or \"[2001:db8::1]:51900\""),
         TcpPort = (ushort)document.Number("relay.tcp_port", defaults.TcpPort, 0, 65535, "port"),
         PortMapping = document.Flag("relay.port_mapping", defaults.PortMapping),

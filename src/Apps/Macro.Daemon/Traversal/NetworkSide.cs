@@ -43,7 +43,7 @@ sealed class NetworkSide : IAsyncDisposable
     public NetworkSide(NodeSettings settings, NodeThreads threads, NodeIdentity identity, Func<Endpoint, SignedDescriptor> sign, uint mark)
     {
         (_settings, _threads, _sign, _mark) = (settings, threads, sign, Machine.MayConfigureNetworks ? mark : 0);
-        _mappings = new PortMappings(threads.Sockets[0].Port, Secret(identity), _mark, threads.Clock, state =>
+        _mappings = new PortMappings(threads.Sockets[0].Port, Secret(identity), _mark, threads.Clock, () => (DefaultGateway.FindV4(), DefaultGateway.FindV6()), state =>
             _ = threads.RunAsync(() => threads.Node.Traversal.ObserveGateway(state.Mapping, state.Pinhole, state.Found.Count > 0, threads.Clock.Now)));
     }
 

@@ -10,8 +10,11 @@ namespace Macro.Daemon.Traversal;
 /// Keeps a <see cref="PortMapper"/> at work with the gateway of the moment, from <see cref="Start"/> until
 /// <see cref="StopAsync"/>, which removes what was mapped. One task owns the mapper; sockets and requests report to it.
 /// </summary>
+/// <param name="gateways">Those of the moment, of IPv4 and of IPv6.</param>
 /// <param name="changed">Called on that task: mapping, pinhole, and whether the gateway speaks any protocol.</param>
-sealed class PortMappings(ushort port, ReadOnlyMemory<byte> secret, uint mark, BootClock clock, Action<PortMapperState> changed) : IAsyncDisposable
+sealed class PortMappings(
+    ushort port, ReadOnlyMemory<byte> secret, uint mark, BootClock clock, Func<(DefaultGateway? V4, DefaultGateway? V6)> gateways, Action<PortMapperState> changed)
+    : IAsyncDisposable
 {
     static readonly TimeSpan s_lookAround = TimeSpan.FromSeconds(5), s_farewell = TimeSpan.FromSeconds(2);
 
@@ -50,7 +53,7 @@ sealed class PortMappings(ushort port, ReadOnlyMemory<byte> secret, uint mark, B
     {
         while (!stop.IsCancellationRequested)
         {
-            var (v4, v6) = (DefaultGateway.FindV4(), DefaultGateway.FindV6());
+            var (v4, v6) = gateways();
             try
             {
                 if (v4 is not null || v6 is not null)
@@ -103,7 +106,7 @@ sealed class PortMappings(ushort port, ReadOnlyMemory<byte> secret, uint mark, B
             {
                 lookAgain = clock.Now + s_lookAround;
                 // Another network: what was mapped in the one before ends there with its lease.
-                if (DefaultGateway.FindV4() != v4 || DefaultGateway.FindV6() != v6)
+                if (gateways() != (v4, v6))
                     break;
             }
             if (stop.IsCancellationRequested && leaving == Instant.Never)

@@ -14,6 +14,11 @@ public sealed record UdpOptions
     /// <summary>Mark of the packets sent, for policy routing; 0 for none. Needs CAP_NET_ADMIN.</summary>
     public uint Mark { get; init; }
 
+    /// <summary>
+    /// Datagrams leave as ECT(0): a router that is full may mark instead of drop. Only where the far end hands marks inward (RFC 6040).
+    /// </summary>
+    public bool EcnCapable { get; init; }
+
     /// <summary>Segmentation on sending and joined receiving (UDP_SEGMENT, UDP_GRO), where the kernel has them.</summary>
     public bool Offload { get; init; } = true;
 }

@@ -5,19 +5,14 @@ using Macro.WireGuard;
 namespace Macro.Circuits;
 
 /// <summary>
-/// A circuit of 1 to 3 hops: nested WireGuard sessions, built by telescoping. The initiation for the next hop
-/// travels in the same burst as the <see cref="Extend"/> that opens its channel, so a hop costs one round trip.
+/// A circuit of 1 to 3 hops: nested WireGuard sessions. The initiation for the next hop travels in the same burst as the <see cref="Extend"/>
+/// that opens its channel, so a hop costs one round trip; or all of them together cost one, by early data.
 /// A state machine of one owner thread; datagrams leave through the outbox.
 /// </summary>
 public sealed partial class Circuit
 {
     static readonly TimeSpan s_buildTimeout = TimeSpan.FromSeconds(10);
 
-    // As many as a relay lets pass in the time of a build.
-    const int HopAttempts = 5;
-    static readonly TimeSpan s_entryPatience = TimeSpan.FromSeconds(1);
-    static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
-    static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
     static readonly TimeSpan s_activeProbe = TimeSpan.FromMilliseconds(700);
     static readonly TimeSpan s_suspectProbe = TimeSpan.FromMilliseconds(250);
     static readonly TimeSpan s_activeFor = TimeSpan.FromSeconds(10);
@@ -62,6 +57,9 @@ public sealed partial class Circuit
     /// <summary>The first hop is only there to reach the last, which may know the client's address: without it is better.</summary>
     public bool MayBypass { get; init; }
 
+    /// <summary>Handshakes go out together where relays take early data.</summary>
+    public bool GoesEarly { get => _goesEarly; init => _goesEarly = value; }
+
     /// <summary>Of the node that registers; null for every other goal.</summary>
     public NodeIdentity? Identity { get; init; }
 
@@ -103,6 +101,9 @@ public sealed partial class Circuit
 
     /// <summary>The hop that is waited for, when it has let the time for a handshake pass already; null: nobody is late.</summary>
     public Hop? Late => State == CircuitState.Building && _isLate ? Hops[HopsReached] : null;
+
+    /// <summary>When the last hop had answered its handshake; default before.</summary>
+    public Instant ReachedAt { get; private set; }
 
     /// <summary>When the last handshake of the building began.</summary>
     public Instant HandshakeStarted => _hopStarted;
@@ -153,6 +154,7 @@ public sealed partial class Circuit
         Hops[0].Remote = entry;
         if (_reached < 0)
         {
+            LeaveFlight(0);
             Hops[0].Restart();
             StartHandshake(Hops[0], now);
         }
@@ -163,17 +165,24 @@ public sealed partial class Circuit
         }
     }
 
-    /// <summary>A handshake message (types 2, 3) that came for a hop by the way that leads to it.</summary>
+    /// <summary>A handshake message (types 2, 3) that came for a hop by the way that leads to it, or data that came before its session stood.</summary>
     public void HandleHandshake(Hop hop, ReadOnlySpan<byte> datagram, Instant now)
     {
         if (State == CircuitState.Closed)
             return;
+        if (Message.TryReadType(datagram, out var type) && type == MessageType.Data)
+        {
+            HandleEarly(hop, datagram, now);
+            return;
+        }
         var output = hop.Tunnel.Decapsulate(datagram, _layers[hop.Index], now);
         Transmit(hop, output, now);
         // A relay under load wants its cookie back; at once, for WireGuard alone would wait five seconds.
-        if (output.Kind == TunnelOutputKind.Nothing && Message.TryReadType(datagram, out var type) && type == MessageType.CookieReply)
+        if (output.Kind == TunnelOutputKind.Nothing && type == MessageType.CookieReply)
             Reconnect(hop.Index, now);
         Drive(hop, now);
+        while (State != CircuitState.Closed && hop.Tunnel.Sending is not null && hop.TryTakeHeld(out var held))
+            HandleEarly(hop, held, now);
     }
 
     /// <summary>An opened payload of a hop's session that the fast path does not handle: answers to control requests.</summary>
@@ -245,8 +254,11 @@ public sealed partial class Circuit
         }
         if (State == CircuitState.Building && now >= _hopDeadline)
         {
-            _isLate = true;
-            Reconnect(_reached + 1, now);
+            if (!TryTelescope(now))
+            {
+                _isLate = true;
+                Reconnect(_reached + 1, now);
+            }
         }
         if (Stranded is { } lost && now >= _strandedUntil)
             Fail(lost.HopIndex, lost.Reason, now, lost.Kind);
@@ -278,36 +290,6 @@ public sealed partial class Circuit
             Send(Hops[i], FrameType.Control, _nextRequest++, ControlCodec.Encode(new Close { Channel = 0 }), now);
     }
 
-    void Connect(int index, Instant now)
-    {
-        var hop = Hops[index];
-        if (index > 0)
-            Ask(Hops[index - 1], new Extend { Channel = Hops[index - 1].NextChannel, Descriptor = hop.Target.Descriptor, Introducer = hop.Target.Introducer }, now);
-        StartHandshake(hop, now);
-    }
-
-    void Reconnect(int index, Instant now)
-    {
-        if (State != CircuitState.Building || index != _reached + 1 || index >= Hops.Length)
-            return;
-        if (Hops[index].Attempts >= HopAttempts)
-        {
-            Fail(index, "no answer to the handshake", now);
-            return;
-        }
-        Hops[index].Restart();
-        _patience = Longest(_patience, Shortest(1.5 * _patience, s_mostPatience));
-        StartHandshake(Hops[index], now);
-    }
-
-    void StartHandshake(Hop hop, Instant now)
-    {
-        hop.Tunnel.Initiate(now);
-        _hopStarted = now;
-        _hopDeadline = now + _patience;
-        Drive(hop, now);
-    }
-
     void HandleAnswer(Hop hop, uint request, ControlAnswer answer, Instant now)
     {
         switch (answer)
@@ -328,6 +310,9 @@ public sealed partial class Circuit
             case { Type: ControlType.Register, Status: ControlStatus.Ok }:
                 BecomeReady(now);
                 break;
+            case { Type: ControlType.Extend, Status: ControlStatus.Ok } when hop.IsEarly:
+                HandleTaken(hop, now);
+                break;
             case { Type: ControlType.Extend or ControlType.Bind } when Goal == CircuitGoal.Path && hop.Index == Hops.Length - 1:
                 HandleReach(hop, answer, now);
                 break;
@@ -341,32 +326,6 @@ public sealed partial class Circuit
             case var _:
                 break;
         }
-    }
-
-    void HopReached(Hop hop, Instant now)
-    {
-        if (State != CircuitState.Building || hop.Index != _reached + 1)
-            return;
-        (_reached, _isLate) = (hop.Index, false);
-        // The next one is a leg further away.
-        LastRoundTrip = now - _hopStarted;
-        _patience = Longest(s_leastPatience, 3 * LastRoundTrip);
-        if (hop.Index == 0)
-            Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
-        if (hop.Index + 1 < Hops.Length)
-        {
-            Connect(hop.Index + 1, now);
-            return;
-        }
-        _hopDeadline = Instant.Never;
-        if (Goal == CircuitGoal.Exit)
-            Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
-        else if (Goal == CircuitGoal.Registration)
-            Register(hop, now);
-        else if (Goal == CircuitGoal.Path)
-            ReachExit(hop, now);
-        else
-            State = CircuitState.Ready;
     }
 
     void BecomeReady(Instant now)
@@ -410,7 +369,7 @@ public sealed partial class Circuit
         {
             if (hop.Health.Deadline > now)
                 continue;
-            hop.Health.EndProbe(hop.Tunnel.Activity.LastReceived);
+            hop.Health.EndProbe(hop.Tunnel.Activity.LastReceived, now);
             hop.Health.NextProbe = now;
         }
         ChoosePath(now);
@@ -450,7 +409,10 @@ public sealed partial class Circuit
     {
         var body = ControlCodec.Encode(message);
         var id = _nextRequest++;
-        hop.Requests.Add(id, message.Type, body, now);
+        if (hop.Tunnel.Sending is null && hop.IsEarly)
+            hop.Requests.AddOnce(id, message.Type, body);
+        else
+            hop.Requests.Add(id, message.Type, body, now);
         Send(hop, FrameType.Control, id, body, now);
         return id;
     }
@@ -458,7 +420,7 @@ public sealed partial class Circuit
     void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now, bool mayCopy = true)
     {
         var frame = Frame.Wrap(_frame, type, channel, body, ControlFlags);
-        Transmit(hop, hop.Tunnel.Encapsulate(frame, _layers[hop.Index], now), now, mayCopy);
+        Transmit(hop, hop.Seal(frame, _layers[hop.Index], now), now, mayCopy);
     }
 
     /// <summary>A datagram of a hop's tunnel lies in that hop's layer buffer: send it, wrapped for every hop before it.</summary>
@@ -485,7 +447,7 @@ public sealed partial class Circuit
     {
         for (var i = through - 1; i >= 0; i--)
         {
-            var outer = Hops[i].Tunnel.Encapsulate(Frame.Wrap(_frame, FrameType.Forward, Hops[i].NextChannel, datagram), _layers[i], now);
+            var outer = Hops[i].Seal(Frame.Wrap(_frame, FrameType.Forward, Hops[i].NextChannel, datagram), _layers[i], now);
             if (outer.Kind != TunnelOutputKind.ToNetwork)
                 return;
             datagram = _layers[i].AsSpan(0, outer.Length);

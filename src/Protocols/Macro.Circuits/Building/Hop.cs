@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Macro.Core;
 using Macro.Crypto;
 using Macro.WireGuard;
@@ -10,8 +11,11 @@ namespace Macro.Circuits;
 /// </summary>
 public sealed class Hop
 {
+    static readonly TimeSpan s_patienceBehindNat = TimeSpan.FromSeconds(3.5);
+
     readonly IndexTable _indices;
     readonly IRandom _random;
+    readonly Queue<byte[]> _held = new(0);
     PrivateKey _key;
     volatile Circuit _circuit;
     volatile DirectWay? _direct;
@@ -24,6 +28,7 @@ public sealed class Hop
         PadTo = isConstantSize ? CircuitMtu.Constant(index) : 0;
         (_circuit, Index, Target, _indices, _random) = (circuit, index, target, indices, random);
         _remote = new Way(target.Endpoint);
+        Health = new HopHealth { Patience = target.Endpoint.IsNone ? s_patienceBehindNat : default };
         Tunnel = MakeTunnel(out _key);
         // Numbers are the client's choice; drawn at random they say nothing about the order of circuits.
         do
@@ -72,7 +77,7 @@ public sealed class Hop
     public bool IsReachedBy(Hop? via) =>
         Previous == via || (Next is null && (via is null ? Circuit.MayBypass : Circuit.IsLedToBy(via)));
 
-    public HopHealth Health { get; } = new();
+    public HopHealth Health { get; }
 
     /// <summary>Of the last relay of a path: how the exit's session does by it; null while it has no other.</summary>
     internal PathMeter? Meter { get => _meter; set => _meter = value; }
@@ -85,6 +90,22 @@ public sealed class Hop
     /// <summary>Handshakes started with a fresh key, this one included.</summary>
     internal int Attempts { get; private set; } = 1;
 
+    /// <summary>It takes early data, and some goes behind its handshake: <see cref="Circuit.GoesEarly"/>.</summary>
+    internal bool IsEarly { get; set; }
+
+    /// <summary>Seals for it, in its session; or while that does not stand yet, as early data.</summary>
+    internal TunnelOutput Seal(ReadOnlySpan<byte> frame, Span<byte> buffer, Instant now) =>
+        IsEarly && Tunnel.Sending is null ? Tunnel.EncapsulateEarly(frame, buffer, now) : Tunnel.Encapsulate(frame, buffer, now);
+
+    /// <summary>An answer to early data overtook the response by which it can be opened. Only a few are kept.</summary>
+    internal void Hold(ReadOnlySpan<byte> datagram)
+    {
+        if (IsEarly && _held.Count < EarlyKey.MostMessages)
+            _held.Enqueue(datagram.ToArray());
+    }
+
+    internal bool TryTakeHeld([NotNullWhen(true)] out byte[]? datagram) => _held.TryDequeue(out datagram);
+
     /// <summary>
     /// Starts over with a fresh key and index. WireGuard alone would wait five seconds before it repeats an initiation:
     /// too long for a person who waits for a circuit.
@@ -92,10 +113,19 @@ public sealed class Hop
     internal void Restart()
     {
         Attempts++;
+        Renew();
+    }
+
+    /// <summary>Forgets a handshake that went out with one before it, in vain.</summary>
+    internal void Renew()
+    {
         Dispose();
         var before = Tunnel;
         Tunnel = MakeTunnel(out _key);
         Tunnel.TakeCookie(before);
+        IsEarly = false;
+        Requests.Forget();
+        _held.Clear();
     }
 
     internal void Dispose()

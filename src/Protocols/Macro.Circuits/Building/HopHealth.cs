@@ -7,7 +7,7 @@ namespace Macro.Circuits;
 /// What probes tell of one hop: round-trip time (smoothed as in RFC 6298), and misses in a row. A probe without an answer
 /// in time is missed unless something else of that hop came meanwhile, and is followed by the next at once. A hop is suspect
 /// while one of the last four probes has no answer, and dead after five misses: on a path that loses one datagram in six that is one chance in ten thousand, and
-/// takes little more than a second.
+/// takes little more than a second. A hop behind a NAT must have been silent for <see cref="Patience"/> as well.
 /// </summary>
 public sealed class HopHealth
 {
@@ -16,6 +16,13 @@ public sealed class HopHealth
 
     // The newest in bit 0.
     byte _unanswered;
+    TimeSpan _silence;
+
+    /// <summary>
+    /// For a hop behind a NAT: one that lost its memory lets nobody in before the hop has sent something, which it does every two
+    /// seconds while it serves somebody. Default 0.
+    /// </summary>
+    internal TimeSpan Patience { get; init; }
 
     internal Instant? ProbeSent { get; private set; }
     internal Instant NextProbe { get; set; } = Instant.Never;
@@ -38,7 +45,7 @@ public sealed class HopHealth
     /// <summary>Nor did any of the last four.</summary>
     internal bool IsUnanswering => (_unanswered & 0xF) == 0xF;
 
-    public bool IsDead => Misses >= MissesUntilDead;
+    public bool IsDead => Misses >= MissesUntilDead && _silence >= Patience;
 
     /// <summary>Nearly dead: when a hop falls silent those behind it do too, each within one probe of the others.</summary>
     internal bool IsSilent => Misses >= MissesUntilDead - 1;
@@ -58,8 +65,9 @@ public sealed class HopHealth
 
     /// <summary>The time for the answer is over.</summary>
     /// <param name="lastHeard">When anything of this hop came last: where one datagram in ten is lost, only the probe may be.</param>
-    internal void EndProbe(Instant lastHeard)
+    internal void EndProbe(Instant lastHeard, Instant now)
     {
+        _silence = now - lastHeard;
         Misses = lastHeard > ProbeSent ? 0 : Misses + 1;
         _unanswered = (byte)((_unanswered << 1) | 1);
         ProbeSent = null;

@@ -28,6 +28,9 @@ public sealed record HopTarget
     /// <summary>The signed descriptor of the introducer by which the hop before is to meet it; empty when it needs none.</summary>
     public ReadOnlyMemory<byte> Introducer { get; init; }
 
+    /// <summary>It takes early data: handshakes with the hops behind it may begin with its own.</summary>
+    public bool TakesEarly { get; init; }
+
     /// <summary>What all nodes of a private network share, and strangers who know an address do not; null elsewhere. Not owned.</summary>
     public SecretBytes? PresharedKey { get; init; }
 
@@ -49,6 +52,7 @@ public sealed record HopTarget
             TcpEndpoint = about.ReachedByTcp(endpoint),
             Descriptor = signed.Encode().ToArray(),
             Region = about.Region,
+            TakesEarly = about.Capabilities.HasFlag(Capabilities.EarlyData),
             PresharedKey = presharedKey,
         };
     }

@@ -35,6 +35,12 @@ sealed class Requests
 
     public void Add(uint id, ControlType type, byte[] body, Instant now) => _pending.Add(new Pending(id, type, body, now + s_first));
 
+    /// <summary>One that is not sent again.</summary>
+    public void AddOnce(uint id, ControlType type, byte[] body) => _pending.Add(new Pending(id, type, body, Instant.Never));
+
+    /// <summary>No answer is needed to those of this type any more.</summary>
+    public void Forget(ControlType type) => _pending.RemoveAll(p => p.Type == type);
+
     /// <summary>Whoever was asked is lost.</summary>
     public void Forget() => _pending.Clear();
 

@@ -13,7 +13,7 @@ public static class PathSelector
     // Exits and entries that are tried before the relays are called too few.
     const int MostTries = 200;
 
-    // Exits are kept for being exits while they are scarce; where nothing else fits they are still taken.
+    // Of exits while they are scarce, and of carriers that introduce nobody: where nothing else fits they are still taken.
     const double Scarce = 1e-6;
 
     public static PathAnswer Choose(PathRequest request, IRelayKnowledge knowledge, IRandom random)
@@ -107,13 +107,14 @@ public static class PathSelector
             return null;
         }
 
+        /// <summary>Before an exit behind a NAT stands who introduces it: only he can lead the client to the direct path.</summary>
         ChosenPath? Carried(HopChoice exit)
         {
             var draw = new Draw(HopPlace.Introducer, _profile, knowledge);
             foreach (var relay in request.Candidates)
             {
                 if (relay.IsPublic && MayEnter(relay) && Constraints.MayFollow(relay, exit.Relay))
-                    draw.Add(relay, knowledge.RoundTrip(null, relay));
+                    draw.Add(relay, knowledge.RoundTrip(null, relay), exit.Relay.Introducers.Contains(relay.Id) ? 1 : Scarce);
                 else
                     draw.LeftOut.Add(Exclusion.Unreachable);
             }

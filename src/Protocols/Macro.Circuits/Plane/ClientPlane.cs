@@ -61,11 +61,15 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             }
             SealLayer(batch, level, hops, now);
             if (paths is not null)
+            {
                 ChooseWays(batch, paths, now);
-            else if (hops[level].Direct is { } way && Bypass(batch, way))
-                break;
-            else if (circuit.Beside is { } beside)
+                continue;
+            }
+            var way = hops[level].Direct;
+            if (way is not { Alone: true } && circuit.Beside is { } beside)
                 CarryCopies(batch, beside.Hops, now);
+            if (way is not null && Bypass(batch, way))
+                break;
         }
         batch.Compact();
     }
@@ -81,7 +85,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     /// <summary>What is sealed for the exit goes by the other path, too.</summary>
     void CarryCopies(PacketBatch batch, Hop[] hops, Instant now)
     {
-        Copies ??= new PacketBatch(batch.Buffer.Length, slots);
+        Copies ??= MakeCopies(batch);
         foreach (ref var slot in batch.Slots)
             if (slot.Length > 0)
                 Copies.TryCopy(batch.Buffer.AsSpan(slot.Offset, slot.Length), default, Headroom, Tailroom);
@@ -94,7 +98,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     bool Bypass(PacketBatch batch, DirectWay way)
     {
         if (!way.Alone)
-            Copies ??= new PacketBatch(batch.Buffer.Length, slots);
+            Copies ??= MakeCopies(batch);
         foreach (ref var slot in batch.Slots)
         {
             if (slot.Length == 0)
@@ -106,6 +110,9 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         }
         return way.Alone;
     }
+
+    /// <summary>For each packet one by the other path and one by the direct way.</summary>
+    PacketBatch MakeCopies(PacketBatch batch) => new(2 * batch.Buffer.Length, 2 * slots);
 
     void KeepInner(PacketBatch batch)
     {

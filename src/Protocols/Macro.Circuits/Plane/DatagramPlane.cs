@@ -19,6 +19,9 @@ public sealed partial class DatagramPlane
     /// </summary>
     public const int MostOthers = 25_000;
 
+    /// <summary>Data messages in ten seconds that belong to no session yet and go to the owner thread, which needs a microsecond to see that one is forged.</summary>
+    public const int MostEarly = 20_000;
+
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IPlaneOwner _owner;
@@ -29,7 +32,7 @@ public sealed partial class DatagramPlane
     readonly AeadJob[] _jobs;
     readonly Arrival[] _arrivals;
     volatile ExitPolicy? _policy;
-    Budget _others;
+    Budget _others, _early;
     int _count;
 
     /// <summary>One data message that waits to be opened.</summary>
@@ -39,6 +42,7 @@ public sealed partial class DatagramPlane
         public int Length;
         public Endpoint Source;
         public Hop? Via;
+        public byte Ecn;
     }
 
     public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, IPlaneOwner owner)
@@ -86,7 +90,7 @@ public sealed partial class DatagramPlane
         ClearOrdered();
         ToResolver.Clear();
         foreach (ref var slot in _received.Slots)
-            Classify(slot.Offset, slot.Length, slot.Remote, via: null, now);
+            Classify(slot.Offset, slot.Length, slot.Remote, slot.Ecn, via: null, now);
         _sealer.Flush(Returned.Buffer, now);
         // Each round opens one layer of the client's own circuits; relays and exits are done after the first.
         while (_count > 0)
@@ -96,7 +100,7 @@ public sealed partial class DatagramPlane
         _held.ReleaseAll();
     }
 
-    void Classify(int offset, int length, Endpoint source, Hop? via, Instant now)
+    void Classify(int offset, int length, Endpoint source, byte ecn, Hop? via, Instant now)
     {
         var datagram = _received.Buffer.AsSpan(offset, length);
         if (!Message.TryReadType(datagram, out var type))
@@ -110,10 +114,12 @@ public sealed partial class DatagramPlane
             return;
         }
         _ = Message.TryReadReceiver(datagram, out var index);
-        if (_indices.TryFind(index, out _, out var session) && session is not null && Belongs(session, via))
-            Enqueue(session, datagram, offset, length, source, via, now);
+        if (_indices.TryFind(index, out var tunnel, out var session) && session is not null && Belongs(session, via))
+            Enqueue(session, datagram, offset, length, source, ecn, via, now);
         else if (via is null && _switches.TryFind(source, index, out var channel))
-            Return(channel!, datagram, now);
+            Return(channel!, datagram, ecn, now);
+        else if (session is null && (tunnel is null ? via is null && EarlyKey.MayBe(datagram) : tunnel.Context is Hop) && _early.TrySpend(now, MostEarly))
+            _owner.PostHandshake(datagram, source, via);
         else
             Counters.Unknown++;
     }
@@ -132,7 +138,7 @@ public sealed partial class DatagramPlane
     /// <summary>A hop's messages are taken only by the way that leads to it.</summary>
     static bool Belongs(Session session, Hop? via) => session.Tunnel.Context is Hop hop ? hop.IsReachedBy(via) : via is null;
 
-    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Hop? via, Instant now)
+    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, byte ecn, Hop? via, Instant now)
     {
         var counter = Message.ReadCounter(datagram);
         if (!session.MayOpen(counter, now) || _held.Hold(session) is not (>= 0 and var held))
@@ -147,7 +153,7 @@ public sealed partial class DatagramPlane
             Offset = offset + Message.DataHeaderSize,
             Length = length - Message.DataOverhead,
         };
-        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length, Via = via };
+        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length, Ecn = ecn, Via = via };
     }
 
     void OpenLayer(Instant now)
@@ -166,7 +172,7 @@ public sealed partial class DatagramPlane
             // Copies: dispatching refills both arrays from the front for the next layer, never past i.
             var (job, arrival) = (_jobs[i], _arrivals[i]);
             if (job.Ok)
-                Dispatch(_held[arrival.Held].Session, job, arrival.Source, now);
+                Dispatch(_held[arrival.Held].Session, job, arrival, now);
         }
         _jobs.AsSpan(_count, count - _count).Clear();
     }
@@ -198,25 +204,25 @@ public sealed partial class DatagramPlane
         (held.Messages, held.DataPackets, held.Bytes) = (0, 0, 0);
     }
 
-    void Dispatch(Session session, in AeadJob job, Endpoint source, Instant now)
+    void Dispatch(Session session, in AeadJob job, in Arrival arrival, Instant now)
     {
         var payload = _received.Buffer.AsSpan(job.Offset, job.Length);
         var isPacket = job.Length > 0 && payload[0] >> 4 is 4 or 6;
         switch (session.Tunnel.Context)
         {
             case Inbound inbound:
-                var outward = isPacket ? ToInternet(inbound, payload, job.Offset, source, now) : 0;
+                var outward = isPacket ? ToInternet(inbound, payload, job.Offset, arrival, now) : 0;
                 if (!IsKept(inbound.Order, session, job.Counter, payload[..outward], now) && outward > 0)
                     ToExit.TryAdd(job.Offset, outward, default);
                 if (!isPacket && job.Length > 0)
-                    Forward(inbound, payload, job.Offset, source, now);
+                    Forward(inbound, payload, job.Offset, arrival, now);
                 break;
             case Hop hop:
-                var inward = isPacket ? ToEnd(hop, payload) : 0;
+                var inward = isPacket ? ToEnd(hop, payload, arrival.Ecn) : 0;
                 if (!IsKept(hop.Order, session, job.Counter, payload[..inward], now) && inward > 0 && hop.Circuit.End is { } end)
                     _deliveries.To(end).TryAdd(job.Offset, inward, default);
                 if (!isPacket && job.Length > 0)
-                    Inward(hop, payload, job.Offset, now);
+                    Inward(hop, payload, job.Offset, arrival.Ecn, now);
                 break;
             case var _:
                 Counters.Unroutable++;
@@ -225,25 +231,25 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Relay: a frame of a client. Data messages of open channels go to the next hop; what needs thought goes to the owner.</summary>
-    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, Endpoint source, Instant now)
+    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, in Arrival arrival, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
         else if (frame.Type == FrameType.Control)
-            Ask(inbound, payload, source, now);
+            Ask(inbound, payload, arrival.Source, now);
         else if (frame.Type == FrameType.Forward)
-            Forward(inbound, frame, payload, offset, source, now);
+            Forward(inbound, frame, payload, offset, arrival, now);
     }
 
-    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, Endpoint source, Instant now)
+    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, in Arrival arrival, Instant now)
     {
         if (!Message.TryReadType(payload.Slice(Frame.HeaderSize, frame.Length), out var type))
             Counters.Malformed++;
         else if (type == MessageType.Initiation)
-            Ask(inbound, payload, source, now);
+            Ask(inbound, payload, arrival.Source, now);
         else if (type == MessageType.Data && frame.Length <= CircuitMtu.Payload - Frame.HeaderSize
             && inbound.FindChannel(frame.Channel) is { } channel && channel.MayPass(now) && channel.NextHop is { IsNone: false } nextHop
-            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop))
+            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop, Onward(arrival.Ecn)))
             CountRelayed(frame.Length);
         else
             Counters.Unroutable++;
@@ -259,7 +265,7 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Relay, next hop to client: copied into room for the wrapping, sealed with the rest of the batch.</summary>
-    void Return(Channel channel, ReadOnlySpan<byte> datagram, Instant now)
+    void Return(Channel channel, ReadOnlySpan<byte> datagram, byte ecn, Instant now)
     {
         const int headroom = Message.DataHeaderSize + Frame.HeaderSize;
         if (!channel.IsOpen)
@@ -267,12 +273,14 @@ public sealed partial class DatagramPlane
         var inbound = channel.Owner;
         var length = Frame.HeaderSize + datagram.Length;
         var least = inbound.Tunnel.PadTo;
-        if (!Returned.TryReserve(headroom, datagram.Length, RoomBehind(length, least), inbound.Remote, out var index))
+        if (!inbound.MayAnswer(Math.Max(length, least) + Message.DataOverhead)
+            || !Returned.TryReserve(headroom, datagram.Length, RoomBehind(length, least), inbound.Remote, out var index))
         {
             Counters.Dropped++;
             return;
         }
         ref var slot = ref Returned[index];
+        slot.Ecn = Onward(ecn);
         datagram.CopyTo(Returned.Buffer.AsSpan(slot.Offset));
         slot.Offset -= Frame.HeaderSize;
         new Frame(FrameType.Forward, 0, (ushort)datagram.Length, channel.Number).Write(Returned.Buffer.AsSpan(slot.Offset));
@@ -286,14 +294,14 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Client: a relay hands over what came from the next hop; one layer deeper.</summary>
-    void Inward(Hop hop, ReadOnlySpan<byte> payload, int offset, Instant now)
+    void Inward(Hop hop, ReadOnlySpan<byte> payload, int offset, byte ecn, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
         else if (frame.Type == FrameType.Control)
             _owner.PostPayload(hop.Tunnel, payload, default);
         else if (frame.Type == FrameType.Forward && hop.Next is not null && frame.Channel == hop.NextChannel)
-            Classify(offset + Frame.HeaderSize, frame.Length, default, hop, now);
+            Classify(offset + Frame.HeaderSize, frame.Length, default, ecn, hop, now);
         else if (frame.Type == FrameType.Forward)
             Counters.Unroutable++;
         else
@@ -301,10 +309,10 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Client: a packet from the exit, for the address that every client has and for no other. Its length; 0: it goes nowhere.</summary>
-    int ToEnd(Hop hop, ReadOnlySpan<byte> payload)
+    int ToEnd(Hop hop, Span<byte> payload, byte ecn)
     {
         if (hop.Next is null && hop.Circuit.End is not null && IpView.TryParse(payload, out var packet)
-            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4))
+            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && Ecn.TryMark(payload, ecn))
         {
             Counters.ClientBytes += packet.Bytes.Length;
             return packet.Bytes.Length;
@@ -313,6 +321,9 @@ public sealed partial class DatagramPlane
         return 0;
     }
 
+    /// <summary>A mark of congestion goes along; everything else leaves as the port sends it.</summary>
+    static byte Onward(byte ecn) => ecn == Ecn.CongestionExperienced ? ecn : (byte)0;
+
     void CountRelayed(int bytes)
     {
         Counters.RelayedBytes += bytes;
@@ -320,7 +331,7 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Exit: a packet of a client, rewritten where it lies. Its length when it is for the internet; 0: it goes nowhere, or elsewhere.</summary>
-    int ToInternet(Inbound inbound, Span<byte> payload, int offset, Endpoint source, Instant now)
+    int ToInternet(Inbound inbound, Span<byte> payload, int offset, in Arrival arrival, Instant now)
     {
         if (_policy is not { } policy)
         {
@@ -329,7 +340,7 @@ public sealed partial class DatagramPlane
         }
         if (inbound.Lease is not { } lease)
         {
-            Ask(inbound, payload, source, now);
+            Ask(inbound, payload, arrival.Source, now);
             return 0;
         }
         if (!SourceRewrite.TryTrim(payload, out var length))
@@ -342,7 +353,7 @@ public sealed partial class DatagramPlane
         var isQuery = ExitResolver.IsFor(packet);
         if (!isQuery && policy.Decide(packet) is not ExitVerdict.Accept and var verdict)
             Deny(inbound, packet, verdict, now);
-        else if (!SourceRewrite.Outbound(packet, lease.V4, lease.V6) || (isQuery && !ToResolver.TryAdd(offset, length, default)))
+        else if (!Ecn.TryMark(packet, arrival.Ecn) || !SourceRewrite.Outbound(packet, lease.V4, lease.V6) || (isQuery && !ToResolver.TryAdd(offset, length, default)))
             Counters.Unroutable++;
         else
         {

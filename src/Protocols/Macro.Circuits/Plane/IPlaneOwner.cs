@@ -9,7 +9,9 @@ namespace Macro.Circuits;
 /// </summary>
 public interface IPlaneOwner
 {
-    /// <summary>A handshake message (types 1 to 3) from the network, or from inside a hop's session.</summary>
+    /// <summary>
+    /// A handshake message (types 1 to 3) from the network, or from inside a hop's session; or a data message that came before its session stood.
+    /// </summary>
     void PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via);
 
     /// <summary>A datagram of the port that is not WireGuard. A flood of them leaves room for all the others.</summary>

@@ -8,8 +8,9 @@ namespace Macro.Circuits;
 /// <summary>Where a packet waits.</summary>
 /// <param name="Queue">What shares fairly with others: a hash.</param>
 /// <param name="IsSmall">It goes before the others of its queue.</param>
+/// <param name="IsMarkable">Congestion can be told by a mark (ECN): it need not be dropped for that.</param>
 /// <param name="Cost">Bytes as they load the link, 1 and up.</param>
-public readonly record struct QueuePlace(uint Queue, bool IsSmall, int Cost);
+public readonly record struct QueuePlace(uint Queue, bool IsSmall, bool IsMarkable, int Cost);
 
 /// <param name="remote">Where a datagram goes; none for an IP packet.</param>
 public delegate QueuePlace PacketSorter(ReadOnlySpan<byte> packet, Endpoint remote);
@@ -33,10 +34,10 @@ public static class PacketSorters
         if (!remote.IsNone)
         {
             var index = Message.TryReadReceiver(packet, out var receiver) ? receiver : 0;
-            return new QueuePlace((uint)HashCode.Combine(remote, index), packet.Length <= Small, packet.Length + (remote.Address.IsV4 ? HeadersV4 : HeadersV6));
+            return new QueuePlace((uint)HashCode.Combine(remote, index), packet.Length <= Small, !TcpEndpoint.Is(remote), packet.Length + (remote.Address.IsV4 ? HeadersV4 : HeadersV6));
         }
         var session = IpView.TryParse(packet, out var view) ? view.Source.GetHashCode() : 0;
-        return new QueuePlace((uint)HashCode.Combine(session), packet.Length <= Small, Math.Max(1, packet.Length));
+        return new QueuePlace((uint)HashCode.Combine(session), packet.Length <= Small, IsCapable(packet), Math.Max(1, packet.Length));
     }
 
     /// <summary>
@@ -48,10 +49,12 @@ public static class PacketSorters
     {
         var cost = HeadersV4 + Message.DataOverhead + Message.PaddedLength(packet.Length, CircuitMtu.Payload) + (hops - 1) * CircuitMtu.PerHop;
         if (!IpView.TryParse(packet, out var view))
-            return new QueuePlace(0, false, cost);
+            return new QueuePlace(0, false, false, cost);
         // Both ports of TCP and UDP are the first four bytes behind the IP header, and no others are told apart.
         var payload = view.Payload;
         var ports = view.Protocol is IpProtocol.Tcp or IpProtocol.Udp && payload.Length >= 4 ? BinaryPrimitives.ReadUInt32BigEndian(payload) : 0;
-        return new QueuePlace((uint)HashCode.Combine(view.Source, view.Destination, view.Protocol, ports), false, cost);
+        return new QueuePlace((uint)HashCode.Combine(view.Source, view.Destination, view.Protocol, ports), false, IsCapable(packet), cost);
     }
+
+    static bool IsCapable(ReadOnlySpan<byte> packet) => packet.Length > 1 && Ecn.Read(packet) != Ecn.NotCapable;
 }

@@ -1,4 +1,5 @@
 using Macro.Core;
+using Macro.Core.Packets;
 
 namespace Macro.Circuits;
 
@@ -21,23 +22,28 @@ public sealed class Shaper
     readonly PacketSorter _sorter;
     readonly byte[] _memory;
     readonly Endpoint[] _remotes;
+    readonly byte[] _ecns;
     readonly int[] _free;
     int _freeCount;
 
-    /// <param name="bitsPerSecond">1 and up; packets count as the sorter says.</param>
+    /// <param name="bitsPerSecond">1 and up; packets count as the sorter says. What can wait is measured by it.</param>
     public Shaper(long bitsPerSecond, PacketSorter sorter, Instant now)
     {
         _sorter = sorter;
         var bytes = (int)Math.Clamp(bitsPerSecond / 8 * s_longest.TotalSeconds, LeastBytes, MostBytes);
         var packets = bytes / 512;
-        _bucket = new TokenBucket(bitsPerSecond, Math.Max(4 * LongestPacket, (int)Math.Min(int.MaxValue, bitsPerSecond / 8 * s_burst.TotalSeconds)), now);
+        _bucket = new TokenBucket(bitsPerSecond, Burst(bitsPerSecond), now);
         _queue = new FairQueue(new FairQueueOptions { Queues = Queues, MostPackets = packets, MostBytes = bytes });
         // One more than wait: a packet is copied in before the oldest make way for it.
         _memory = new byte[(packets + 1) * LongestPacket];
         _remotes = new Endpoint[packets + 1];
+        _ecns = new byte[packets + 1];
         _free = [.. Enumerable.Range(0, packets + 1)];
         _freeCount = _free.Length;
     }
+
+    /// <summary>Another rate from now on.</summary>
+    public void Change(long bitsPerSecond, Instant now) => _bucket.Change(bitsPerSecond, Burst(bitsPerSecond), now);
 
     /// <summary>Packets that wait.</summary>
     public int Count => _queue.Count;
@@ -62,7 +68,7 @@ public sealed class Shaper
                 _bucket.Take(place.Cost);
                 continue;
             }
-            Hold(batch.Buffer.AsSpan(slot.Offset, slot.Length), slot.Remote, place, now);
+            Hold(batch.Buffer.AsSpan(slot.Offset, slot.Length), slot, place, now);
             slot.Length = 0;
         }
         batch.Compact();
@@ -78,7 +84,13 @@ public sealed class Shaper
             && _queue.Count > 0 && _bucket.IsOpen(now) && _queue.TryDequeue(now, out var packet))
         {
             var (slot, length) = Unpack(packet.Handle);
-            batch.TryCopy(_memory.AsSpan(slot * LongestPacket, length), _remotes[slot], headroom, tailroom);
+            var bytes = _memory.AsSpan(slot * LongestPacket, length);
+            var remote = _remotes[slot];
+            // A datagram is marked outside; of packets only those are that know ECN.
+            if (packet.Marked && remote.IsNone)
+                Ecn.TryMark(bytes, Ecn.CongestionExperienced);
+            if (batch.TryCopy(bytes, remote, headroom, tailroom))
+                batch[batch.Count - 1].Ecn = packet.Marked && !remote.IsNone ? Ecn.CongestionExperienced : _ecns[slot];
             _bucket.Take(packet.Bytes);
             Free(slot);
         }
@@ -86,14 +98,16 @@ public sealed class Shaper
         return batch.Count > before;
     }
 
-    void Hold(ReadOnlySpan<byte> packet, Endpoint remote, in QueuePlace place, Instant now)
+    static int Burst(long bitsPerSecond) => Math.Max(4 * LongestPacket, (int)Math.Min(int.MaxValue, bitsPerSecond / 8 * s_burst.TotalSeconds));
+
+    void Hold(ReadOnlySpan<byte> packet, in PacketSlot from, in QueuePlace place, Instant now)
     {
         if (packet.Length > LongestPacket)
             return;
         var slot = _free[--_freeCount];
         packet.CopyTo(_memory.AsSpan(slot * LongestPacket));
-        _remotes[slot] = remote;
-        _queue.Enqueue((int)(place.Queue % Queues), new QueuedPacket { Handle = Pack(slot, packet.Length), Bytes = place.Cost, IsSmall = place.IsSmall }, now);
+        (_remotes[slot], _ecns[slot]) = (from.Remote, from.Ecn);
+        _queue.Enqueue((int)(place.Queue % Queues), new QueuedPacket { Handle = Pack(slot, packet.Length), Bytes = place.Cost, IsSmall = place.IsSmall, EcnCapable = place.IsMarkable }, now);
         FreeDropped();
     }
 

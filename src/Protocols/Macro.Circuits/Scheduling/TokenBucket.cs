@@ -11,8 +11,8 @@ public sealed class TokenBucket
     // Credit is counted in bits x ticks per second: a tick of time adds exactly the rate.
     const long Scale = 8 * TimeSpan.TicksPerSecond;
 
-    readonly long _rate;
-    readonly Int128 _burst;
+    long _rate;
+    Int128 _burst;
     Int128 _credit;
     Instant _at;
 
@@ -24,6 +24,16 @@ public sealed class TokenBucket
         ArgumentOutOfRangeException.ThrowIfLessThan(burst, 1);
         (_rate, _burst, _at) = (bitsPerSecond, (Int128)burst * Scale, now);
         _credit = _burst;
+    }
+
+    /// <summary>Another rate from now on; what was saved up or is owed stays.</summary>
+    public void Change(long bitsPerSecond, int burst, Instant now)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(bitsPerSecond, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(burst, 1);
+        Refill(now);
+        (_rate, _burst) = (bitsPerSecond, (Int128)burst * Scale);
+        _credit = Int128.Min(_burst, _credit);
     }
 
     /// <summary>A packet may go now.</summary>

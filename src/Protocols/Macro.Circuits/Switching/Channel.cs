@@ -17,7 +17,7 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop, IReach
     const int MostInitiations = 5;
 
     // A relay has many channels: they are kept small.
-    Budget _initiations;
+    Budget _initiations, _beforeOpen;
     Held _indices;
     uint _answered;
     byte _held;
@@ -51,8 +51,11 @@ public sealed class Channel(Inbound owner, uint number, Endpoint nextHop, IReach
     /// <summary>The next hop has sent something for a bound index: it knows the session, and data may flow.</summary>
     internal void Open() => _isOpen = true;
 
-    /// <summary>Before the channel is open, as few data messages of a bound session may pass as initiations: what they draw opens it.</summary>
-    internal bool MayPass(Instant now) => _isOpen || (_isBound && _initiations.TrySpend(now, MostInitiations));
+    /// <summary>
+    /// Before the channel is open, as few data messages may pass as initiations: of a session that stands and is bound, for what they draw opens the
+    /// channel; or behind an initiation, as early data.
+    /// </summary>
+    internal bool MayPass(Instant now) => _isOpen || ((_isBound || _held > 0) && _beforeOpen.TrySpend(now, MostInitiations));
 
     /// <summary>The next hop has answered the handshake of this index: it never gives way to one that nobody has answered.</summary>
     internal void Open(uint index)

@@ -30,7 +30,8 @@ public sealed class Inbound : IDeadline
     Location _responded;
     volatile Channel[] _channels = [];
     volatile ExitLease? _lease;
-    volatile bool _understandsControl;
+    volatile bool _understandsControl, _isProven;
+    int _owed;
 
     public Inbound(Tunnel tunnel, Endpoint remote, PublicKey localKey = default)
     {
@@ -68,7 +69,13 @@ public sealed class Inbound : IDeadline
     internal Registration? Registration { get; set; }
 
     /// <summary>The client has proven that it holds its key and our answer reached it; until then it costs us little.</summary>
-    internal bool IsProven { get; set; }
+    internal bool IsProven { get => _isProven; set => _isProven = value; }
+
+    /// <summary>Opens early data behind the newest initiation; null when none is taken (any more). Not owned.</summary>
+    internal EarlyKey? Early { get; set; }
+
+    /// <summary>Early data came behind its first initiation.</summary>
+    internal bool IsEarly { get; set; }
 
     /// <summary>Set while cover traffic goes to the client.</summary>
     internal CoverMachine? Cover { get; set; }
@@ -141,6 +148,12 @@ public sealed class Inbound : IDeadline
         if (_paths?.Has(_responded.Endpoint) == false)
             _paths = null;
     }
+
+    /// <summary>So many bytes of early data came.</summary>
+    internal void Owe(int bytes) => Interlocked.Add(ref _owed, bytes);
+
+    /// <summary>Whether so many bytes may go to the client: to an address that is not proven no more than came from there. Any thread.</summary>
+    internal bool MayAnswer(int bytes) => _isProven || Interlocked.Add(ref _owed, -bytes) >= 0;
 
     public Channel? FindChannel(uint number)
     {

@@ -117,6 +117,9 @@ public sealed partial class Relay
         reached = _introducer.Find(next.Id);
         if (reached is not null)
             return ControlStatus.Ok;
+        // Nobody is met for a stranger: the client asks again in its session.
+        if (!inbound.IsProven)
+            return null;
         if (Neighbours is null || extend.Introducer.IsEmpty)
             return ControlStatus.RefusedUnreachable;
         var verdict = _verifier.Verify(extend.Introducer.Span, now, out var introducer);

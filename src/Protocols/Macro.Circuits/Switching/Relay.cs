@@ -108,10 +108,12 @@ public sealed partial class Relay
                 Remove(inbound, now);
         }
         (Options, Leases) = (options, leases);
+        _early.Begin(now);
     }
 
     /// <summary>
-    /// A handshake message (types 1 to 3) from the network: an initiation of a client, or what a next hop answers to one.
+    /// A handshake message (types 1 to 3) from the network, an initiation of a client or what a next hop answers to one; or data that no session
+    /// here has, which may be early.
     /// </summary>
     public void HandleDatagram(ReadOnlySpan<byte> datagram, Endpoint source, Instant now)
     {
@@ -119,6 +121,8 @@ public sealed partial class Relay
             Counters.Malformed++;
         else if (type == MessageType.Initiation)
             HandleInitiation(datagram, source, now);
+        else if (type == MessageType.Data)
+            HandleEarly(datagram, source, now);
         else if (Message.TryReadReceiver(datagram, out var index) && _switches.TryFind(source, index, out var channel))
             SwitchBack(channel!, index, datagram, now);
         else
@@ -139,12 +143,18 @@ public sealed partial class Relay
             return;
         }
         var body = payload.Slice(Frame.HeaderSize, frame.Length);
-        if (frame.Type == FrameType.Control && (frame.Flags & Frame.ConstantSize) != 0)
-            inbound.Tunnel.Pad(Math.Min(payload.Length, CircuitMtu.Payload), Frame.Cover);
+        if (frame.Type == FrameType.Control)
+            Pad(inbound, frame, payload.Length);
         if (frame.Type == FrameType.Forward)
             SwitchInitiation(inbound, frame.Channel, body, now);
         else if (frame.Type == FrameType.Control)
             HandleControl(inbound, frame.Channel, body, source, now);
+    }
+
+    static void Pad(Inbound inbound, Frame frame, int size)
+    {
+        if ((frame.Flags & Frame.ConstantSize) != 0)
+            inbound.Tunnel.Pad(Math.Min(size, CircuitMtu.Payload), Frame.Cover);
     }
 
     /// <summary>The fast path says that a timer of this session may need setting.</summary>
@@ -219,6 +229,10 @@ public sealed partial class Relay
             inbound = new Inbound(new Tunnel(options, _indices, _random), source, key.PublicKey) { Expires = now + s_unproven };
             _inbounds[initiation.Remote] = inbound;
         }
+        // A client that comes again takes the long way.
+        var early = Options.IsRelay && inbound.Tunnel.Activity.LastReceived == default && _early.IsFresh(initiation, now)
+            ? initiation.DeriveEarlyKey(Options.PresharedKey)
+            : null;
         var output = inbound.Tunnel.AcceptInitiation(initiation, _buffer, now);
         if (output.Kind == TunnelOutputKind.ToNetwork)
         {
@@ -226,7 +240,11 @@ public sealed partial class Relay
             inbound.RespondedTo(source);
             _outbox.Send(_buffer.AsSpan(0, output.Length), source);
             Counters.Handshakes++;
+            if (early is not null)
+                _early.Expect(inbound, early);
         }
+        else
+            early?.Dispose();
         Drive(inbound, now);
     }
 
@@ -273,7 +291,7 @@ public sealed partial class Relay
     void SendFrame(Inbound inbound, FrameType type, uint channel, ReadOnlySpan<byte> body, Endpoint to, Instant now)
     {
         var output = inbound.Tunnel.Encapsulate(Frame.Wrap(_frame, type, channel, body), _buffer, now);
-        if (output.Kind == TunnelOutputKind.ToNetwork)
+        if (output.Kind == TunnelOutputKind.ToNetwork && inbound.MayAnswer(output.Length))
         {
             inbound.Paths?.NoteSent(to, output.Length);
             _outbox.Send(_buffer.AsSpan(0, output.Length), to);
@@ -312,7 +330,7 @@ public sealed partial class Relay
             _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
     }
 
-    static void TakeEvents(Inbound inbound)
+    void TakeEvents(Inbound inbound)
     {
         while (inbound.Tunnel.TryTakeEvent(out var happened))
         {
@@ -320,6 +338,7 @@ public sealed partial class Relay
                 continue;
             inbound.IsProven = true;
             inbound.HandleConfirmed();
+            _early.Forget(inbound);
         }
     }
 
@@ -348,6 +367,7 @@ public sealed partial class Relay
             Remove(channel);
         _introducer.Forget(inbound);
         _waiting.Forget(inbound);
+        _early.Forget(inbound);
         if (inbound.Lease is { } lease)
         {
             inbound.SetLease(null);

@@ -15,6 +15,12 @@ public sealed class RelayCounters
     /// <summary>Initiations whose MAC1 fitted but whose contents did not.</summary>
     public long Forged { get; internal set; }
 
+    /// <summary>Handshakes behind which early data came.</summary>
+    public long Early { get; internal set; }
+
+    /// <summary>Early data that had come before.</summary>
+    public long Replayed { get; internal set; }
+
     /// <summary>Clients turned away: not serving, or full.</summary>
     public long Refused { get; internal set; }
 

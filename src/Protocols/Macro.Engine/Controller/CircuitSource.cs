@@ -44,6 +44,7 @@ sealed class CircuitSource
         var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience, request.Mode.IsConstantSize())
         {
             End = end,
+            GoesEarly = GoesEarly && request.Mode.GoesEarly(),
             MayBypass = path.Hops.Count > request.Mode.Profile().Hops && !path.Hops[^1].Relay.IsPublic,
         };
         started = new KnownCircuit(circuit, path, now);
@@ -62,7 +63,12 @@ sealed class CircuitSource
         if (Paths.ChooseAnother(request, of.Path, others.Select(other => other.Path), apart, now).Path is not { } path || path.Hops.Count != of.Path.Hops.Count)
             return false;
         var relays = path.Targets[..^1];
-        var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience, request.Mode.IsConstantSize()) { Goal = CircuitGoal.Path, PathOf = of.Circuit };
+        var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience, request.Mode.IsConstantSize())
+        {
+            Goal = CircuitGoal.Path,
+            PathOf = of.Circuit,
+            GoesEarly = GoesEarly && request.Mode.GoesEarly(),
+        };
         started = new KnownCircuit(circuit, path, now);
         circuit.Start(now);
         return true;
@@ -76,6 +82,9 @@ sealed class CircuitSource
 
     /// <summary>Whoever is afraid of an observer shows himself to one guard; one hop has no path but one.</summary>
     public int MostPaths(ConnectionMode mode) => mode is ConnectionMode.Paranoid or ConnectionMode.Speed ? 1 : PathsWanted;
+
+    /// <summary>Circuits are built in one round trip where the mode and the relays allow it.</summary>
+    public bool GoesEarly { get; set; } = true;
 
     public void Built(KnownCircuit circuit, Instant now)
     {

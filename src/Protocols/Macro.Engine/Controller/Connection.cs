@@ -37,6 +37,12 @@ public static class ConnectionModes
     /// <summary>All data messages of the mode's circuits have one size on each leg.</summary>
     public static bool IsConstantSize(this ConnectionMode mode) => mode is ConnectionMode.Private or ConnectionMode.Paranoid;
 
+    /// <summary>
+    /// Circuits of the mode may be built in one round trip, by early data. Not the most careful one: whoever records it and steals the relays' keys
+    /// within two days learns the path.
+    /// </summary>
+    public static bool GoesEarly(this ConnectionMode mode) => mode != ConnectionMode.Paranoid;
+
     public static int Hops(this ConnectionMode mode) => mode.Profile().Hops;
 }
 

@@ -93,6 +93,9 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>Packets go by so many paths to their exit at the same time, 1..4; in `paranoid` and in `speed` always by one. Counts from the next circuit on.</summary>
     public int MostPaths { get => _source.PathsWanted; set => _source.PathsWanted = Math.Clamp(value, 1, PathScheduler<Hop[]>.Most); }
 
+    /// <summary>Circuits are built in one round trip where the mode and the relays allow it; true unless a person wants it otherwise.</summary>
+    public bool GoesEarly { get => _source.GoesEarly; set => _source.GoesEarly = value; }
+
     /// <summary>Cover traffic with the guard in `paranoid`, bytes an hour in both directions together; 0: none.</summary>
     public long CoverBudget { get; set; } = DefaultCoverBudget;
 

@@ -44,7 +44,7 @@ public sealed partial class KeptCircuit
 
     void BeginPaths(Circuit circuit, Instant now)
     {
-        circuit.IsRerouted = circuit.Hops.Length > 1 && !circuit.MayBypass;
+        circuit.IsRerouted = circuit.Hops.Length > 1;
         circuit.MostPaths = _source.MostPaths(_request.Mode);
         _nextPathAt = now;
     }

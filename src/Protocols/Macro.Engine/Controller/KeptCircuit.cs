@@ -47,6 +47,9 @@ public sealed partial class KeptCircuit
     /// <summary>From the first message to the exit's consent; null while no circuit stands.</summary>
     public TimeSpan? BuildTime => _carrying is { } carrying && carrying.BuiltAt != default ? carrying.BuiltAt - carrying.StartedAt : null;
 
+    /// <summary>From the first message to the last hop's response; null while no circuit stands.</summary>
+    public TimeSpan? HandshakeTime => BuildTime is null ? null : _carrying!.Circuit.ReachedAt - _carrying.StartedAt;
+
     /// <summary>A circuit stood already, and was lost.</summary>
     public bool WasLost { get; private set; }
 

@@ -16,7 +16,7 @@ public sealed class Bypasses(DirectPaths direct)
     sealed class Bypass(Circuit circuit)
     {
         public readonly Circuit Circuit = circuit;
-        public Introduction? Asked;
+        public (Introduction What, Hop Introducer, uint Request)? Asked;
         public DirectPath? Path;
         public Instant TryAt;
     }
@@ -75,20 +75,18 @@ public sealed class Bypasses(DirectPaths direct)
             { Use: PathUse.Direct, Path: { } way } => Keep(hop.Direct, new DirectWay(way.Remote, Alone: !hop.Health.IsSuspect)),
             _ => null,
         };
-        while (circuit.TryTakeAnswer(out _, out var answer))
-        {
-            if (bypass.Asked is { } asked)
-                bypass.Path = direct.Begin(asked, answer, hop, now);
+        while (circuit.TryTakeAnswer(out var request, out var answer))
+            if (bypass.Asked is { } asked && asked.Request == request)
+                (bypass.Path, bypass.Asked, bypass.TryAt) = (direct.Begin(asked.What, answer, hop, now), null, now + s_retry);
+        // The circuit goes on by another relay: the answer comes to the path that it has left.
+        if (bypass.Asked is { } lost && lost.Introducer != hop.Previous)
             bypass.Asked = null;
-            bypass.TryAt = now + s_retry;
-        }
         if (bypass.Path is not null || bypass.Asked is not null || now < bypass.TryAt || !IsAllowed)
             return;
         var introducer = hop.Previous!;
-        bypass.Asked = direct.Prepare(hop.Target.Node, hop.Target.RelayKey, introducer.Health.RoundTrip ?? default, now);
         bypass.TryAt = now + s_hurry;
-        if (bypass.Asked is { } introduction)
-            circuit.AskIntroduction(introducer, introduction.Request, now);
+        if (direct.Prepare(hop.Target.Node, hop.Target.RelayKey, introducer.Health.RoundTrip ?? default, now) is { } introduction)
+            bypass.Asked = (introduction, introducer, circuit.AskIntroduction(introducer, introduction.Request, now));
     }
 
     void Close(Bypass bypass, Instant now)

@@ -5,7 +5,9 @@ namespace Macro.Nat.Classification;
 /// <summary>What the outside ports of one socket say about the NAT, seen by several observers.</summary>
 readonly record struct MappingAnalysis(MappingBehaviour Behaviour, PortAssignment Assignment, int Step, ushort Port, int Against)
 {
-    const int FewestForPattern = 3;
+    const int FewestGaps = 2, LargestStep = 16;
+
+    static readonly TimeSpan s_moment = TimeSpan.FromSeconds(2);
 
     /// <param name="observations">In the order in which the requests went out, all of one outside address.</param>
     /// <param name="own">Our own endpoints.</param>
@@ -29,26 +31,34 @@ readonly record struct MappingAnalysis(MappingBehaviour Behaviour, PortAssignmen
         var behaviour = byAddress.Count > 0 && byAddress.All(group => group.Select(one => one.Seen.Port).Distinct().Count() == 1)
             ? MappingBehaviour.AddressDependent
             : MappingBehaviour.AddressAndPortDependent;
-        var (assignment, step) = Pattern([.. observations.Select(one => (int)one.Seen.Port)]);
+        var (assignment, step) = Pattern(observations);
         return new(behaviour, assignment, step, 0, 0);
     }
 
     /// <summary>
-    /// Sequential where nearly all ports lie a small step from their neighbour: others use the NAT too. Only the sign depends
-    /// on the order in which they were seen, for what several relays say unasked comes in any.
+    /// Sequential where most ports lie a small step from their neighbour: others use the NAT too. Only those count that were seen
+    /// within a moment, since later ones are as far apart as the flows that began between them. The sign alone depends on the order
+    /// in which they were seen, for what several relays say unasked comes in any.
     /// </summary>
-    static (PortAssignment, int Step) Pattern(int[] ports)
+    static (PortAssignment, int Step) Pattern(IReadOnlyList<Observation> observations)
     {
-        int[] distinct = [.. ports.Distinct().Order()];
-        int[] gaps = [.. distinct.Skip(1).Zip(distinct, (next, before) => next - before).Order()];
-        if (gaps.Length < FewestForPattern - 1)
-            return (PortAssignment.Unknown, 0);
-        var median = gaps[gaps.Length / 2];
-        const int largestStep = 16;
-        var near = gaps.Count(gap => gap <= 4 * Math.Max(4, median));
-        if (median > largestStep || near * 4 < gaps.Length * 3)
-            return (PortAssignment.Random, 0);
-        var rises = ports.Skip(1).Zip(ports, (next, before) => Math.Sign(next - before)).Sum();
-        return (PortAssignment.Sequential, rises < 0 ? -median : median);
+        var (near, all, step, rises) = (0, 0, LargestStep, 0);
+        for (int begin = 0, end; begin < observations.Count; begin = end)
+        {
+            for (end = begin + 1; end < observations.Count && observations[end].At - observations[begin].At <= s_moment;)
+                end++;
+            int[] ports = [.. observations.Take(begin..end).Select(one => (int)one.Seen.Port)];
+            rises += ports.Skip(1).Zip(ports, (next, before) => Math.Sign(next - before)).Sum();
+            int[] sorted = [.. ports.Distinct().Order()];
+            foreach (var gap in sorted.Skip(1).Zip(sorted, (next, before) => next - before))
+            {
+                all++;
+                near += gap <= LargestStep ? 1 : 0;
+                step = Math.Min(step, gap);
+            }
+        }
+        if (near >= FewestGaps && 2 * near >= all)
+            return (PortAssignment.Sequential, rises < 0 ? -step : step);
+        return (near == 0 && all >= FewestGaps ? PortAssignment.Random : PortAssignment.Unknown, 0);
     }
 }

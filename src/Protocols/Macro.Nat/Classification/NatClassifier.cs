@@ -14,6 +14,7 @@ public sealed class NatClassifier(VoteRules rules)
     readonly EndpointVotes _votes = new(rules);
     IReadOnlyCollection<Endpoint> _own = [];
     IpAddress? _gatewayOutside;
+    (PortAssignment Assignment, int Step) _pattern;
     FilteringBehaviour _filtering;
     bool? _hairpin;
     bool _blocked;
@@ -41,7 +42,7 @@ public sealed class NatClassifier(VoteRules rules)
     {
         _votes.Clear();
         Lifetime.Clear();
-        (_filtering, _hairpin, _blocked, _gatewayOutside) = (default, null, false, null);
+        (_pattern, _filtering, _hairpin, _blocked, _gatewayOutside) = (default, default, null, false, null);
         Classify();
     }
 
@@ -51,7 +52,7 @@ public sealed class NatClassifier(VoteRules rules)
         _votes.Add(observation);
         _blocked = false;
         if (before is not null && _votes.Address != before)
-            (_filtering, _hairpin) = (default, null);
+            (_pattern, _filtering, _hairpin) = (default, default, null);
         Classify();
     }
 
@@ -100,6 +101,12 @@ public sealed class NatClassifier(VoteRules rules)
     void Classify()
     {
         var mapping = MappingAnalysis.Of([.. _votes.Believed], _own);
+        // How the NAT counts stays known when what showed it is out of date.
+        if (mapping.Behaviour is MappingBehaviour.AddressDependent or MappingBehaviour.AddressAndPortDependent)
+        {
+            _pattern = mapping.Assignment == PortAssignment.Unknown ? _pattern : (mapping.Assignment, mapping.Step);
+            mapping = mapping with { Assignment = _pattern.Assignment, Step = _pattern.Step };
+        }
         var next = new NatClass
         {
             Kind = KindOf(mapping),

@@ -23,6 +23,9 @@ public enum Capabilities : ushort
 
     /// <summary>Reached over TCP port 443 besides.</summary>
     Tcp443 = 16,
+
+    /// <summary>A relay that takes early data: docs/protocol/early.md.</summary>
+    EarlyData = 32,
 }
 
 /// <summary>What an exit lets through, coarsely; the exit tells details when it is opened. Unknown values count as Custom.</summary>

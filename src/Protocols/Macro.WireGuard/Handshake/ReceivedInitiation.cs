@@ -28,6 +28,9 @@ public sealed class ReceivedInitiation : IDisposable
     /// <summary>Our static key that it was addressed to.</summary>
     public PrivateKey Local { get; }
 
+    /// <summary>When it was made, by the initiator's clock.</summary>
+    public Instant Made => Timestamp.ToInstant();
+
     internal Tai64N Timestamp { get; private set; }
 
     PublicKey Ephemeral { get; set; }
@@ -93,6 +96,10 @@ public sealed class ReceivedInitiation : IDisposable
             ok &= job.Ok;
         return ok;
     }
+
+    /// <summary>Opens what the initiator sends before it has the answer. To be called before <see cref="Tunnel.AcceptInitiation"/>.</summary>
+    /// <param name="psk">That of the tunnel.</param>
+    public EarlyKey DeriveEarlyKey(SecretBytes? psk) => EarlyKey.Derive(State, psk);
 
     /// <summary>Writes everything of a response (92 bytes) but its MACs, and derives the keys. Uses the state up.</summary>
     internal void Respond(Span<byte> message, uint index, SecretBytes? psk, out AeadKey send, out AeadKey receive)

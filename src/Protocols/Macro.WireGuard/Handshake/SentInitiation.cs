@@ -10,6 +10,7 @@ sealed class SentInitiation : IDisposable
 {
     readonly byte[] _state = GC.AllocateUninitializedArray<byte>(NoiseState.Size, pinned: true);
     readonly PrivateKey _ephemeral;
+    EarlyKey? _early;
 
     SentInitiation(uint index, PrivateKey ephemeral)
     {
@@ -59,6 +60,10 @@ sealed class SentInitiation : IDisposable
         return true;
     }
 
+    /// <summary>Seals early data. Returns the datagram's length, 0 when there was enough of it.</summary>
+    public int SealEarly(ReadOnlySpan<byte> packet, Span<byte> datagram, SecretBytes? psk, int mtu, int least) =>
+        (_early ??= EarlyKey.Derive(_state, psk)).Seal(packet, datagram, mtu, least);
+
     /// <summary>Reads a response (whitepaper 5.4.3). False, and this state unchanged, when it does not prove the peer.</summary>
     public bool TryReadResponse(ReadOnlySpan<byte> message, PrivateKey local, SecretBytes? psk, out AeadKey send, out AeadKey receive)
     {
@@ -91,6 +96,7 @@ sealed class SentInitiation : IDisposable
     public void Dispose()
     {
         CryptographicOperations.ZeroMemory(_state);
+        _early?.Dispose();
         _ephemeral.Dispose();
     }
 }

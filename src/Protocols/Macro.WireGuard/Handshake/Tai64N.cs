@@ -25,6 +25,10 @@ readonly record struct Tai64N(ulong Seconds, uint Nanoseconds) : IComparable<Tai
         BinaryPrimitives.WriteUInt32BigEndian(bytes[8..], Nanoseconds);
     }
 
+    /// <summary>Whoever wrote it may have written anything: what lies beyond the year 9999 becomes that.</summary>
+    public Instant ToInstant() =>
+        Instant.FromUnixSeconds((long)Math.Min(Seconds - Base, 253_402_300_799)) + TimeSpan.FromTicks(Nanoseconds / 100);
+
     public int CompareTo(Tai64N other) =>
         Seconds != other.Seconds ? Seconds.CompareTo(other.Seconds) : Nanoseconds.CompareTo(other.Nanoseconds);
 }

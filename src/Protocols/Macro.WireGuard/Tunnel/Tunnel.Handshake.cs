@@ -45,7 +45,7 @@ public sealed partial class Tunnel
         _indices.Attach(index, session);
         Retire(_next);
         Retire(_previous);
-        (_next, _previous) = (session, null);
+        (_next, _previous, _answersEarly) = (session, null, false);
         _eraseAt = now + Limits.EraseAfterTime;
 
         WriteMacs(response, now);

@@ -26,8 +26,9 @@ public sealed partial class Tunnel : IDisposable
     ReadOnlyMemory<byte> _keepalive;
 
     // Whitepaper 6.3: at most three sessions. "Next" is one that we answered and that no data has proven yet.
-    Session? _previous, _next;
-    volatile Session? _current;
+    Session? _previous;
+    volatile Session? _next, _current;
+    volatile bool _answersEarly;
 
     public Tunnel(TunnelOptions options, IndexTable indices, IRandom random)
     {
@@ -57,7 +58,7 @@ public sealed partial class Tunnel : IDisposable
     public Activity Activity { get; }
 
     /// <summary>The session that the fast path seals with, or null: then packets go to <see cref="Encapsulate"/>. Any thread may read it.</summary>
-    public Session? Sending => _current;
+    public Session? Sending => _current ?? (_answersEarly ? _next : null);
 
     /// <summary>Receiver indices of the sessions that stand, the newest first. Owner thread.</summary>
     public IEnumerable<uint> ReceiverIndices
@@ -90,6 +91,26 @@ public sealed partial class Tunnel : IDisposable
             RequestHandshake(now);
         return Produce(buffer, now);
     }
+
+    /// <summary>
+    /// Seals one packet behind the initiation that waits for its answer. Dropped when there is none or when <see cref="EarlyKey.MostMessages"/>
+    /// went before it. Only for a peer that is known to take early data (<see cref="EarlyKey"/>).
+    /// </summary>
+    public TunnelOutput EncapsulateEarly(ReadOnlySpan<byte> packet, Span<byte> buffer, Instant now)
+    {
+        CheckBuffer(packet.Length, buffer);
+        var length = _current is null && _pending is { } initiation ? initiation.SealEarly(packet, buffer, _psk, Mtu, _padTo) : 0;
+        if (length == 0)
+            return TunnelOutput.Dropped(DropReason.NoSession);
+        Activity.NoteSent(now, length);
+        return TunnelOutput.ToNetwork(length);
+    }
+
+    /// <summary>
+    /// Early data behind the initiation that was accepted last is no replay: its answers go out in the new session, although that has yet
+    /// to be confirmed (whitepaper 5.1).
+    /// </summary>
+    public void AnswerEarly() => _answersEarly = true;
 
     /// <summary>From now on packets are padded to so many bytes, and keepalives carry this; see <see cref="TunnelOptions"/>.</summary>
     public void Pad(int size, ReadOnlyMemory<byte> keepalive) => (_keepalive, _padTo) = (keepalive, size);
@@ -177,7 +198,7 @@ public sealed partial class Tunnel : IDisposable
     bool TrySeal(ReadOnlySpan<byte> packet, Span<byte> buffer, Instant now, out int length, bool isData = true)
     {
         length = 0;
-        if (_current is not { } session)
+        if (Sending is not { } session)
             return false;
         length = session.Seal(packet, buffer, now, Mtu, _padTo);
         if (length == 0)

@@ -42,7 +42,7 @@ sealed class CongestionControl
             return;
         if (slow)
         {
-            var grown = _start.Grow(acked, una, next, rtt, now, out var leave);
+            var grown = _start.Grow(acked, Window, una, next, rtt, now, out var leave);
             Window = Math.Min(Window + grown, Math.Min(Threshold, Largest));
             if (leave)
                 Threshold = Window;

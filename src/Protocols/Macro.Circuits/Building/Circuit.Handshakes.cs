@@ -1,0 +1,158 @@
+using Macro.Core;
+using Macro.WireGuard;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// The handshakes of a circuit, one after the other or all in one flight: what would follow the answer of a hop, <see cref="Extend"/> and the
+/// initiation for the next one, goes as early data right behind its initiation, so that the whole circuit takes one round trip to its last hop. Only
+/// behind first handshakes: where something is lost, or a relay does not take it, the circuit goes on hop by hop. Documented in docs/protocol/early.md.
+/// </summary>
+public sealed partial class Circuit
+{
+    // As many as a relay lets pass in the time of a build.
+    const int HopAttempts = 5;
+    static readonly TimeSpan s_entryPatience = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
+    static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
+
+    /// <summary>Its answer to the Extend follows a hop's response at once. Else the hop took the handshake and not what came behind it.</summary>
+    static readonly TimeSpan s_leastGrace = TimeSpan.FromMilliseconds(25);
+
+    bool _goesEarly;
+
+    void Connect(int index, Instant now)
+    {
+        var hop = Hops[index];
+        if (index > 0)
+            Ask(Hops[index - 1], new Extend { Channel = Hops[index - 1].NextChannel, Descriptor = hop.Target.Descriptor, Introducer = hop.Target.Introducer }, now);
+        StartHandshake(hop, now);
+        ConnectEarly(index + 1, now);
+    }
+
+    void Reconnect(int index, Instant now)
+    {
+        if (State != CircuitState.Building || index != _reached + 1 || index >= Hops.Length)
+            return;
+        if (Hops[index].Attempts >= HopAttempts)
+        {
+            Fail(index, "no answer to the handshake", now);
+            return;
+        }
+        LeaveFlight(index);
+        Hops[index].Restart();
+        _patience = Longest(_patience, Shortest(1.5 * _patience, s_mostPatience));
+        StartHandshake(Hops[index], now);
+    }
+
+    void StartHandshake(Hop hop, Instant now)
+    {
+        hop.Tunnel.Initiate(now);
+        _hopStarted = now;
+        _hopDeadline = now + _patience;
+        Drive(hop, now);
+    }
+
+    void HopReached(Hop hop, Instant now)
+    {
+        if (State != CircuitState.Building || hop.Index != _reached + 1)
+            return;
+        (_reached, _isLate) = (hop.Index, false);
+        // The next one is a leg further away.
+        LastRoundTrip = now - _hopStarted;
+        _patience = Longest(s_leastPatience, 3 * LastRoundTrip);
+        if (hop.Index == 0)
+            Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
+        else
+            SettleEarly(Hops[hop.Index - 1]);
+        if (hop.IsEarly)
+        {
+            AwaitEarly(now);
+            return;
+        }
+        if (hop.Index + 1 < Hops.Length)
+        {
+            Connect(hop.Index + 1, now);
+            return;
+        }
+        (_hopDeadline, ReachedAt) = (Instant.Never, now);
+        if (Goal == CircuitGoal.Exit)
+            Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
+        else if (Goal == CircuitGoal.Registration)
+            Register(hop, now);
+        else if (Goal == CircuitGoal.Path)
+            ReachExit(hop, now);
+        else
+            State = CircuitState.Ready;
+    }
+
+    /// <summary>Begins the handshake with a hop together with that of the one before, if that takes early data.</summary>
+    void ConnectEarly(int index, Instant now)
+    {
+        if (!_goesEarly || index == Hops.Length || Hops[index - 1] is not { Attempts: 1, Target.TakesEarly: true } before
+            || Hops[index].Target is not { Introducer.IsEmpty: true, Endpoint.IsNone: false })
+            return;
+        before.IsEarly = true;
+        Connect(index, now);
+    }
+
+    /// <summary>A hop has answered; the next one is on its way already, if what went early was taken.</summary>
+    void AwaitEarly(Instant now) => _hopDeadline = now + Longest(s_leastGrace, LastRoundTrip / 4);
+
+    /// <summary>Nothing is awaited any more of what went early to it.</summary>
+    static void SettleEarly(Hop hop)
+    {
+        hop.IsEarly = false;
+        hop.Requests.Forget(ControlType.Extend);
+    }
+
+    void HandleTaken(Hop hop, Instant now)
+    {
+        hop.IsEarly = false;
+        if (State == CircuitState.Building && hop.Index == _reached)
+            _hopDeadline = now + _patience;
+    }
+
+    /// <summary>True when the last hop that answered has not taken what went early to it: it goes on from there as if there had been no flight.</summary>
+    bool TryTelescope(Instant now)
+    {
+        if (_reached < 0 || !Hops[_reached].IsEarly)
+            return false;
+        LeaveFlight(_reached);
+        SettleEarly(Hops[_reached]);
+        Connect(_reached + 1, now);
+        return true;
+    }
+
+    /// <summary>What went early to this hop went in vain: the handshakes with those behind it begin anew when it has answered.</summary>
+    void LeaveFlight(int index)
+    {
+        _goesEarly = false;
+        if (index > 0)
+            Hops[index - 1].IsEarly = false;
+        for (var behind = Hops.Length - 1; behind > index; behind--)
+            if (Hops[behind - 1].IsEarly)
+                Hops[behind].Renew();
+    }
+
+    /// <summary>
+    /// Data of a hop whose session may not stand yet: the fast path finds none. The pump of a relay that hands on such an answer may be faster than
+    /// its owner thread, which has the response.
+    /// </summary>
+    void HandleEarly(Hop hop, ReadOnlySpan<byte> datagram, Instant now)
+    {
+        if (hop.Tunnel.Sending is null)
+        {
+            hop.Hold(datagram);
+            return;
+        }
+        var output = hop.Tunnel.Decapsulate(datagram, _layers[hop.Index], now);
+        if (output.Kind != TunnelOutputKind.ToTunnel || !Frame.TryRead(output.Packet, out var frame))
+            return;
+        var payload = output.Packet.ToArray();
+        if (frame.Type == FrameType.Control)
+            HandlePayload(hop, payload, now);
+        else if (frame.Type == FrameType.Forward && hop.Next is { } next && frame.Channel == hop.NextChannel)
+            HandleHandshake(next, payload.AsSpan(Frame.HeaderSize, frame.Length), now);
+    }
+}
