@@ -54,6 +54,37 @@ public class MultipathTests
         Assert.False(transfer.IsBroken);
     }
 
+    [Fact]
+    public void A_relay_that_comes_back_is_used_again()
+    {
+        var transfer = Started(904, download: true, (2, 20, 100), (2, 24, 100));
+        var other = 1 - transfer.First;
+        transfer.Kill(other);
+        transfer.Measure(10 * s_second);
+        Assert.False(transfer.HasAllPaths);
+        transfer.Revive(other);
+        // It still holds the session's index for the path before, until it forgets a client who is silent for three minutes.
+        transfer.World.RunUntil(() => transfer.HasAllPaths, 200 * s_second);
+        transfer.Measure(20 * s_second);
+        Assert.InRange(transfer.Measure(10 * s_second), 0.8 * 4 * Carried, 4);
+    }
+
+    [Fact]
+    public void A_session_that_is_renewed_goes_on_by_all_paths()
+    {
+        var transfer = Started(905, download: true, (2, 20, 100), (2, 24, 100));
+        transfer.Measure(110 * s_second);
+        Assert.InRange(transfer.Measure(20 * s_second), 0.8 * 4 * Carried, 4);
+        Assert.False(transfer.IsBroken);
+    }
+
+    [Fact]
+    public void Four_paths_have_four_guards()
+    {
+        var transfer = Started(906, download: false, (20, 20, 60), (20, 20, 60), (20, 20, 60), (20, 20, 60));
+        Assert.Equal(4, transfer.Circuit.Paths!.Paths.Select(path => path.Way[0].Target.Endpoint).Distinct().Count());
+    }
+
     static Transfer Started(ulong seed, bool download, params (double, double, double)[] paths)
     {
         var transfer = new Transfer(seed, paths);

@@ -111,6 +111,8 @@ path_dies() {
     sleep 8
     node "$victim"
     eventually 20 relay_runs "$victim"
+    vpn "$victim" network export "$lab_home/$victim.directory" >/dev/null
+    vpn two network import "$lab_home/$victim.directory" >/dev/null
     eventually 60 has_paths two || { echo "The path by $victim did not come back."; return 1; }
     sleep 2
   done

@@ -98,6 +98,24 @@ public class PathSchedulerTests
         Assert.False(meter.IsKnown);
     }
 
+    [Fact]
+    public void Whatever_the_other_end_tells_every_packet_has_a_path()
+    {
+        var random = new Random(7);
+        var scheduler = new PathScheduler<int>();
+        scheduler.Set([.. Enumerable.Range(0, 3).Select(i => new PathScheduler<int>.Path(i, new PathMeter((uint)i, _now - TimeSpan.FromSeconds(1))))], _now);
+        for (var i = 0; i < 20_000; i++)
+        {
+            _now += TimeSpan.FromMilliseconds(random.Next(20));
+            var report = new PathReport(i + 1, Number(), Number(), Number(), Number(), Number());
+            scheduler.Handle(scheduler.Paths[random.Next(3)].Meter, report, _now);
+            Assert.InRange(scheduler.Choose(random.Next(1500), _now), 0, 2);
+            Assert.InRange(scheduler.Wait.TotalMilliseconds, 10, 120);
+        }
+
+        long Number() => random.Next(4) switch { 0 => 0, 1 => random.Next(1000), 2 => random.NextInt64(1L << 52), _ => random.Next(100_000_000) };
+    }
+
     /// <summary>Two ends with links of so many Mbit/s and milliseconds one way; probes and answers go by the links as well.</summary>
     sealed class Ends
     {

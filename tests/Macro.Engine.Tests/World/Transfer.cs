@@ -56,6 +56,8 @@ sealed class Transfer
 
     public void Kill(int path) => World.Kill(_relays[path]);
 
+    public void Revive(int path) => World.Revive(_relays[path]);
+
     /// <summary>The path in use for what is no packet of the session.</summary>
     public int First => Array.FindIndex(_relays, relay => relay.Endpoint == Circuit.Hops[0].Target.Endpoint);
 

@@ -23,6 +23,9 @@ public sealed class PathMeter(uint id, Instant epoch)
     const long EnoughToJudge = 20_000;
     const int LossyOfSixteen = 12;
     const double LossyShare = 0.02;
+
+    // Whatever the other end tells: no rate is less, and no queue longer.
+    const double LeastRate = 1_000, LongestQueue = 10;
     static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(4), s_burst = TimeSpan.FromMilliseconds(60);
     static readonly TimeSpan s_asideFor = TimeSpan.FromMinutes(1);
 
@@ -117,7 +120,7 @@ public sealed class PathMeter(uint id, Instant epoch)
     {
         NoteSent(bytes);
         if (_rate > 0)
-            _free = Instant.Max(_free, now) + TimeSpan.FromSeconds(bytes / _rate);
+            _free = Instant.Min(Instant.Max(_free, now) + TimeSpan.FromSeconds(bytes / _rate), now + TimeSpan.FromSeconds(LongestQueue));
     }
 
     void Measure(in PathReport report, Instant now)
@@ -137,8 +140,7 @@ public sealed class PathMeter(uint id, Instant epoch)
                 Judge(report.EchoSent - before.Sent, report.EchoSent - before.Sent - bytes, now);
         }
         // What went since then stands behind the queue that was there.
-        var start = FreshAt + TimeSpan.FromMicroseconds(Math.Max(queue, 0));
-        _free = _rate > 0 ? start + TimeSpan.FromSeconds((Sent - report.EchoSent) / _rate) : default;
+        _free = _rate > 0 ? FreshAt + TimeSpan.FromSeconds(Math.Min(queue / 1e6 + (Sent - report.EchoSent) / _rate, LongestQueue)) : default;
     }
 
     void FindLeast(long delay, long at)
@@ -165,7 +167,7 @@ public sealed class PathMeter(uint id, Instant epoch)
             rate = came;
         else if (came >= 0.9 * rate)
             rate *= 1.05;
-        Volatile.Write(ref _rate, rate);
+        Volatile.Write(ref _rate, rate > 0 ? Math.Max(rate, LeastRate) : 0);
     }
 
     /// <summary>

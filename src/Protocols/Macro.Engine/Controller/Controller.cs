@@ -91,7 +91,16 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     public bool KeepsStandby { get => _source.KeepsStandby; set => _source.KeepsStandby = value; }
 
     /// <summary>Packets go by so many paths to their exit at the same time, 1..4; in `paranoid` and in `speed` always by one. Counts from the next circuit on.</summary>
-    public int MostPaths { get => _source.PathsWanted; set => _source.PathsWanted = Math.Clamp(value, 1, PathScheduler<Hop[]>.Most); }
+    public int MostPaths
+    {
+        get => _source.PathsWanted;
+        set
+        {
+            _source.PathsWanted = Math.Clamp(value, 1, PathScheduler<Hop[]>.Most);
+            // Each path has a guard of its own.
+            Guards.MostPrimaries = Math.Max(GuardSet.Primaries, _source.PathsWanted);
+        }
+    }
 
     /// <summary>Circuits are built in one round trip where the mode and the relays allow it; true unless a person wants it otherwise.</summary>
     public bool GoesEarly { get => _source.GoesEarly; set => _source.GoesEarly = value; }
