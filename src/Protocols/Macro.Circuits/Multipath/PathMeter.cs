@@ -70,9 +70,9 @@ public sealed class PathMeter(uint id, Instant epoch)
     /// <summary>The path begins: it is as fresh as any.</summary>
     internal void Begin(Instant now) => FreshAt = now;
 
-    public void NoteSent(int bytes) => Interlocked.Add(ref _sent, bytes);
+    internal void NoteSent(int bytes) => Interlocked.Add(ref _sent, bytes);
 
-    public void NoteReceived(int bytes) => Interlocked.Add(ref _received, bytes);
+    internal void NoteReceived(int bytes) => Interlocked.Add(ref _received, bytes);
 
     /// <summary>To be sent by this path, now.</summary>
     internal PathReport Report(Instant now) => new(Micros(now), Sent, _newest.At, _newest.Sent, _newestAt, _newestReceived);

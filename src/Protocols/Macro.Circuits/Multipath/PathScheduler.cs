@@ -35,12 +35,12 @@ public sealed class PathScheduler<TWay>
     internal ReadOnlySpan<Path> All => _paths;
 
     /// <summary>Where goes what must arrive: the shortest of the ways that are used. There must be one.</summary>
-    public TWay Surest => _surest!.Way;
+    internal TWay Surest => _surest!.Way;
 
     /// <summary>How long what comes may be kept back for what went by a longer way.</summary>
-    public TimeSpan Wait { get; private set; } = s_leastWait;
+    internal TimeSpan Wait { get; private set; } = s_leastWait;
 
-    public void Set(IEnumerable<Path> paths, Instant now)
+    internal void Set(IEnumerable<Path> paths, Instant now)
     {
         lock (_gate)
         {
@@ -51,7 +51,7 @@ public sealed class PathScheduler<TWay>
     }
 
     /// <summary>Where a datagram of so many bytes goes now.</summary>
-    public TWay Choose(int bytes, Instant now)
+    internal TWay Choose(int bytes, Instant now)
     {
         lock (_gate)
         {
@@ -63,7 +63,7 @@ public sealed class PathScheduler<TWay>
     }
 
     /// <summary>The other end told something by that path; what is to be told it by the same path.</summary>
-    public PathReport Handle(PathMeter meter, in PathReport report, Instant now)
+    internal PathReport Handle(PathMeter meter, in PathReport report, Instant now)
     {
         lock (_gate)
         {
@@ -73,7 +73,7 @@ public sealed class PathScheduler<TWay>
         }
     }
 
-    public PathReport Report(PathMeter meter, Instant now)
+    internal PathReport Report(PathMeter meter, Instant now)
     {
         lock (_gate)
             return meter.Report(now);

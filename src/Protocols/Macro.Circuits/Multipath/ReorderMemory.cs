@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Macro.Circuits;
 
 /// <summary>The room that all <see cref="Resequencer"/>s of a node share: a client that holds packets back on purpose takes none from the machine.</summary>
-public sealed class ReorderMemory(int blocks = 512)
+sealed class ReorderMemory(int blocks = 512)
 {
     /// <summary>Bytes of the longest packet that is held.</summary>
     public const int PacketBytes = 1536;

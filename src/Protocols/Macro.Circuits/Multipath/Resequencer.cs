@@ -7,7 +7,7 @@ namespace Macro.Circuits;
 /// that came before its turn waits for those before it, for <see cref="Wait"/> at most; one that comes later than that is nobody's to
 /// hold. Bounded: 1024 packets, and memory in blocks that all of a node share. Any thread; nothing is allocated per packet.
 /// </summary>
-public sealed class Resequencer(ReorderMemory memory) : IDisposable
+sealed class Resequencer(ReorderMemory memory) : IDisposable
 {
     /// <summary>Counters from the oldest that is waited for to the newest.</summary>
     public const int Size = 1024;
