@@ -193,7 +193,7 @@ public class AllocationTests
     {
         public void PostHandshake(ReadOnlySpan<byte> datagram, Endpoint source, Hop? via) => Assert.Fail("a handshake");
 
-        public void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload) => Assert.Fail("a payload");
+        public void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source) => Assert.Fail("a payload");
 
         public void PostOther(ReadOnlySpan<byte> datagram, Endpoint source) => Assert.Fail("another protocol");
 

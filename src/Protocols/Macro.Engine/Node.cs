@@ -107,11 +107,12 @@ public sealed class Node
     }
 
     /// <summary>An opened payload that the fast path left to the owner thread.</summary>
-    public void HandlePayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Instant now)
+    /// <param name="source">Where it came from; none when from inside a hop's session.</param>
+    public void HandlePayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source, Instant now)
     {
         ArgumentNullException.ThrowIfNull(tunnel);
         if (tunnel.Context is Inbound inbound)
-            Relay.HandlePayload(inbound, payload, now);
+            Relay.HandlePayload(inbound, payload, now, source);
         else if (tunnel.Context is Hop hop)
             hop.Circuit.HandlePayload(hop, payload, now);
         Observe(now);

@@ -14,11 +14,15 @@ public class ControlCodecTests
         new Bind { Channel = uint.MaxValue, Index = 1 },
         new OpenExit { V4 = true, V6 = false },
         new OpenExitAnswer { Status = ControlStatus.Ok, V4 = true, V6 = true, Region = "NL", Policy = "web only", Mtu = 1340 },
+        new OpenExitAnswer { Status = ControlStatus.Ok, Mtu = 1340, Paths = 4 },
         new Probe { Token = ulong.MaxValue },
+        new Probe { Token = 1, Report = new PathReport(7, 0, 5, 4, 6, 3) },
+        new ProbeAnswer { Status = ControlStatus.Ok, Token = 1, Report = new PathReport(1L << 51, 1L << 50, 0, 0, 0, 0) },
         new ProbeAnswer { Status = ControlStatus.Ok, Token = 7, Drops = 1 },
         new Close { Channel = 0 },
         new PathChallenge { Token = ulong.MaxValue },
         new PathResponse { Status = ControlStatus.Ok, Token = 1 },
+        new PathResponse { Status = ControlStatus.Ok, Token = 1, IsBeside = true },
         new StatusAnswer(ControlType.Extend) { Status = ControlStatus.RefusedLoad },
     ];
 
@@ -59,6 +63,18 @@ public class ControlCodecTests
     [Fact]
     public void Bytes_of_a_probe_are_as_documented() =>
         Assert.Equal("a20006021903e8", Convert.ToHexStringLower(ControlCodec.Encode(new Probe { Token = 1000 })));
+
+    [Fact]
+    public void Bytes_of_a_report_are_as_documented() =>
+        Assert.Equal("a800060201030704000505060407060803", Convert.ToHexStringLower(ControlCodec.Encode(new Probe { Token = 1, Report = new PathReport(7, 0, 5, 4, 6, 3) })));
+
+    [Fact]
+    public void A_report_of_senseless_numbers_is_none()
+    {
+        var bytes = ControlCodec.Encode(new Probe { Token = 1, Report = new PathReport(1, -1, 0, 0, 0, 0) });
+        Assert.Equal(ControlVerdict.Ok, ControlCodec.Decode(bytes, out var read, out _, out _));
+        Assert.Null(Assert.IsType<Probe>(read).Report);
+    }
 
     [Fact]
     public void Unknown_fields_are_skipped() =>

@@ -55,7 +55,7 @@ public sealed class DatagramKindTests
 
         public void PostOther(ReadOnlySpan<byte> datagram, Endpoint source) => Others++;
 
-        public void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload) => Assert.Fail("a payload");
+        public void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source) => Assert.Fail("a payload");
 
         public void PostActivity(Tunnel tunnel) => Assert.Fail("activity");
     }

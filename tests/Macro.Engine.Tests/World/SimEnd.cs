@@ -11,6 +11,9 @@ sealed class SimEnd(IPlaneOwner owner) : ICircuitEnd
     /// <summary>IP packets that came out of the circuit.</summary>
     public List<byte[]> Inbox { get; } = [];
 
+    /// <summary>Takes what comes out, instead of <see cref="Inbox"/>.</summary>
+    public Action<byte[]>? Received { get; set; }
+
     public bool IsClosed { get; private set; }
 
     public bool IsInUse { get; set; }
@@ -24,7 +27,12 @@ sealed class SimEnd(IPlaneOwner owner) : ICircuitEnd
     public void Write(PacketBatch packets)
     {
         for (var i = 0; i < packets.Count; i++)
-            Inbox.Add(packets.Bytes(i).ToArray());
+        {
+            if (Received is { } received)
+                received(packets.Bytes(i).ToArray());
+            else
+                Inbox.Add(packets.Bytes(i).ToArray());
+        }
     }
 
     public void Close()

@@ -108,6 +108,9 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     /// <summary>IP packets for the exit's resolver, source rewritten.</summary>
     public List<byte[]> Queries { get; } = [];
 
+    /// <summary>Takes what leaves for the internet, instead of <see cref="Internet"/>.</summary>
+    public Action<byte[]>? Outside { get; set; }
+
     /// <summary>What the internet answers to a packet; null nothing.</summary>
     public Func<byte[], byte[]?>? Answer { get; set; }
 
@@ -197,16 +200,30 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Emit(_plane.Returned);
         foreach (var delivery in _plane.ToClient)
             delivery.End.Write(delivery.Packets);
+        foreach (var delivery in _plane.ToClientInOrder)
+            delivery.End.Write(delivery.Packets);
         for (var i = 0; i < _plane.ToResolver.Count; i++)
             Queries.Add(_plane.ToResolver.Bytes(i).ToArray());
-        for (var i = 0; i < _plane.ToExit.Count; i++)
+        LeaveForInternet(_plane.ToExit);
+        if (_plane.ToExitInOrder is { } inOrder)
+            LeaveForInternet(inOrder);
+        Flush();
+    }
+
+    void LeaveForInternet(PacketBatch packets)
+    {
+        for (var i = 0; i < packets.Count; i++)
         {
-            var packet = _plane.ToExit.Bytes(i).ToArray();
+            var packet = packets.Bytes(i).ToArray();
+            if (Outside is { } outside)
+            {
+                outside(packet);
+                continue;
+            }
             Internet.Add(packet);
             if (Answer?.Invoke(packet) is { } answer)
                 FromInternet(answer);
         }
-        Flush();
     }
 
     public void FromInternet(byte[] packet)
@@ -254,11 +271,11 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         _mailbox.Enqueue(() => Node.HandleHandshake(copy, source, via, _world.Now));
     }
 
-    void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload)
+    void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source)
     {
         Posted++;
         var copy = payload.ToArray();
-        _mailbox.Enqueue(() => Node.HandlePayload(tunnel, copy, _world.Now));
+        _mailbox.Enqueue(() => Node.HandlePayload(tunnel, copy, source, _world.Now));
     }
 
     void IPlaneOwner.PostActivity(Tunnel tunnel) => _mailbox.Enqueue(() => Node.HandleActivity(tunnel, _world.Now));
@@ -316,6 +333,11 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
             Node.NoteSent(_world.Now);
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
+            if (Node.Relay.Released is { Count: > 0 } released)
+            {
+                LeaveForInternet(released);
+                released.Clear();
+            }
         }
         while (_mailbox.Count > 0);
     }

@@ -39,6 +39,9 @@ sealed class World(ulong seed)
     /// <summary>Which ways are dead: asked with source and destination as the sender writes them.</summary>
     public Func<Endpoint, Endpoint, bool>? Cut { get; set; }
 
+    /// <summary>The link of a way, source and destination as they are delivered; null: only the delay of the world.</summary>
+    public Func<Endpoint, Endpoint, SimLink?>? Links { get; set; }
+
     /// <summary>Which ways are congested: what passes there as ECT(0), as all datagrams do, arrives as CE.</summary>
     public Func<Endpoint, Endpoint, bool>? Marks { get; set; }
 
@@ -121,13 +124,20 @@ sealed class World(ulong seed)
             Deliver(from, to, datagram, ecn);
     }
 
-    void Deliver(Endpoint from, Endpoint to, byte[] datagram, byte ecn) => At(Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default), () =>
+    void Deliver(Endpoint from, Endpoint to, byte[] datagram, byte ecn)
+    {
+        var arrives = Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default);
+        if (Links?.Invoke(from, to) is not { } link || link.TryTake(datagram.Length, Now, out arrives))
+            At(arrives, () => Arrive(from, to, datagram, ecn));
+    }
+
+    void Arrive(Endpoint from, Endpoint to, byte[] datagram, byte ecn)
     {
         if (_nodes.TryGetValue(to, out var node))
             node.Receive(datagram, from, ecn);
         else if (_strangers.TryGetValue(to, out var receive))
             receive(datagram, from);
-    });
+    }
 
     public void At(Instant when, Action action) => _events.Enqueue(action, (when.Ticks, _order++));
 

@@ -43,10 +43,13 @@ behind_nat() {
   gateway_rules "$gateway" "${2/cgn/port-restricted}" "44.$n.0.2"
 }
 
-# cable NAMESPACE INTERFACE NAME: to the router, whose end bears the name and its network's first address.
+# cable NAMESPACE INTERFACE NAME: to the router, whose end bears the name and its network's first address. With $link_delay an
+# emulated link: of 1000 Mbit/s, unless ${narrow[NAME]} says otherwise, as "delay=MS rate=MBIT queue=BYTES".
+declare -A narrow=()
 cable() {
   if [ -n "${link_delay:-}" ]; then
-    "$lab_home/link" "$lab_prefix$1:$2" "${lab_prefix}internet:$3" delay="$link_delay" rate=1000 queue=8000000 seed="${net[$3]}" >"$lab_home/link-$3.log" 2>&1 &
+    # shellcheck disable=SC2086
+    "$lab_home/link" "$lab_prefix$1:$2" "${lab_prefix}internet:$3" ${narrow[$3]:-delay=$link_delay rate=1000 queue=8000000} seed="${net[$3]}" >"$lab_home/link-$3.log" 2>&1 &
     echo $! >"$lab_home/pids/link-$3"
     eventually 10 grep -q ready "$lab_home/link-$3.log" || die "The link of $3 does not stand."
     ip_in "$1" link set "$2" up

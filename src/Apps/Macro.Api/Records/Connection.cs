@@ -276,6 +276,9 @@ public sealed record CircuitAnswer : Answer
     /// <summary>The relays of a second path to the same exit, ready to take over when one of the first is lost; empty while there is none.</summary>
     public IReadOnlyList<Hop> Standby { get; init; } = [];
 
+    /// <summary>The paths by which packets of the main circuit go at the same time, the one of <see cref="Hops"/> first; empty while there is one.</summary>
+    public IReadOnlyList<PathStatus> Paths { get; init; } = [];
+
     /// <summary>How long the main circuit took, from its first message to the exit's consent, in milliseconds; null while it is built.</summary>
     public double? BuildMs { get; init; }
 
@@ -290,6 +293,22 @@ public sealed record CircuitAnswer : Answer
 
     /// <summary>One for each further isolation key that is in use, in no order; the keys are not told.</summary>
     public IReadOnlyList<IsolatedCircuit> Isolated { get; init; } = [];
+}
+
+/// <summary>One of several paths to an exit.</summary>
+public sealed record PathStatus
+{
+    /// <summary>Its relays, entry first; the exit is the same for all.</summary>
+    public required IReadOnlyList<Hop> Hops { get; init; }
+
+    /// <summary>This node sends by it; false: it does not answer, or would spoil more than it brings.</summary>
+    public bool Used { get; init; }
+
+    /// <summary>Bytes of the exit's session that went by it, layers of the relays not counted.</summary>
+    public long BytesSent { get; init; }
+
+    /// <summary>The same that came by it.</summary>
+    public long BytesReceived { get; init; }
 }
 
 /// <summary>Why the circuits in use have the hops that they have.</summary>

@@ -118,7 +118,13 @@ static class StatusCommands
             return;
         }
         ShowHops(answer.Hops, "There is no circuit.");
-        if (answer.Standby.Count > 0)
+        for (var i = 0; i < answer.Paths.Count; i++)
+        {
+            var path = answer.Paths[i];
+            Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"Path {i + 1} of {answer.Paths.Count}{(path.Used ? "" : ", not used now")}: {Terminal.Bytes(path.BytesSent)} sent, {Terminal.Bytes(path.BytesReceived)} received"));
+            ShowHops(path.Hops, "");
+        }
+        if (answer.Paths.Count == 0 && answer.Standby.Count > 0)
         {
             Terminal.Line("Second path to the exit:");
             ShowHops(answer.Standby, "");

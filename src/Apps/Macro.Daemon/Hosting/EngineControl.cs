@@ -76,6 +76,7 @@ sealed partial class EngineControl(
             Node.Relay.SetKeys(keys.CopyRelayKeys());
             _network.Configure();
             Node.Controller.MainEnd = UsesTun ? (IsolationKey.Device, Threads.Device) : (IsolationKey.Shared, _ends.Shared);
+            Node.Controller.MostPaths = settings.Client.Paths;
             Node.Controller.GoesEarly = settings.Client.EarlyData;
             Node.Controller.CoverBudget = settings.Client.Metered ? 0 : settings.Client.CoverBudget * 1_000_000L;
             memory.Load(Node.Controller, Threads.Clock.Now);

@@ -87,15 +87,24 @@ static class Words
     /// <summary>The names of isolation keys stay inside: circuits have numbers here.</summary>
     public static CircuitAnswer DescribeCircuits(Controller controller) => new()
     {
-        Hops = Describe(controller.Shown),
+        Hops = Describe(controller.Shown?.Hops),
         BuildMs = controller.Main?.BuildTime?.TotalMilliseconds,
         HandshakesMs = controller.Main?.HandshakeTime?.TotalMilliseconds,
-        Standby = Describe(controller.Carrying?.Standby),
+        Standby = Describe(controller.Carrying?.Standby?.Hops),
+        Paths = controller.Carrying?.Paths is { Paths.Count: > 1 } paths ? [.. paths.Paths.Select(Describe)] : [],
         Reroutes = controller.Main?.Reroutes ?? 0,
-        Isolated = [.. controller.Isolated.Select(kept => new IsolatedCircuit { Hops = Describe(kept.Shown), Ready = kept.Carrying is not null })],
+        Isolated = [.. controller.Isolated.Select(kept => new IsolatedCircuit { Hops = Describe(kept.Shown?.Hops), Ready = kept.Carrying is not null })],
     };
 
-    static IReadOnlyList<Api.Hop> Describe(Circuit? circuit) => circuit is null ? [] : [.. circuit.Hops.Select(hop => new Api.Hop
+    static PathStatus Describe(PathScheduler<Circuits.Hop[]>.Path path) => new()
+    {
+        Hops = Describe(path.Way),
+        Used = path.Meter.IsUsed,
+        BytesSent = path.Meter.Sent,
+        BytesReceived = path.Meter.Received,
+    };
+
+    static IReadOnlyList<Api.Hop> Describe(Circuits.Hop[]? hops) => hops is null ? [] : [.. hops.Select(hop => new Api.Hop
     {
         Role = hop.Next is null ? HopRole.Exit : hop.Index == 0 ? HopRole.Entry : HopRole.Middle,
         NodeId = hop.Target.Name,

@@ -189,7 +189,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
                 Node.HandleHandshake(letter.Bytes, letter.Remote, (Hop?)letter.Subject, now);
                 break;
             case LetterKind.Payload:
-                Node.HandlePayload((Tunnel)letter.Subject!, letter.Bytes, now);
+                Node.HandlePayload((Tunnel)letter.Subject!, letter.Bytes, letter.Remote, now);
                 break;
             case LetterKind.Activity:
                 Node.HandleActivity((Tunnel)letter.Subject!, now);
@@ -211,6 +211,11 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         if (!Node.Outbox.IsEmpty)
             Send(Node.Outbox.Batch);
         Node.Outbox.Batch.Clear();
+        if (Node.Relay.Released is { Count: > 0 } released)
+        {
+            SendOut(released);
+            released.Clear();
+        }
         _spare.Flush();
         _stepped();
     }
@@ -226,8 +231,8 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             Subject = via,
         });
 
-    void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload) =>
-        _owner.TryPost(new Letter { Kind = (int)LetterKind.Payload, Bytes = payload, Subject = tunnel });
+    void IPlaneOwner.PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source) =>
+        _owner.TryPost(new Letter { Kind = (int)LetterKind.Payload, Bytes = payload, Remote = source, Subject = tunnel });
 
     void IPlaneOwner.PostActivity(Tunnel tunnel) =>
         _owner.TryPost(new Letter { Kind = (int)LetterKind.Activity, Rank = LetterRank.Urgent, Subject = tunnel });
@@ -269,15 +274,24 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         }
         foreach (ref readonly var delivery in plane.ToClient)
             delivery.End.Write(delivery.Packets);
+        foreach (ref readonly var delivery in plane.ToClientInOrder)
+            if (delivery.Packets.Count > 0)
+                delivery.End.Write(delivery.Packets);
         if (plane.ToExit.Count > 0)
-        {
-            if (_onward is null)
-                _toExit?.Invoke(plane.ToExit);
-            else
-                _onward.Send(plane.ToExit);
-        }
+            SendOut(plane.ToExit);
+        if (plane.ToExitInOrder is { Count: > 0 } inOrder)
+            SendOut(inOrder);
         if (plane.ToResolver.Count > 0)
             _toResolver?.Invoke(plane.ToResolver);
+    }
+
+    /// <summary>Packets of exit sessions.</summary>
+    void SendOut(PacketBatch packets)
+    {
+        if (_onward is null)
+            _toExit?.Invoke(packets);
+        else
+            _onward.Send(packets);
     }
 
     void SendOwn(PacketBatch batch)

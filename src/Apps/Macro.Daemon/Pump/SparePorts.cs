@@ -135,7 +135,7 @@ sealed class SparePorts(Node node, UdpOptions options, IPlaneOwner owner, Action
 
         public void PostOther(ReadOnlySpan<byte> datagram, Endpoint source) => post(Socket, datagram, source);
 
-        public void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload) => owner.PostPayload(tunnel, payload);
+        public void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source) => owner.PostPayload(tunnel, payload, source);
 
         public void PostActivity(Tunnel tunnel) => owner.PostActivity(tunnel);
     }

@@ -96,6 +96,9 @@ public sealed record ClientSection
     /// <summary>Mbit/s that the TUN device's packets may take upwards, 0..100000; 0: no limit. Default 0.</summary>
     public int UploadLimit { get; init; }
 
+    /// <summary>Paths to the exit by which packets go at the same time, 1..4; each shows this client to one more guard. Not in speed and paranoid. Default 1.</summary>
+    public int Paths { get; init; } = 1;
+
     /// <summary>While the client is wanted, nothing leaves past the circuit, also when it stands still. Default false.</summary>
     public bool KillSwitch { get; init; }
 

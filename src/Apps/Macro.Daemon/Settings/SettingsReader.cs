@@ -77,6 +77,7 @@ public static class SettingsReader
             : document.Parsed("client.routes", defaults.Routes, ParseRoutes, "a choice of routes; use \"all\", \"none\" or a list of prefixes"),
         UploadLimit = (int)document.Number("client.upload_limit", defaults.UploadLimit, 0, 100_000, "rate in Mbit/s"),
         KillSwitch = document.Flag("client.kill_switch", defaults.KillSwitch),
+        Paths = (int)document.Number("client.paths", defaults.Paths, 1, 4, "number of paths"),
         EarlyData = document.Flag("client.early_data", defaults.EarlyData),
         CoverBudget = (int)document.Number("client.cover_budget", defaults.CoverBudget, 0, 64, "number of MB an hour"),
         Metered = document.Flag("client.metered", defaults.Metered),

@@ -12,7 +12,8 @@ public sealed partial class Circuit
     const int BadProbes = 3;
     static readonly TimeSpan s_strandedFor = TimeSpan.FromSeconds(5), s_settle = TimeSpan.FromSeconds(2), s_heardLately = TimeSpan.FromMilliseconds(600);
 
-    volatile Circuit? _standby, _beside, _pathOf;
+    volatile Circuit? _beside, _pathOf;
+    volatile Circuit[] _others = [];
     Instant _strandedUntil = Instant.Never, _settledAt, _mutedUntil;
     bool _isBound, _isMoving;
 
@@ -22,8 +23,11 @@ public sealed partial class Circuit
     /// <summary>The owner gives the circuit another path when it loses its own; else it fails.</summary>
     public bool IsRerouted { get; set; }
 
-    /// <summary>The other path, ready to take over.</summary>
-    public Circuit? Standby => _standby;
+    /// <summary>The other paths, each ready to take over. Any thread.</summary>
+    public IReadOnlyList<Circuit> Others => _others;
+
+    /// <summary>The one of them that would take over now.</summary>
+    public Circuit? Standby => _others.Where(path => path.State == CircuitState.Ready).MinBy(path => Worst(path.Hops));
 
     /// <summary>The standby while packets go by both paths: a hop is suspect. Any thread.</summary>
     public Circuit? Beside => _beside;
@@ -31,26 +35,41 @@ public sealed partial class Circuit
     /// <summary>How often the circuit has gone on by another path.</summary>
     public int Reroutes { get; private set; }
 
+    /// <summary>The path that it took last, and that has its old relays now; null: it took none.</summary>
+    public Circuit? Left { get; private set; }
+
     /// <summary>The path is lost and there is no other yet: packets go nowhere. Null: it stands.</summary>
     public CircuitFailure? Stranded { get; private set; }
 
     /// <summary>Packets go both ways. False while there is no path, and until the exit was heard by the one that took over after that.</summary>
     public bool IsPassing => Stranded is null && !_isMoving;
 
-    bool HasStandby => _standby is { State: CircuitState.Ready };
-
-    /// <summary>From now on that path, which is ready, is the standby; null: there is none.</summary>
-    public void SetStandby(Circuit? path, Instant now)
+    /// <summary>The last relay of a path may hand over what comes from the exit.</summary>
+    internal bool IsLedToBy(Hop relay)
     {
-        if (path is not null && (path.Goal != CircuitGoal.Path || path.PathOf != this || path.Hops.Length != Hops.Length - 1))
-            throw new ArgumentException("It is no path of this circuit.", nameof(path));
-        (_standby, _beside) = (path, null);
-        if (State != CircuitState.Ready || path is null)
+        foreach (var path in _others)
+            if (path.Exit == relay)
+                return true;
+        return false;
+    }
+
+    /// <summary>From now on these are the other paths, all of them ready.</summary>
+    public void SetOthers(IReadOnlyList<Circuit> paths, Instant now)
+    {
+        ArgumentNullException.ThrowIfNull(paths);
+        foreach (var path in paths)
+            if (path.Goal != CircuitGoal.Path || path.PathOf != this || path.Hops.Length != Hops.Length - 1)
+                throw new ArgumentException("It is no path of this circuit.", nameof(paths));
+        var added = paths.Except(_others).ToArray();
+        (_others, _beside) = ([.. paths], null);
+        SharePaths(now);
+        if (State != CircuitState.Ready || Standby is not { } standby)
             return;
         if (Stranded is not null)
-            Reroute(now);
-        else
-            Knock(now);
+            Reroute(standby, now);
+        else if (!IsShared)
+            foreach (var path in added)
+                Knock(path, now);
     }
 
     /// <summary>The last relay of a path opens the way to the exit: both requests go in one burst, the second again if it overtook the first.</summary>
@@ -89,19 +108,24 @@ public sealed partial class Circuit
     void HandleEstablished(Hop hop, Instant now)
     {
         HopReached(hop, now);
-        if (State == CircuitState.Ready && hop == Exit && HasStandby)
-            _standby!.BindIndices(now);
+        if (State == CircuitState.Ready && hop == Exit)
+            foreach (var path in _others)
+                path.BindAgain(now);
+    }
+
+    void BindAgain(Instant now)
+    {
+        if (State == CircuitState.Ready)
+            BindIndices(now);
     }
 
     /// <summary>
-    /// Something of the exit's session goes by the standby alone. The exit does not know this address and challenges it, which opens the
+    /// Something of the exit's session goes by that path alone. The exit does not know this address and challenges it, which opens the
     /// channel at the last relay; and it is heard, if it lives.
     /// </summary>
-    void Knock(Instant now)
+    void Knock(Circuit path, Instant now)
     {
-        var output = Exit.Tunnel.Encapsulate(Frame.Wrap(_frame, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = 0 }), ControlFlags), _layers[Exit.Index], now);
-        if (output.Kind == WireGuard.TunnelOutputKind.ToNetwork)
-            _standby!.Carry(_layers[Exit.Index].AsSpan(0, output.Length), _standby.Hops.Length, now);
+        SendBy(path, new Probe { Token = 0 }, now);
         // The exit is to stay where it is: only if it is lost there will it be told that this address is ours, too.
         _mutedUntil = now + s_heardLately;
     }
@@ -109,7 +133,9 @@ public sealed partial class Circuit
     void Prove(Hop hop, uint request, PathChallenge challenge, Instant now)
     {
         _isMoving &= hop != Exit;
-        if (hop != Exit || now >= _mutedUntil || _beside is not null)
+        if (hop == Exit && IsShared)
+            Join(request, challenge, now);
+        else if (hop != Exit || now >= _mutedUntil || _beside is not null)
             Send(hop, FrameType.Control, request, ControlCodec.Encode(new PathResponse { Status = ControlStatus.Ok, Token = challenge.Token }), now);
     }
 
@@ -122,24 +148,24 @@ public sealed partial class Circuit
             && Hops[lost.HopIndex].Tunnel.Activity.LastReceived > _strandedUntil - s_strandedFor)
             Settle();
         _isMoving &= Exit.Tunnel.Activity.LastReceived < _settledAt - s_settle;
-        if (!HasStandby)
+        if (_others.Length == 0 || Standby is not { } standby)
         {
             _beside = null;
             return;
         }
         var isSuspect = Array.Exists(Hops, hop => hop.Health.IsSuspect);
         if (isSuspect && _beside is null)
-            _standby!.Hurry(now);
-        _beside = isSuspect ? _standby : null;
+            standby.Hurry(now);
+        _beside = isSuspect ? standby : null;
         if (!isSuspect || now < _settledAt)
             return;
-        var (worst, other) = (Worst(Hops.AsSpan(0, Hops.Length - 1)), Worst(_standby!.Hops));
+        var (worst, other) = (Worst(Hops.AsSpan(0, Hops.Length - 1)), Worst(standby.Hops));
         if (worst >= BadProbes && worst > 2 * other)
-            Reroute(now);
+            Reroute(standby, now);
         else if (Exit.Health.IsUnanswering && now - Exit.Tunnel.Activity.LastReceived < s_heardLately)
-            Reroute(now);
-        else if (Exit.Health.Misses > 0)
-            Knock(now);
+            Reroute(standby, now);
+        else if (Exit.Health.Misses > 0 && !IsShared)
+            Knock(standby, now);
     }
 
     static int Worst(ReadOnlySpan<Hop> hops)
@@ -150,10 +176,10 @@ public sealed partial class Circuit
         return worst;
     }
 
-    /// <summary>Exchanges relays with the standby: that one has the old path now, and finds out what is wrong with it.</summary>
-    void Reroute(Instant now)
+    /// <summary>Exchanges relays with another path: that one has the old relays now, and finds out what is wrong with them.</summary>
+    void Reroute(Circuit path, Instant now)
     {
-        var (path, exit) = (_standby!, Exit);
+        var exit = Exit;
         var (old, next) = (Hops[..^1], path.Hops);
         foreach (var hop in old)
             hop.Circuit = path;
@@ -165,6 +191,8 @@ public sealed partial class Circuit
         _isMoving = Stranded is not null;
         Settle();
         Reroutes++;
+        Left = path;
+        SharePaths(now);
         (_beside, _mutedUntil, _settledAt) = (null, default, now + s_settle);
         path.Hurry(now);
         HurryProbes(now);
@@ -187,10 +215,9 @@ public sealed partial class Circuit
     {
         if (State == CircuitState.Ready && IsRerouted && hopIndex < Hops.Length - 1)
         {
-            if (HasStandby)
+            if (Standby is { } path)
             {
-                var path = _standby!;
-                Reroute(now);
+                Reroute(path, now);
                 path.Fail(hopIndex, reason, now, kind);
                 return;
             }

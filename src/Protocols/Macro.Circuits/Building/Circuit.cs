@@ -38,6 +38,8 @@ public sealed partial class Circuit
         _outbox = outbox;
         _random = random;
         IsConstantSize = isConstantSize;
+        // Times that the exit is told begin above zero, and say nothing of the clock.
+        _epoch = now - TimeSpan.FromSeconds(1);
         _buildDeadline = now + (patience ?? s_buildTimeout);
         _isHurried = patience < s_buildTimeout;
         _layers = new byte[targets.Length][];
@@ -127,7 +129,9 @@ public sealed partial class Circuit
         {
             if (State == CircuitState.Closed)
                 return Instant.Never;
-            var next = State == CircuitState.Building ? Instant.Min(_buildDeadline, _hopDeadline) : Instant.Min(_strandedUntil, NextCover);
+            var next = State == CircuitState.Building
+                ? Instant.Min(_buildDeadline, _hopDeadline)
+                : Instant.Min(Instant.Min(_strandedUntil, NextCover), Instant.Min(_nextReport, Exit.Order?.NextTimeout ?? Instant.Never));
             foreach (var hop in Hops.AsSpan(0, Math.Min(Hops.Length, _reached + 2)))
             {
                 next = Instant.Min(next, Instant.Min(hop.Tunnel.NextTimeout, hop.Requests.NextTimeout));
@@ -198,6 +202,8 @@ public sealed partial class Circuit
             _introduced.Enqueue((frame.Channel, introduced));
         else if (!isAnswer)
             return;
+        else if (message is ProbeAnswer { Report: { } report, Token: var token } && hop == Exit)
+            HandleReport(token, report, now);
         else if (message is ProbeAnswer probe)
             hop.Health.Answered(probe.Token, now);
         else if (message is StatusAnswer { Asked: ControlType.Bind, Status: ControlStatus.Busy } && frame.Channel == hop.NextChannel)
@@ -214,7 +220,10 @@ public sealed partial class Circuit
         hop.Tunnel.HandleActivity(now);
         Drive(hop, now);
         if (State == CircuitState.Ready && IsWatched && IsActive(now))
+        {
             HurryProbes(now);
+            _nextReport = Instant.Min(_nextReport, IsShared ? now : Instant.Never);
+        }
     }
 
     /// <summary>What the last handshake took, there and back.</summary>
@@ -260,6 +269,8 @@ public sealed partial class Circuit
         }
         if (State == CircuitState.Ready && IsWatched)
             Watch(now);
+        ReportPaths(now);
+        ReleasePackets(now);
         KeepCover(now);
         SendCover(now);
     }
@@ -424,6 +435,8 @@ public sealed partial class Circuit
             if (way.Alone)
                 return;
         }
+        if (hop.Index > 0)
+            Hops[hop.Index - 1].Meter?.NoteSent(output.Length);
         if (mayCopy && hop == Exit && Beside is { } beside)
             beside.Carry(datagram, beside.Hops.Length, now);
         Carry(datagram, hop.Index, now);
@@ -457,6 +470,7 @@ public sealed partial class Circuit
     void Finish()
     {
         State = CircuitState.Closed;
+        Exit.Order?.Dispose();
         foreach (var hop in Hops)
             hop.Dispose();
     }

@@ -20,6 +20,8 @@ public sealed class Hop
     volatile Circuit _circuit;
     volatile DirectWay? _direct;
     volatile Way _remote;
+    volatile PathMeter? _meter;
+    volatile Resequencer? _order;
 
     internal Hop(Circuit circuit, int index, HopTarget target, bool isConstantSize, IndexTable indices, IRandom random)
     {
@@ -68,14 +70,20 @@ public sealed class Hop
     public DirectWay? Direct { get => _direct; set => _direct = value; }
 
     /// <summary>
-    /// Messages of this hop are taken by the ways that lead to it, and by no other. Those of an exit may be two: the path in use and
-    /// the standby, or where it may be met directly that as well. The other end changes between them half a round trip after this one.
+    /// Messages of this hop are taken by the ways that lead to it, and by no other. Those of an exit may be several: the path in use and
+    /// the others, or where it may be met directly that as well. The other end changes between them half a round trip after this one.
     /// </summary>
     /// <param name="via">The hop inside whose session they came; null: from the network.</param>
     public bool IsReachedBy(Hop? via) =>
-        Previous == via || (Next is null && (via is null ? Circuit.MayBypass : Circuit.Standby?.Exit == via));
+        Previous == via || (Next is null && (via is null ? Circuit.MayBypass : Circuit.IsLedToBy(via)));
 
     public HopHealth Health { get; }
+
+    /// <summary>Of the last relay of a path: how the exit's session does by it; null while it has no other.</summary>
+    internal PathMeter? Meter { get => _meter; set => _meter = value; }
+
+    /// <summary>Of an exit that may send by several paths: puts in order what comes from it. Set once.</summary>
+    internal Resequencer? Order { get => _order; set => _order = value; }
 
     internal Requests Requests { get; } = new();
 

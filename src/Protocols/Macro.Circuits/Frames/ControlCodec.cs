@@ -79,13 +79,17 @@ public static class ControlCodec
         Extend m => [(ulong)m.Channel, m.Descriptor, m.Introducer],
         Bind m => [(ulong)m.Channel, (ulong)m.Index],
         OpenExit m => [m.V4, m.V6],
-        OpenExitAnswer m => [m.V4, m.V6, m.Region, m.Policy, m.Mtu],
+        OpenExitAnswer { Paths: 0 } m => [m.V4, m.V6, m.Region, m.Policy, m.Mtu],
+        OpenExitAnswer m => [m.V4, m.V6, m.Region, m.Policy, m.Mtu, m.Paths],
+        Probe { Report: { } r } m => [m.Token, .. Numbers(r)],
         Probe m => [m.Token],
+        ProbeAnswer { Report: { } r } m => [m.Token, m.Drops, .. Numbers(r)],
         ProbeAnswer m => [m.Token, m.Drops],
         Cover m => [m.Machine, m.Budget],
         CoverAnswer m => [m.Budget],
         Close m => [(ulong)m.Channel],
         PathChallenge m => [m.Token],
+        PathResponse { IsBeside: true } m => [m.Token, true],
         PathResponse m => [m.Token],
         DirectoryRequest m => [m.Body],
         DirectoryAnswer m => [m.Body],
@@ -104,7 +108,7 @@ public static class ControlCodec
         ControlType.Extend when map.UInt32(2) is { } channel && map.Blob(3) is { } descriptor => new Extend { Channel = channel, Descriptor = descriptor, Introducer = map.Blob(4) ?? default },
         ControlType.Bind when map.UInt32(2) is { } channel && map.UInt32(3) is { } index => new Bind { Channel = channel, Index = index },
         ControlType.OpenExit => new OpenExit { V4 = map.Flag(2), V6 = map.Flag(3) },
-        ControlType.Probe when map.Number(2) is { } token => new Probe { Token = token },
+        ControlType.Probe when map.Number(2) is { } token => new Probe { Token = token, Report = Report(map, 3) },
         ControlType.Cover when map.Number(2) is { } machine && map.Number(3) is { } budget => new Cover { Machine = machine, Budget = budget },
         ControlType.Close when map.UInt32(2) is { } channel => new Close { Channel = channel },
         ControlType.PathChallenge when map.Number(2) is { } token => new PathChallenge { Token = token },
@@ -141,20 +145,33 @@ public static class ControlCodec
                 Region = map.Text(4) ?? "ZZ",
                 Policy = map.Text(5) ?? "",
                 Mtu = map.Number(6) ?? 0,
+                Paths = map.Number(7) ?? 0,
             },
             ControlType.Probe when status == ControlStatus.Ok => new ProbeAnswer
             {
                 Status = status,
                 Token = map.Number(2) ?? 0,
                 Drops = map.Number(3) ?? 0,
+                Report = Report(map, 4),
             },
             ControlType.Cover when status == ControlStatus.Ok => new CoverAnswer { Status = status, Budget = map.Number(2) ?? 0 },
-            ControlType.PathChallenge when status == ControlStatus.Ok => new PathResponse { Status = status, Token = map.Number(2) ?? 0 },
+            ControlType.PathChallenge when status == ControlStatus.Ok => new PathResponse { Status = status, Token = map.Number(2) ?? 0, IsBeside = map.Flag(3) },
             ControlType.Directory when status == ControlStatus.Ok => new DirectoryAnswer { Status = status, Body = map.Blob(2) ?? default },
             ControlType.Introduce when status == ControlStatus.Ok => new IntroduceAnswer { Status = status, Offer = map.Blob(2) ?? default },
             ControlType.Introduced when map.Number(2) is { } attempt => new IntroducedAnswer { Status = status, Attempt = attempt, Offer = map.Blob(3) ?? default },
             _ => new StatusAnswer(type) { Status = status },
         };
+    }
+
+    static object[] Numbers(in PathReport r) => [(ulong)r.At, (ulong)r.Sent, (ulong)r.EchoAt, (ulong)r.EchoSent, (ulong)r.HeardAt, (ulong)r.Heard];
+
+    /// <summary>Null when there is none, or no sense in it.</summary>
+    static PathReport? Report(Map map, ulong first)
+    {
+        var report = new PathReport(Number(0), Number(1), Number(2), Number(3), Number(4), Number(5));
+        return report.IsValid ? report : null;
+
+        long Number(ulong place) => (long)(map.Number(first + place) ?? 0);
     }
 
     static ReadOnlyMemory<byte> Encode(Endpoint endpoint)

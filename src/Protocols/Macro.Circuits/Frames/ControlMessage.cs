@@ -138,6 +138,9 @@ public sealed record OpenExitAnswer : ControlAnswer
     /// <summary>Largest IP packet that this session carries, in bytes.</summary>
     public ulong Mtu { get; init; }
 
+    /// <summary>Most paths by which the exit sends at the same time; 0: one.</summary>
+    public ulong Paths { get; init; }
+
     public override ControlType Type => ControlType.OpenExit;
 }
 
@@ -146,6 +149,10 @@ public sealed record Probe : ControlMessage
 {
     /// <summary>The asker's own mark, returned as it is.</summary>
     public required ulong Token { get; init; }
+
+    /// <summary>Of the path by which it goes; null: of the session alone.</summary>
+    public PathReport? Report { get; init; }
+
     public override ControlType Type => ControlType.Probe;
 }
 
@@ -155,6 +162,9 @@ public sealed record ProbeAnswer : ControlAnswer
 
     /// <summary>Packets of this session that the relay dropped since the session began.</summary>
     public ulong Drops { get; init; }
+
+    /// <summary>Of the path by which it goes, when the probe had one and came from an address of the client that is proven.</summary>
+    public PathReport? Report { get; init; }
 
     public override ControlType Type => ControlType.Probe;
 }
@@ -202,6 +212,10 @@ public sealed record PathChallenge : ControlMessage
 public sealed record PathResponse : ControlAnswer
 {
     public ulong Token { get; init; }
+
+    /// <summary>The address is one more beside those that are proven; else it takes their place.</summary>
+    public bool IsBeside { get; init; }
+
     public override ControlType Type => ControlType.PathChallenge;
 }
 

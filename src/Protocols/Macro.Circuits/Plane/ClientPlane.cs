@@ -13,6 +13,7 @@ namespace Macro.Circuits;
 public sealed class ClientPlane(IPlaneOwner owner, int slots)
 {
     readonly LayerSealer _sealer = new(slots, owner);
+    readonly Hop[][] _ways = new Hop[slots][];
 
     /// <summary>Room that the batch must leave before each packet.</summary>
     public const int Headroom = Message.DataHeaderSize + (CircuitMtu.MaxHops - 1) * (Frame.HeaderSize + Message.DataHeaderSize);
@@ -48,14 +49,22 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         KeepInner(batch);
         if (batch.Count > 0 && circuit.NoteTraffic(now))
             owner.PostActivity(circuit.Exit.Tunnel);
-        var hops = circuit.Hops;
+        var (hops, paths) = (circuit.Hops, circuit.Paths);
         if (circuit.IsConstantSize)
             Counters.Dropped += batch.Spread(0, Headroom, CircuitMtu.Inner, Tailroom);
         for (var level = hops.Length - 1; level >= 0; level--)
         {
-            SealLayer(batch, hops[level], hops[0].Remote, now);
             if (level < hops.Length - 1)
+            {
+                SealLayer(batch, level, paths is null ? hops : null, now);
                 continue;
+            }
+            SealLayer(batch, level, hops, now);
+            if (paths is not null)
+            {
+                ChooseWays(batch, paths, now);
+                continue;
+            }
             var way = hops[level].Direct;
             if (way is not { Alone: true } && circuit.Beside is { } beside)
                 CarryCopies(batch, beside.Hops, now);
@@ -63,6 +72,14 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
                 break;
         }
         batch.Compact();
+    }
+
+    /// <summary>What is sealed for the exit goes by one of several paths.</summary>
+    void ChooseWays(PacketBatch batch, PathScheduler<Hop[]> paths, Instant now)
+    {
+        for (var i = 0; i < batch.Count; i++)
+            if (batch[i].Length > 0)
+                _ways[i] = paths.Choose(batch[i].Length, now);
     }
 
     /// <summary>What is sealed for the exit goes by the other path, too.</summary>
@@ -73,7 +90,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             if (slot.Length > 0)
                 Copies.TryCopy(batch.Buffer.AsSpan(slot.Offset, slot.Length), default, Headroom, Tailroom);
         for (var level = hops.Length - 1; level >= 0; level--)
-            SealLayer(Copies, hops[level], hops[0].Remote, now);
+            SealLayer(Copies, level, hops, now);
         Copies.Compact();
     }
 
@@ -110,18 +127,21 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
         batch.Compact();
     }
 
-    void SealLayer(PacketBatch batch, Hop hop, Endpoint entry, Instant now)
+    /// <param name="way">Of all packets; null: each has its own.</param>
+    void SealLayer(PacketBatch batch, int level, Hop[]? way, Instant now)
     {
         var buffer = batch.Buffer;
-        foreach (ref var slot in batch.Slots)
+        for (var i = 0; i < batch.Count; i++)
         {
+            ref var slot = ref batch[i];
             if (slot.Length == 0)
                 continue;
-            if (TrySeal(buffer, ref slot, hop, now, out var length))
+            var hops = way ?? _ways[i];
+            if (TrySeal(buffer, ref slot, hops[level], now, out var length))
             {
                 slot.Offset -= Message.DataHeaderSize;
                 slot.Length = length;
-                slot.Remote = entry;
+                slot.Remote = hops[0].Remote;
             }
             else
             {

@@ -11,7 +11,7 @@ namespace Macro.Circuits;
 /// to the owner thread.
 /// Belongs to one pump thread and to the batch that it receives into; payloads are moved on in that batch's memory.
 /// </summary>
-public sealed class DatagramPlane
+public sealed partial class DatagramPlane
 {
     /// <summary>
     /// Datagrams in ten seconds that are not WireGuard and yet go to the owner thread, which needs some 20 µs for each: a
@@ -41,6 +41,7 @@ public sealed class DatagramPlane
         public int Held;
         public int Length;
         public Endpoint Source;
+        public Hop? Via;
         public byte Ecn;
     }
 
@@ -54,7 +55,7 @@ public sealed class DatagramPlane
         _held = new HeldSessions(slots);
         Forwarded = new PacketBatch(received, slots);
         Returned = new PacketBatch(Math.Max(received.Buffer.Length * 2, 1 << 17), slots);
-        _deliveries = new Deliveries(received, slots);
+        _deliveries = new Deliveries(() => new PacketBatch(received, slots));
         ToExit = new PacketBatch(received, slots);
         ToResolver = new PacketBatch(received, slots);
     }
@@ -86,6 +87,7 @@ public sealed class DatagramPlane
         Returned.Clear();
         _deliveries.Clear();
         ToExit.Clear();
+        ClearOrdered();
         ToResolver.Clear();
         foreach (ref var slot in _received.Slots)
             Classify(slot.Offset, slot.Length, slot.Remote, slot.Ecn, via: null, now);
@@ -93,6 +95,7 @@ public sealed class DatagramPlane
         // Each round opens one layer of the client's own circuits; relays and exits are done after the first.
         while (_count > 0)
             OpenLayer(now);
+        TakeInOrder(now);
         _sealer.Flush(Returned.Buffer, now);
         _held.ReleaseAll();
     }
@@ -112,7 +115,7 @@ public sealed class DatagramPlane
         }
         _ = Message.TryReadReceiver(datagram, out var index);
         if (_indices.TryFind(index, out var tunnel, out var session) && session is not null && Belongs(session, via))
-            Enqueue(session, datagram, offset, length, source, ecn, now);
+            Enqueue(session, datagram, offset, length, source, ecn, via, now);
         else if (via is null && _switches.TryFind(source, index, out var channel))
             Return(channel!, datagram, ecn, now);
         else if (session is null && (tunnel is null ? via is null && EarlyKey.MayBe(datagram) : tunnel.Context is Hop) && _early.TrySpend(now, MostEarly))
@@ -135,7 +138,7 @@ public sealed class DatagramPlane
     /// <summary>A hop's messages are taken only by the way that leads to it.</summary>
     static bool Belongs(Session session, Hop? via) => session.Tunnel.Context is Hop hop ? hop.IsReachedBy(via) : via is null;
 
-    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, byte ecn, Instant now)
+    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, byte ecn, Hop? via, Instant now)
     {
         var counter = Message.ReadCounter(datagram);
         if (!session.MayOpen(counter, now) || _held.Hold(session) is not (>= 0 and var held))
@@ -150,7 +153,7 @@ public sealed class DatagramPlane
             Offset = offset + Message.DataHeaderSize,
             Length = length - Message.DataOverhead,
         };
-        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length, Ecn = ecn };
+        _arrivals[_count++] = new Arrival { Held = held, Source = source, Length = length, Ecn = ecn, Via = via };
     }
 
     void OpenLayer(Instant now)
@@ -168,8 +171,8 @@ public sealed class DatagramPlane
         {
             // Copies: dispatching refills both arrays from the front for the next layer, never past i.
             var (job, arrival) = (_jobs[i], _arrivals[i]);
-            if (job.Ok && job.Length > 0)
-                Dispatch(_held[arrival.Held].Session, job.Offset, job.Length, arrival.Ecn, now);
+            if (job.Ok)
+                Dispatch(_held[arrival.Held].Session, job, arrival, now);
         }
         _jobs.AsSpan(_count, count - _count).Clear();
     }
@@ -188,7 +191,9 @@ public sealed class DatagramPlane
         // Nobody owes an answer to a keepalive, be it empty or of constant size.
         if (job.Length > 0 && _received.Buffer[job.Offset] != (byte)FrameType.Cover)
             held.DataPackets++;
-        if (held.Session.Tunnel.Context is Inbound inbound && inbound.HeardFrom(arrival.Source, arrival.Length, now))
+        if (arrival.Via is { } via)
+            via.Meter?.NoteReceived(arrival.Length);
+        else if (held.Session.Tunnel.Context is Inbound inbound && inbound.HeardFrom(arrival.Source, arrival.Length, now))
             _owner.PostActivity(inbound.Tunnel);
     }
 
@@ -199,23 +204,25 @@ public sealed class DatagramPlane
         (held.Messages, held.DataPackets, held.Bytes) = (0, 0, 0);
     }
 
-    void Dispatch(Session session, int offset, int length, byte ecn, Instant now)
+    void Dispatch(Session session, in AeadJob job, in Arrival arrival, Instant now)
     {
-        var payload = _received.Buffer.AsSpan(offset, length);
-        var isPacket = payload[0] >> 4 is 4 or 6;
+        var payload = _received.Buffer.AsSpan(job.Offset, job.Length);
+        var isPacket = job.Length > 0 && payload[0] >> 4 is 4 or 6;
         switch (session.Tunnel.Context)
         {
-            case Inbound inbound when isPacket:
-                ToInternet(inbound, payload, offset, ecn, now);
-                break;
             case Inbound inbound:
-                Forward(inbound, payload, offset, ecn, now);
-                break;
-            case Hop hop when isPacket:
-                Deliver(hop, payload, offset, ecn);
+                var outward = isPacket ? ToInternet(inbound, payload, job.Offset, arrival, now) : 0;
+                if (!IsKept(inbound.Order, session, job.Counter, payload[..outward], now) && outward > 0)
+                    ToExit.TryAdd(job.Offset, outward, default);
+                if (!isPacket && job.Length > 0)
+                    Forward(inbound, payload, job.Offset, arrival, now);
                 break;
             case Hop hop:
-                Inward(hop, payload, offset, ecn, now);
+                var inward = isPacket ? ToEnd(hop, payload, arrival.Ecn) : 0;
+                if (!IsKept(hop.Order, session, job.Counter, payload[..inward], now) && inward > 0 && hop.Circuit.End is { } end)
+                    _deliveries.To(end).TryAdd(job.Offset, inward, default);
+                if (!isPacket && job.Length > 0)
+                    Inward(hop, payload, job.Offset, arrival.Ecn, now);
                 break;
             case var _:
                 Counters.Unroutable++;
@@ -224,35 +231,35 @@ public sealed class DatagramPlane
     }
 
     /// <summary>Relay: a frame of a client. Data messages of open channels go to the next hop; what needs thought goes to the owner.</summary>
-    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, byte ecn, Instant now)
+    void Forward(Inbound inbound, ReadOnlySpan<byte> payload, int offset, in Arrival arrival, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
         else if (frame.Type == FrameType.Control)
-            Ask(inbound, payload, now);
+            Ask(inbound, payload, arrival.Source, now);
         else if (frame.Type == FrameType.Forward)
-            Forward(inbound, frame, payload, offset, ecn, now);
+            Forward(inbound, frame, payload, offset, arrival, now);
     }
 
-    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, byte ecn, Instant now)
+    void Forward(Inbound inbound, Frame frame, ReadOnlySpan<byte> payload, int offset, in Arrival arrival, Instant now)
     {
         if (!Message.TryReadType(payload.Slice(Frame.HeaderSize, frame.Length), out var type))
             Counters.Malformed++;
         else if (type == MessageType.Initiation)
-            Ask(inbound, payload, now);
+            Ask(inbound, payload, arrival.Source, now);
         else if (type == MessageType.Data && frame.Length <= CircuitMtu.Payload - Frame.HeaderSize
             && inbound.FindChannel(frame.Channel) is { } channel && channel.MayPass(now) && channel.NextHop is { IsNone: false } nextHop
-            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop, Onward(ecn)))
+            && Forwarded.TryAdd(offset + Frame.HeaderSize, frame.Length, nextHop, Onward(arrival.Ecn)))
             CountRelayed(frame.Length);
         else
             Counters.Unroutable++;
     }
 
     /// <summary>Only as much as the session has left of its budget: a client cannot fill the mailbox that all share.</summary>
-    void Ask(Inbound inbound, ReadOnlySpan<byte> payload, Instant now)
+    void Ask(Inbound inbound, ReadOnlySpan<byte> payload, Endpoint source, Instant now)
     {
         if (inbound.MayAsk(now))
-            _owner.PostPayload(inbound.Tunnel, payload);
+            _owner.PostPayload(inbound.Tunnel, payload, source);
         else
             Counters.Dropped++;
     }
@@ -292,7 +299,7 @@ public sealed class DatagramPlane
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
         else if (frame.Type == FrameType.Control)
-            _owner.PostPayload(hop.Tunnel, payload);
+            _owner.PostPayload(hop.Tunnel, payload, default);
         else if (frame.Type == FrameType.Forward && hop.Next is not null && frame.Channel == hop.NextChannel)
             Classify(offset + Frame.HeaderSize, frame.Length, default, ecn, hop, now);
         else if (frame.Type == FrameType.Forward)
@@ -301,15 +308,17 @@ public sealed class DatagramPlane
             Counters.CoverBytes += payload.Length + Message.DataOverhead;
     }
 
-    /// <summary>Client: a packet from the exit, for the address that every client has and for no other.</summary>
-    void Deliver(Hop hop, Span<byte> payload, int offset, byte ecn)
+    /// <summary>Client: a packet from the exit, for the address that every client has and for no other. Its length; 0: it goes nowhere.</summary>
+    int ToEnd(Hop hop, Span<byte> payload, byte ecn)
     {
-        if (hop.Next is null && hop.Circuit.End is { } end && IpView.TryParse(payload, out var packet)
-            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && Ecn.TryMark(payload, ecn)
-            && _deliveries.To(end).TryAdd(offset, packet.Bytes.Length, default))
+        if (hop.Next is null && hop.Circuit.End is not null && IpView.TryParse(payload, out var packet)
+            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && Ecn.TryMark(payload, ecn))
+        {
             Counters.ClientBytes += packet.Bytes.Length;
-        else
-            Counters.Unroutable++;
+            return packet.Bytes.Length;
+        }
+        Counters.Unroutable++;
+        return 0;
     }
 
     /// <summary>A mark of congestion goes along; everything else leaves as the port sends it.</summary>
@@ -321,32 +330,37 @@ public sealed class DatagramPlane
         Counters.RelayedPackets++;
     }
 
-    void ToInternet(Inbound inbound, Span<byte> payload, int offset, byte ecn, Instant now)
+    /// <summary>Exit: a packet of a client, rewritten where it lies. Its length when it is for the internet; 0: it goes nowhere, or elsewhere.</summary>
+    int ToInternet(Inbound inbound, Span<byte> payload, int offset, in Arrival arrival, Instant now)
     {
         if (_policy is not { } policy)
         {
             Counters.Unroutable++;
-            return;
+            return 0;
         }
         if (inbound.Lease is not { } lease)
         {
-            Ask(inbound, payload, now);
-            return;
+            Ask(inbound, payload, arrival.Source, now);
+            return 0;
         }
         if (!SourceRewrite.TryTrim(payload, out var length))
         {
             Counters.Malformed++;
-            return;
+            return 0;
         }
         var packet = payload[..length];
         // The resolver's address lies in a range that is always denied: it is no destination outside.
         var isQuery = ExitResolver.IsFor(packet);
         if (!isQuery && policy.Decide(packet) is not ExitVerdict.Accept and var verdict)
             Deny(inbound, packet, verdict, now);
-        else if (Ecn.TryMark(packet, ecn) && SourceRewrite.Outbound(packet, lease.V4, lease.V6) && (isQuery ? ToResolver : ToExit).TryAdd(offset, length, default))
-            Counters.ExitBytes += length;
-        else
+        else if (!Ecn.TryMark(packet, arrival.Ecn) || !SourceRewrite.Outbound(packet, lease.V4, lease.V6) || (isQuery && !ToResolver.TryAdd(offset, length, default)))
             Counters.Unroutable++;
+        else
+        {
+            Counters.ExitBytes += length;
+            return isQuery ? 0 : length;
+        }
+        return 0;
     }
 
     /// <summary>A packet that makes no sense is dropped in silence; of one that may not go there the client hears.</summary>

@@ -9,7 +9,8 @@ public readonly record struct Delivery(ICircuitEnd End, PacketBatch Packets);
 /// Sorts packets by the end of the circuit that they came by. A client has few ends and most batches are for one of them:
 /// the last one is looked at first. Lists of slots are made when first needed and used again.
 /// </summary>
-sealed class Deliveries(PacketBatch memory, int slots)
+/// <param name="make">A batch for one end.</param>
+sealed class Deliveries(Func<PacketBatch> make)
 {
     Delivery[] _made = new Delivery[4];
     ICircuitEnd? _last;
@@ -40,7 +41,7 @@ sealed class Deliveries(PacketBatch memory, int slots)
                 return made.Packets;
         if (_count == _made.Length)
             Array.Resize(ref _made, 2 * _count);
-        var packets = _made[_count].Packets ?? new PacketBatch(memory, slots);
+        var packets = _made[_count].Packets ?? make();
         packets.Clear();
         _made[_count++] = new Delivery(end, packets);
         return packets;

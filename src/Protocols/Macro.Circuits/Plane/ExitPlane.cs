@@ -46,7 +46,7 @@ public sealed class ExitPlane(ExitLeases leases, IPlaneOwner owner, int slots)
             }
             slot.Offset -= Message.DataHeaderSize;
             slot.Length = length;
-            slot.Remote = lease.Inbound.Remote;
+            slot.Remote = lease.Inbound.RemoteFor(length, now);
             Counters.ExitBytes += payload;
         }
         _sealer.Flush(buffer, now);

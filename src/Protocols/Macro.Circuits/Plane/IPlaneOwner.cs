@@ -18,7 +18,8 @@ public interface IPlaneOwner
     void PostOther(ReadOnlySpan<byte> datagram, Endpoint source);
 
     /// <summary>An opened payload: a control frame, or a handshake message to switch.</summary>
-    void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload);
+    /// <param name="source">Where it came from; none when from inside a hop's session.</param>
+    void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source);
 
     /// <summary>A timer of this tunnel may need setting.</summary>
     void PostActivity(Tunnel tunnel);

@@ -18,10 +18,15 @@ public sealed class Inbound : IDeadline
     // Honest clients ask a few things while they build and then probe once a second. The owner thread serves all sessions:
     // none may keep it busy, nor use a relay to knock at other doors without end.
     const int MostRequests = 100, MostInitiations = 20, MostChallenges = 20;
+
+    // Each of several paths is probed twenty times a second while much goes by them.
+    const int MostRequestsOfPaths = 1000;
+
     Budget _requests, _initiations, _challenges, _introductions;
 
     volatile Location _remote;
     volatile UnprovenPath? _unproven;
+    volatile ExitPaths? _paths;
     Location _responded;
     volatile Channel[] _channels = [];
     volatile ExitLease? _lease;
@@ -42,7 +47,15 @@ public sealed class Inbound : IDeadline
     /// Where everything for the client goes: the newest address at which it has shown that it receives. The client's key
     /// does not show that: with a forged source, a client would aim its download at somebody else.
     /// </summary>
-    public Endpoint Remote => _remote.Endpoint;
+    public Endpoint Remote => _paths is { } paths ? paths.Surest : _remote.Endpoint;
+
+    /// <summary>Where a datagram of so many bytes goes: when the client has shown several addresses, by one of several paths.</summary>
+    internal Endpoint RemoteFor(int bytes, Instant now) => _paths is { } paths ? paths.Choose(bytes, now) : _remote.Endpoint;
+
+    /// <summary>Set once the client sends by several paths: what comes from it is to be put in order.</summary>
+    internal Resequencer? Order { get; private set; }
+
+    internal ExitPaths? Paths => _paths;
 
     /// <summary>Set while this is an exit session.</summary>
     public ExitLease? Lease => _lease;
@@ -83,7 +96,8 @@ public sealed class Inbound : IDeadline
     /// thread must be told, which calls <see cref="TryTakeChallenge"/>.
     /// </summary>
     /// <param name="bytes">Of the datagram.</param>
-    internal bool HeardFrom(Endpoint source, int bytes, Instant now) => _remote.Endpoint != source && HeardFromUnproven(source, bytes, now);
+    internal bool HeardFrom(Endpoint source, int bytes, Instant now) =>
+        !(_paths is { } paths ? paths.NoteReceived(source, bytes) : _remote.Endpoint == source) && HeardFromUnproven(source, bytes, now);
 
     /// <summary>A challenge is due, and where to.</summary>
     internal bool TryTakeChallenge(IRandom random, out Endpoint to, out ulong token)
@@ -95,11 +109,29 @@ public sealed class Inbound : IDeadline
         return true;
     }
 
-    /// <summary>The client sent this token back: it receives where it was sent to.</summary>
-    internal void HandleResponse(ulong token)
+    /// <summary>The client sent the token back: it receives where it was sent to.</summary>
+    internal void HandleResponse(PathResponse response, ReorderMemory memory, Instant now)
     {
-        if (_unproven is { } path && path.IsAnsweredBy(token))
-            (_remote, _unproven) = (new Location(path.Endpoint), null);
+        if (_unproven is not { } path || !path.IsAnsweredBy(response.Token))
+            return;
+        if (response.IsBeside && Lease is not null)
+        {
+            Order ??= new Resequencer(memory);
+            var paths = _paths ?? new ExitPaths(_remote.Endpoint, now);
+            paths.Add(path.Endpoint, now);
+            (_paths, _unproven) = (paths, null);
+        }
+        else
+            (_remote, _paths, _unproven) = (new Location(path.Endpoint), null, null);
+    }
+
+    /// <summary>What the client told of the path by which it came, and what to tell it by the same. Null: it came by none that is proven.</summary>
+    internal PathReport? HandleReport(in PathReport report, Endpoint source, Instant now)
+    {
+        if (_paths?.Handle(report, source, now) is not { } own)
+            return null;
+        Order!.Wait = _paths.Wait;
+        return own;
     }
 
     /// <summary>The response of a handshake was sent there; <see cref="HandleConfirmed"/> follows if the client got it.</summary>
@@ -110,7 +142,12 @@ public sealed class Inbound : IDeadline
     }
 
     /// <summary>The newest session is proven: nobody can use it who did not receive the response.</summary>
-    internal void HandleConfirmed() => _remote = _responded;
+    internal void HandleConfirmed()
+    {
+        _remote = _responded;
+        if (_paths?.Has(_responded.Endpoint) == false)
+            _paths = null;
+    }
 
     /// <summary>So many bytes of early data came.</summary>
     internal void Owe(int bytes) => Interlocked.Add(ref _owed, bytes);
@@ -127,7 +164,7 @@ public sealed class Inbound : IDeadline
     }
 
     /// <summary>Whether one more payload of this session may go to the owner thread. Asked by pump threads.</summary>
-    internal bool MayAsk(Instant now) => _requests.TrySpend(now, MostRequests);
+    internal bool MayAsk(Instant now) => _requests.TrySpend(now, _paths is null ? MostRequests : MostRequestsOfPaths);
 
     /// <summary>Whether one more initiation may pass, over all channels: closing one and opening another wins nothing.</summary>
     internal bool MayInitiate(Instant now) => _initiations.TrySpend(now, MostInitiations);

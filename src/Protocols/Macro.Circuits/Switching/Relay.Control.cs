@@ -10,17 +10,22 @@ public sealed partial class Relay
     /// <summary>Malformed control messages that a session may send before it is cut off.</summary>
     const int AbuseLimit = 16;
 
-    void HandleControl(Inbound inbound, uint request, ReadOnlySpan<byte> body, Instant now)
+    void HandleControl(Inbound inbound, uint request, ReadOnlySpan<byte> body, Endpoint source, Instant now)
     {
         switch (ControlCodec.Decode(body, out var message, out var type, out var isAnswer))
         {
+            case ControlVerdict.Ok when message is Probe { Report: { } theirs } probe && inbound.HandleReport(theirs, source, now) is { } report:
+                SendFrame(
+                    inbound, FrameType.Control, request,
+                    ControlCodec.Encode(new ProbeAnswer { Status = ControlStatus.Ok, Token = probe.Token, Report = report }), source, now);
+                break;
             case ControlVerdict.Ok when !isAnswer:
                 inbound.UnderstandsControl = true;
                 if (Handle(inbound, request, message!, now) is { } reply)
                     Answer(inbound, request, reply, now);
                 break;
             case ControlVerdict.Ok when message is PathResponse response:
-                inbound.HandleResponse(response.Token);
+                inbound.HandleResponse(response, _reorder, now);
                 break;
             case ControlVerdict.Ok when message is IntroducedAnswer answer:
                 if (_introducer.TryTakeAnswer(inbound, answer, out var asker, out var asked, out var told))
@@ -181,6 +186,7 @@ public sealed partial class Relay
             Region = Options.Region,
             Policy = Options.PolicySummary,
             Mtu = CircuitMtu.Inner,
+            Paths = PathScheduler<Endpoint>.Most,
         };
     }
 

@@ -20,6 +20,8 @@ public sealed partial class Relay
     /// <summary>Nobody is there to be covered who was not heard for so long.</summary>
     static readonly TimeSpan s_coverless = TimeSpan.FromSeconds(45);
 
+    const int ReleasedPackets = 256;
+
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IRandom _random;
@@ -30,6 +32,7 @@ public sealed partial class Relay
     readonly HandshakeLoad _load = new();
     readonly Introducer _introducer = new();
     readonly WaitingExtends _waiting = new();
+    readonly ReorderMemory _reorder = new();
     readonly byte[] _buffer = new byte[2048];
     readonly byte[] _frame = new byte[2048];
     ListenKey[] _keys = [];
@@ -54,6 +57,9 @@ public sealed partial class Relay
     public IDirectoryService? Directory { get; set; }
 
     public RelayCounters Counters { get; } = new();
+
+    /// <summary>IP packets for the internet, ready to go, for which others were waited for in vain. The shell takes them after each step; null: there never were any.</summary>
+    public PacketBatch? Released { get; private set; }
 
     public int Sessions => _inbounds.Count;
 
@@ -124,7 +130,8 @@ public sealed partial class Relay
     }
 
     /// <summary>An opened payload of a client's session that the fast path does not handle itself.</summary>
-    public void HandlePayload(Inbound inbound, ReadOnlySpan<byte> payload, Instant now)
+    /// <param name="source">Where it came from.</param>
+    public void HandlePayload(Inbound inbound, ReadOnlySpan<byte> payload, Instant now, Endpoint source = default)
     {
         if (!IsServed(inbound))
             return;
@@ -141,7 +148,7 @@ public sealed partial class Relay
         if (frame.Type == FrameType.Forward)
             SwitchInitiation(inbound, frame.Channel, body, now);
         else if (frame.Type == FrameType.Control)
-            HandleControl(inbound, frame.Channel, body, now);
+            HandleControl(inbound, frame.Channel, body, source, now);
     }
 
     static void Pad(Inbound inbound, Frame frame, int size)
@@ -285,7 +292,10 @@ public sealed partial class Relay
     {
         var output = inbound.Tunnel.Encapsulate(Frame.Wrap(_frame, type, channel, body), _buffer, now);
         if (output.Kind == TunnelOutputKind.ToNetwork && inbound.MayAnswer(output.Length))
+        {
+            inbound.Paths?.NoteSent(to, output.Length);
             _outbox.Send(_buffer.AsSpan(0, output.Length), to);
+        }
         Schedule(inbound);
     }
 
@@ -298,6 +308,8 @@ public sealed partial class Relay
             _outbox.Send(_buffer.AsSpan(0, output.Length), inbound.Remote);
         }
         TakeEvents(inbound);
+        if (inbound.Order is { } order && order.NextTimeout <= now)
+            order.Release(Released ??= new PacketBatch(ReleasedPackets * ReorderMemory.PacketBytes, ReleasedPackets), now);
         SendCover(inbound, now);
         if (inbound.IsProven)
             inbound.Expires = inbound.Tunnel.Activity.LastReceived + s_silent;
@@ -333,7 +345,9 @@ public sealed partial class Relay
     void Schedule(Inbound inbound)
     {
         if (IsServed(inbound))
-            _deadlines.Set(inbound, Instant.Min(inbound.Cover?.NextTimeout ?? Instant.Never, Instant.Min(inbound.Tunnel.NextTimeout, inbound.Expires)));
+            _deadlines.Set(inbound, Instant.Min(
+                Instant.Min(inbound.Cover?.NextTimeout ?? Instant.Never, inbound.Order?.NextTimeout ?? Instant.Never),
+                Instant.Min(inbound.Tunnel.NextTimeout, inbound.Expires)));
     }
 
     /// <summary>False for a session that ended while something of it was still on its way to the owner thread.</summary>
@@ -359,6 +373,7 @@ public sealed partial class Relay
             inbound.SetLease(null);
             Leases?.Return(lease, now);
         }
+        inbound.Order?.Dispose();
         _deadlines.Remove(inbound);
         _inbounds.Remove(inbound.Tunnel.Remote);
         inbound.Tunnel.Dispose();

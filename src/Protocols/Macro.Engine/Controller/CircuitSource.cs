@@ -55,11 +55,12 @@ sealed class CircuitSource
     }
 
     /// <summary>Chooses another path to the exit of a circuit, and begins to build it.</summary>
-    /// <param name="apart">It shares nothing with the path in use but the exit. Else it avoids what failed.</param>
-    public bool TryStartPath(ConnectRequest request, KnownCircuit of, bool apart, Instant now, out KnownCircuit? started)
+    /// <param name="others">The other paths that it has.</param>
+    /// <param name="apart">It shares nothing with the path in use and the others but the exit. Else it avoids what failed.</param>
+    public bool TryStartPath(ConnectRequest request, KnownCircuit of, IEnumerable<KnownCircuit> others, bool apart, Instant now, out KnownCircuit? started)
     {
         started = null;
-        if (Paths.ChooseAnother(request, of.Path, apart, now).Path is not { } path || path.Hops.Count != of.Path.Hops.Count)
+        if (Paths.ChooseAnother(request, of.Path, others.Select(other => other.Path), apart, now).Path is not { } path || path.Hops.Count != of.Path.Hops.Count)
             return false;
         var relays = path.Targets[..^1];
         var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience, request.Mode.IsConstantSize())
@@ -75,6 +76,12 @@ sealed class CircuitSource
 
     /// <summary>Whether circuits in use have a second path that is ready.</summary>
     public bool KeepsStandby { get; set; } = true;
+
+    /// <summary>Paths by which a circuit sends at the same time, where its mode allows that.</summary>
+    public int PathsWanted { get; set; } = 1;
+
+    /// <summary>Whoever is afraid of an observer shows himself to one guard; one hop has no path but one.</summary>
+    public int MostPaths(ConnectionMode mode) => mode is ConnectionMode.Paranoid or ConnectionMode.Speed ? 1 : PathsWanted;
 
     /// <summary>Circuits are built in one round trip where the mode and the relays allow it.</summary>
     public bool GoesEarly { get; set; } = true;

@@ -90,6 +90,18 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>Circuits in use have a second path to their exit that is ready; true unless a person wants it otherwise.</summary>
     public bool KeepsStandby { get => _source.KeepsStandby; set => _source.KeepsStandby = value; }
 
+    /// <summary>Packets go by so many paths to their exit at the same time, 1..4; in `paranoid` and in `speed` always by one. Counts from the next circuit on.</summary>
+    public int MostPaths
+    {
+        get => _source.PathsWanted;
+        set
+        {
+            _source.PathsWanted = Math.Clamp(value, 1, PathScheduler<Hop[]>.Most);
+            // Each path has a guard of its own.
+            Guards.MostPrimaries = Math.Max(GuardSet.Primaries, _source.PathsWanted);
+        }
+    }
+
     /// <summary>Circuits are built in one round trip where the mode and the relays allow it; true unless a person wants it otherwise.</summary>
     public bool GoesEarly { get => _source.GoesEarly; set => _source.GoesEarly = value; }
 
@@ -97,9 +109,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     public long CoverBudget { get; set; } = DefaultCoverBudget;
 
     /// <summary>What the circuits cost since the last <see cref="Up"/>.</summary>
-    public WireCost Cost => Circuits.Concat(Standbys).Aggregate(_source.Spent, (sum, circuit) => sum + WireCost.Of(circuit));
-
-    IEnumerable<Circuit> Standbys => _isolated.Values.Append(Main).OfType<KeptCircuit>().Select(kept => kept.Standby).OfType<Circuit>();
+    public WireCost Cost => Circuits.Aggregate(_source.Spent, (sum, circuit) => sum + WireCost.Of(circuit));
 
     /// <summary>Circuits that are built ahead of time, those being built included.</summary>
     public int Spares => _source.Spares.Count;

@@ -4,18 +4,18 @@ using Macro.Core;
 namespace Macro.Engine;
 
 /// <summary>
-/// The second path of a circuit in use: kept ready, so that the circuit survives its relays, or built when the first is lost and
-/// there was none. It shares only the exit with the first where the relays that are known allow it.
+/// The other paths of a circuit in use: kept ready, so that the circuit survives its relays and, where that is wanted, sends by several at the
+/// same time; or built when the first is lost and there was none. They share only the exit where the relays that are known allow it.
 /// </summary>
 public sealed partial class KeptCircuit
 {
-    static readonly TimeSpan s_nextStandby = TimeSpan.FromSeconds(5), s_noStandby = TimeSpan.FromMinutes(1), s_strandedRetry = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan s_nextPath = TimeSpan.FromSeconds(5), s_noPath = TimeSpan.FromMinutes(1), s_strandedRetry = TimeSpan.FromMilliseconds(250);
 
-    KnownCircuit? _standby;
-    Instant _standbyAt = Instant.Never;
+    readonly List<KnownCircuit> _others = [];
+    Instant _nextPathAt = Instant.Never;
 
-    /// <summary>The other path to the exit of <see cref="Carrying"/>, ready or being built; null: there is none.</summary>
-    public Circuit? Standby => _standby?.Circuit;
+    /// <summary>The other paths to the exit of <see cref="Carrying"/>, ready or being built.</summary>
+    public IEnumerable<Circuit> Others => _others.Select(other => other.Circuit);
 
     /// <summary>How often the circuits of this key have gone on by another path.</summary>
     public int Reroutes { get; private set; }
@@ -23,36 +23,61 @@ public sealed partial class KeptCircuit
     /// <summary>Its path is lost and no other carries packets yet.</summary>
     public bool IsStranded => Carrying is { IsPassing: false };
 
-    Instant NextPathTimeout => _carrying is null ? Instant.Never : _standby?.Circuit.NextTimeout ?? _standbyAt;
+    Instant NextPathTimeout
+    {
+        get
+        {
+            if (_carrying is not { } carrying)
+                return Instant.Never;
+            var next = _others.Count < Wanted(carrying.Circuit) && !IsBuildingPath ? _nextPathAt : Instant.Never;
+            foreach (var other in _others)
+                next = Instant.Min(next, other.Circuit.NextTimeout);
+            return next;
+        }
+    }
+
+    /// <summary>One after the other: each is to share nothing with those that stand.</summary>
+    bool IsBuildingPath => _others.Exists(other => other.Circuit.State == CircuitState.Building);
+
+    int Wanted(Circuit circuit) =>
+        !circuit.IsRerouted ? 0 : Math.Max(circuit.MostPaths - 1, _source.KeepsStandby || circuit.Stranded is not null ? 1 : 0);
 
     void BeginPaths(Circuit circuit, Instant now)
     {
         circuit.IsRerouted = circuit.Hops.Length > 1;
-        _standbyAt = circuit.IsRerouted && _source.KeepsStandby ? now : Instant.Never;
+        circuit.MostPaths = _source.MostPaths(_request.Mode);
+        _nextPathAt = now;
     }
 
     /// <summary>Looks at what the last step did to the paths of the circuit in use.</summary>
-    void KeepPath(KnownCircuit carrying, Instant now)
+    void KeepPaths(KnownCircuit carrying, Instant now)
     {
         var circuit = carrying.Circuit;
         FollowReroute(carrying, now);
-        if (_standby is { Circuit.State: CircuitState.Closed } lost)
+        var changed = false;
+        foreach (var lost in _others.FindAll(other => other.Circuit.State == CircuitState.Closed))
         {
-            _standby = null;
-            circuit.SetStandby(null, now);
+            _others.Remove(lost);
             _source.Lost(lost, now);
-            _standbyAt = now + (circuit.Stranded is null ? s_nextStandby : s_strandedRetry);
+            changed = true;
+            _nextPathAt = now + (circuit.Stranded is null ? s_nextPath : s_strandedRetry);
         }
-        else if (_standby is { Circuit.State: CircuitState.Ready } standby)
+        foreach (var other in _others)
         {
-            if (standby.BuiltAt == default)
-            {
-                _source.Built(standby, now);
-                circuit.SetStandby(standby.Circuit, now);
-                FollowReroute(carrying, now);
-            }
+            if (other.Circuit.State != CircuitState.Ready)
+                continue;
+            if (other.BuiltAt != default)
+                _source.Record.Observe(other, now);
             else
-                _source.Record.Observe(standby, now);
+            {
+                _source.Built(other, now);
+                changed = true;
+            }
+        }
+        if (changed)
+        {
+            TellPaths(circuit, now);
+            FollowReroute(carrying, now);
         }
         if (circuit.Stranded is null)
             carrying.IsJudged = false;
@@ -60,40 +85,48 @@ public sealed partial class KeptCircuit
         {
             _source.Record.Lost(carrying, failure, now);
             Trouble = (Describe(circuit), "");
-            _standbyAt = now;
+            _nextPathAt = now;
         }
-        if (_standby is null && now >= _standbyAt)
+        if (_others.Count < Wanted(circuit) && !IsBuildingPath && now >= _nextPathAt)
             BuildPath(carrying, now);
     }
+
+    void TellPaths(Circuit circuit, Instant now) =>
+        circuit.SetOthers([.. Others.Where(other => other.State == CircuitState.Ready)], now);
 
     void BuildPath(KnownCircuit carrying, Instant now)
     {
         var isStranded = carrying.Circuit.Stranded is not null;
-        if (!isStranded && !_source.KeepsStandby)
-            _standbyAt = Instant.Never;
-        else if (!_source.TryStartPath(_request, carrying, apart: !isStranded, now, out _standby))
-            _standbyAt = now + (isStranded ? s_strandedRetry : s_noStandby);
+        if (_source.TryStartPath(_request, carrying, _others, apart: !isStranded, now, out var started))
+            _others.Add(started!);
+        else
+            _nextPathAt = now + (isStranded ? s_strandedRetry : s_noPath);
     }
 
-    /// <summary>The circuit has gone on by its standby, which has the relays that it left.</summary>
+    /// <summary>The circuit has gone on by another path, which has the relays that it left.</summary>
     void FollowReroute(KnownCircuit carrying, Instant now)
     {
-        if (carrying.Reroutes == carrying.Circuit.Reroutes || _standby is null)
+        if (carrying.Reroutes == carrying.Circuit.Reroutes || _others.Find(other => other.Circuit == carrying.Circuit.Left) is not { } left)
             return;
-        carrying.ExchangeWith(_standby, now);
+        carrying.ExchangeWith(left, now);
         Trouble = null;
         Reroutes++;
-        if (_standby.IsJudged)
-            DropStandby(now);
+        if (left.IsJudged)
+            Drop(left, now);
     }
 
-    void DropStandby(Instant now)
+    void Drop(KnownCircuit other, Instant now)
     {
-        if (_standby is null)
-            return;
-        Carrying?.SetStandby(null, now);
-        _source.Close(_standby, now);
-        _standby = null;
-        _standbyAt = now + s_nextStandby;
+        _others.Remove(other);
+        if (Carrying is { } circuit)
+            TellPaths(circuit, now);
+        _source.Close(other, now);
+        _nextPathAt = now + s_nextPath;
+    }
+
+    void DropPaths(Instant now)
+    {
+        foreach (var other in _others.ToArray())
+            Drop(other, now);
     }
 }

@@ -65,8 +65,8 @@ public sealed partial class KeptCircuit
     /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
 
-    /// <summary>The one that carries and its other path, and all attempts.</summary>
-    internal IEnumerable<Circuit> Circuits => new[] { Carrying, Standby }.OfType<Circuit>().Concat(_attempts.Circuits);
+    /// <summary>The one that carries and its other paths, and all attempts.</summary>
+    internal IEnumerable<Circuit> Circuits => (Carrying is { } carrying ? Others.Prepend(carrying) : []).Concat(_attempts.Circuits);
 
     internal Instant NextTimeout => Instant.Min(
         Instant.Min(WantsAnother ? _beginAt : Instant.Never, _leaveAt),
@@ -104,7 +104,8 @@ public sealed partial class KeptCircuit
     internal void HandleTimeout(Instant now)
     {
         Carrying?.HandleTimeout(now);
-        Standby?.HandleTimeout(now);
+        foreach (var other in _others)
+            other.Circuit.HandleTimeout(now);
         _attempts.HandleTimeout(now);
         if (now >= _leaveAt)
             Leave(now);
@@ -112,7 +113,7 @@ public sealed partial class KeptCircuit
             && Rotation.MayChange(_request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(now, out var next))
         {
             Leave(now);
-            DropStandby(now);
+            DropPaths(now);
             Adopt(next, now);
             (_leaving, _leaveAt) = (old, now + s_farewell);
         }
@@ -123,7 +124,7 @@ public sealed partial class KeptCircuit
     {
         if (_carrying is { Circuit.State: CircuitState.Closed } lost)
         {
-            DropStandby(now);
+            DropPaths(now);
             _carrying = null;
             End.Circuit = null;
             WasLost = true;
@@ -134,7 +135,7 @@ public sealed partial class KeptCircuit
         else if (_carrying is { } carrying)
         {
             _source.Observe(carrying, now);
-            KeepPath(carrying, now);
+            KeepPaths(carrying, now);
         }
         while (_attempts.TryTakeEnded(now, out var ended))
             Take(ended, now);
@@ -152,7 +153,7 @@ public sealed partial class KeptCircuit
     {
         End.Circuit = null;
         Leave(now);
-        DropStandby(now);
+        DropPaths(now);
         _attempts.Close(now);
         if (_carrying is not null)
             _source.Close(_carrying, now);

@@ -75,14 +75,16 @@ sealed class PathChooser
     }
 
     /// <summary>Another path to the exit of one that is in use: without relays that failed just now, where there is one.</summary>
+    /// <param name="others">More paths of the same circuit.</param>
     /// <param name="apart">With other relays only.</param>
-    public PathAnswer ChooseAnother(ConnectRequest request, ChosenPath path, bool apart, Instant now)
+    public PathAnswer ChooseAnother(ConnectRequest request, ChosenPath path, IEnumerable<ChosenPath> others, bool apart, Instant now)
     {
         Refresh(now);
+        HashSet<NodeId> taken = apart ? [.. others.Prepend(path).SelectMany(one => one.Hops).Select(hop => hop.Relay.Id)] : [];
         var answer = ChooseAnother(request, path, relay => !IsAvoided(relay, now) && MayServe(relay), now);
         return answer.Path is null ? ChooseAnother(request, path, MayServe, now) : answer;
 
-        bool MayServe(Candidate relay) => !(apart && path.Hops.Any(hop => hop.Relay.Id == relay.Id));
+        bool MayServe(Candidate relay) => !taken.Contains(relay.Id);
     }
 
     PathAnswer ChooseAnother(ConnectRequest request, ChosenPath path, Func<Candidate, bool> mayServe, Instant now)

@@ -15,6 +15,9 @@ public sealed class GuardSet(IRandom random)
 {
     public const int SampleSize = 20, Primaries = 3, SparesPerDay = 4;
 
+    /// <summary>Primaries; more than three only where a circuit is to have more paths than that.</summary>
+    public int MostPrimaries { get; set; } = Primaries;
+
     /// <summary>Also counts those that the directory does not list at the moment.</summary>
     public const int MostKept = 60;
 
@@ -84,10 +87,10 @@ public sealed class GuardSet(IRandom random)
     {
         ArgumentNullException.ThrowIfNull(fits);
         Guard[] usable = [.. _guards.Where(guard => guard.Listed && fits(guard.Id))];
-        var primaries = usable.AsSpan(0, Math.Min(Primaries, usable.Length)).ToArray();
+        var primaries = usable.AsSpan(0, Math.Min(MostPrimaries, usable.Length)).ToArray();
         var order = primaries.Where(guard => guard.RetryAt <= now).ToList();
         if (primaries.All(guard => Failures(guard) >= RoundsBeforeSpares))
-            order.AddRange(Spares(usable.Skip(Primaries), Day(now), Failures).Where(guard => guard.RetryAt <= now));
+            order.AddRange(Spares(usable.Skip(MostPrimaries), Day(now), Failures).Where(guard => guard.RetryAt <= now));
         // Somebody must be tried, and it is nobody new.
         order.AddRange(primaries.Where(guard => guard.RetryAt > now).OrderBy(guard => guard.RetryAt.Ticks));
         return [.. order.Where(guard => !IsLate(guard)).Select(guard => guard.Id)];
@@ -171,7 +174,7 @@ public sealed class GuardSet(IRandom random)
         var place = _guards.FindIndex(guard => guard.Id == id);
         if (place < 0)
             return null;
-        if (_guards.Take(place).Count(guard => guard.Listed) >= Primaries)
+        if (_guards.Take(place).Count(guard => guard.Listed) >= MostPrimaries)
             _guards[place].SpareOn = Day(now);
         return _guards[place];
     }

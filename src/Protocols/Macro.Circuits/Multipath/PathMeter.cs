@@ -1,0 +1,186 @@
+using System.Numerics;
+using Macro.Core;
+
+namespace Macro.Circuits;
+
+/// <summary>
+/// One path of an exit session, seen from one of its ends. Of the direction that leads away it knows what the other end tells: how
+/// long the way takes, how long a queue stands on it, and how much its narrowest link lets through. The clocks of the two ends differ
+/// by a constant: it is the same for all paths, and only differences count. Between two reports the queue is counted on from what was
+/// sent. Pump threads count bytes; everything else is changed under the lock of the <see cref="PathScheduler{TWay}"/>.
+/// </summary>
+/// <param name="id">By which its reports are told apart.</param>
+/// <param name="epoch">From where this end counts time; earlier than anything that happens to it.</param>
+public sealed class PathMeter(uint id, Instant epoch)
+{
+    // A queue shorter than that may as well be a thread that waited for its processor.
+    const long LeastQueue = 4_000, SureQueue = 20_000;
+    const long LeastBytes = 8_000;
+    const long ShortestInterval = 5_000, LongestInterval = 2_000_000, BaseWindow = 30_000_000;
+
+    // What may go by a path of which nobody knows how much it carries before the other end has told something.
+    const long FirstBurst = 256_000;
+    const long EnoughToJudge = 20_000;
+    const int LossyOfSixteen = 12;
+    const double LossyShare = 0.02;
+
+    // Whatever the other end tells: no rate is less, and no queue longer.
+    const double LeastRate = 1_000, LongestQueue = 10;
+    static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(4), s_burst = TimeSpan.FromMilliseconds(60);
+    static readonly TimeSpan s_asideFor = TimeSpan.FromMinutes(1);
+
+    long _sent, _received;
+    PathReport _newest;
+    long _newestAt, _newestReceived;
+    (long SentAt, long Sent, long HeardAt, long Heard, long Queue) _last;
+    long _lastBytes;
+    long _least, _leastOfWindow, _windowEnds;
+    double _rate;
+
+    // Of the last 16 times between two reports, those with loss: the newest in bit 0.
+    ushort _lossy;
+    Instant _free, _shortAt, _asideUntil;
+
+    public uint Id => id;
+
+    /// <summary>Bytes of the session's datagrams by this path.</summary>
+    public long Sent => Volatile.Read(ref _sent);
+
+    /// <inheritdoc cref="Sent"/>
+    public long Received => Volatile.Read(ref _received);
+
+    /// <summary>Bytes per second that its narrowest link lets through on the way from here; 0: it was never full.</summary>
+    public double Rate => Volatile.Read(ref _rate);
+
+    /// <summary>The other end has told how its datagrams come.</summary>
+    public bool IsKnown => _last.SentAt > 0;
+
+    /// <summary>What is sent may go by it: it answers, and it helps.</summary>
+    public bool IsUsed { get; internal set; }
+
+    /// <summary>Microseconds of the way without a queue, plus the difference of the clocks.</summary>
+    internal long Delay => Math.Min(_least, _leastOfWindow);
+
+    /// <summary>Microseconds that the newest report took from the other end, plus the difference of the clocks; rises at once and falls slowly.</summary>
+    internal long? Lateness { get; private set; }
+
+    /// <summary>By this end's clock, when that was sent of which the other end told last; before that, when the path began, if the other end began it.</summary>
+    internal Instant FreshAt { get; private set; }
+
+    /// <summary>The path begins: it is as fresh as any.</summary>
+    internal void Begin(Instant now) => FreshAt = now;
+
+    internal void NoteSent(int bytes) => Interlocked.Add(ref _sent, bytes);
+
+    internal void NoteReceived(int bytes) => Interlocked.Add(ref _received, bytes);
+
+    /// <summary>To be sent by this path, now.</summary>
+    internal PathReport Report(Instant now) => new(Micros(now), Sent, _newest.At, _newest.Sent, _newestAt, _newestReceived);
+
+    /// <summary>What the other end told by this path.</summary>
+    internal void Handle(in PathReport report, Instant now)
+    {
+        if (!report.IsValid || report.At <= _newest.At)
+            return;
+        (_newest, _newestAt, _newestReceived) = (report, Micros(now), Received);
+        var late = _newestAt - report.At;
+        Lateness = Lateness is { } before && before > late ? before - (before - late) / 8 : late;
+        // What was never sent, or lies in the future, tells nothing.
+        if (report.EchoAt > _last.SentAt && report.EchoAt <= _newestAt && report.EchoSent <= Sent)
+            Measure(report, now);
+    }
+
+    /// <summary>How long a packet that goes now will wait at the narrowest link.</summary>
+    internal TimeSpan Queue(Instant now) => _free > now ? _free - now : TimeSpan.Zero;
+
+    /// <summary>
+    /// Its queue comes and goes, as bursts make it: it was short not long ago. One that stands is none to add to, and controlled delay
+    /// (RFC 8289) would begin to drop.
+    /// </summary>
+    internal bool HasRoom(Instant now)
+    {
+        if (_rate == 0)
+            return Sent - _last.Sent <= FirstBurst + 4 * _lastBytes;
+        if (Queue(now) <= s_short)
+            _shortAt = now;
+        return now - _shortAt <= s_burst;
+    }
+
+    internal bool IsAside(Instant now) => now < _asideUntil;
+
+    /// <summary>It spoils more than it brings: nothing goes by it for a while, and then it is tried anew.</summary>
+    internal void PutAside(Instant now)
+    {
+        (_asideUntil, _lossy) = (now + s_asideFor, 0);
+        Volatile.Write(ref _rate, 0);
+    }
+
+    /// <summary>A datagram goes by it.</summary>
+    internal void Take(int bytes, Instant now)
+    {
+        NoteSent(bytes);
+        if (_rate > 0)
+            _free = Instant.Min(Instant.Max(_free, now) + TimeSpan.FromSeconds(bytes / _rate), now + TimeSpan.FromSeconds(LongestQueue));
+    }
+
+    void Measure(in PathReport report, Instant now)
+    {
+        var delay = report.HeardAt - report.EchoAt;
+        FindLeast(delay, report.EchoAt);
+        var queue = delay - Delay;
+        var (before, time, bytes) = (_last, report.HeardAt - _last.HeardAt, report.Heard - _last.Heard);
+        _last = (report.EchoAt, report.EchoSent, report.HeardAt, report.Heard, queue);
+        FreshAt = epoch + TimeSpan.FromMicroseconds(report.EchoAt);
+        _lastBytes = Math.Max(bytes, 0);
+        if (before.SentAt > 0 && time >= ShortestInterval && time <= LongestInterval && bytes >= 0)
+        {
+            var wasFull = IsQueue(Math.Min(queue, before.Queue), bytes);
+            Learn(bytes * 1e6 / time, wasFull);
+            if (!wasFull && queue < SureQueue)
+                Judge(report.EchoSent - before.Sent, report.EchoSent - before.Sent - bytes, now);
+        }
+        // What went since then stands behind the queue that was there.
+        _free = _rate > 0 ? FreshAt + TimeSpan.FromSeconds(Math.Min(queue / 1e6 + (Sent - report.EchoSent) / _rate, LongestQueue)) : default;
+    }
+
+    void FindLeast(long delay, long at)
+    {
+        if (!IsKnown)
+            (_least, _leastOfWindow, _windowEnds) = (delay, delay, at + BaseWindow);
+        else if (at >= _windowEnds)
+            (_least, _leastOfWindow, _windowEnds) = (_leastOfWindow, delay, at + BaseWindow);
+        _leastOfWindow = Math.Min(_leastOfWindow, delay);
+    }
+
+    static bool IsQueue(long queue, long bytes) => queue >= SureQueue || (queue >= LeastQueue && bytes >= LeastBytes);
+
+    /// <summary>
+    /// Between two reports behind a queue the narrowest link never stood idle: what came is its rate. Without one it can do at least
+    /// that much, and it is tried whether it can do more.
+    /// </summary>
+    void Learn(double came, bool wasFull)
+    {
+        var rate = _rate;
+        if (wasFull)
+            rate = rate > 0 ? rate + (came - rate) / 4 : came;
+        else if (rate > 0 && came > rate)
+            rate = came;
+        else if (came >= 0.9 * rate)
+            rate *= 1.05;
+        Volatile.Write(ref _rate, rate > 0 ? Math.Max(rate, LeastRate) : 0);
+    }
+
+    /// <summary>
+    /// What is lost all the time, and while there is no queue, is not lost for want of room: such a path spoils what goes by the others.
+    /// </summary>
+    void Judge(long sent, long lost, Instant now)
+    {
+        if (sent < EnoughToJudge)
+            return;
+        _lossy = (ushort)((_lossy << 1) | (lost > LossyShare * sent ? 1 : 0));
+        if (BitOperations.PopCount(_lossy) >= LossyOfSixteen)
+            PutAside(now);
+    }
+
+    long Micros(Instant now) => (now - epoch).Ticks / TimeSpan.TicksPerMicrosecond;
+}

@@ -1,0 +1,96 @@
+using Macro.Core;
+
+namespace Macro.Engine.Tests;
+
+/// <summary>One TCP connection over several paths to the same exit.</summary>
+public class MultipathTests
+{
+    static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
+
+    // What a Mbit/s of a path carries of a connection: headers of two layers, of IP and TCP.
+    const double Carried = 1268.0 / (1268 + 40 + 12 + 8 + 2 * 40 + 28);
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Two_equal_paths_carry_one_connection_as_one_of_twice_the_rate(bool download)
+    {
+        var transfer = Started(900, download, (20, 20, 60), (20, 20, 60));
+        Assert.InRange(transfer.Measure(20 * s_second), 0.85 * 40 * Carried, 40);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Three_paths_carry_as_much_as_three(bool download)
+    {
+        var transfer = Started(901, download, (20, 20, 60), (20, 24, 60), (20, 28, 60));
+        Assert.InRange(transfer.Measure(20 * s_second), 0.85 * 60 * Carried, 60);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Round_trips_of_20_and_80_ms_cost_less_than_a_third(bool download)
+    {
+        var transfer = Started(902, download, (20, 20, 60), (20, 80, 60));
+        // Until the connection has grown that far: it left slow start when the first path was full.
+        transfer.Measure(10 * s_second);
+        Assert.InRange(transfer.Measure(20 * s_second), 0.7 * 40 * Carried, 40);
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public void A_path_that_dies_costs_no_connection(bool download, bool first)
+    {
+        var transfer = Started(903, download, (20, 20, 60), (20, 24, 60));
+        transfer.Measure(5 * s_second);
+        transfer.Kill(first ? transfer.First : 1 - transfer.First);
+        transfer.Measure(3 * s_second);
+        Assert.InRange(transfer.Measure(10 * s_second), 0.85 * 20 * Carried, 20);
+        Assert.False(transfer.IsBroken);
+    }
+
+    [Fact]
+    public void A_relay_that_comes_back_is_used_again()
+    {
+        var transfer = Started(904, download: true, (2, 20, 100), (2, 24, 100));
+        var other = 1 - transfer.First;
+        transfer.Kill(other);
+        transfer.Measure(10 * s_second);
+        Assert.False(transfer.HasAllPaths);
+        transfer.Revive(other);
+        // It still holds the session's index for the path before, until it forgets a client who is silent for three minutes.
+        transfer.World.RunUntil(() => transfer.HasAllPaths, 200 * s_second);
+        transfer.Measure(20 * s_second);
+        Assert.InRange(transfer.Measure(10 * s_second), 0.8 * 4 * Carried, 4);
+    }
+
+    [Fact]
+    public void A_session_that_is_renewed_goes_on_by_all_paths()
+    {
+        var transfer = Started(905, download: true, (2, 20, 100), (2, 24, 100));
+        transfer.Measure(110 * s_second);
+        Assert.InRange(transfer.Measure(20 * s_second), 0.8 * 4 * Carried, 4);
+        Assert.False(transfer.IsBroken);
+    }
+
+    [Fact]
+    public void Four_paths_have_four_guards()
+    {
+        var transfer = Started(906, download: false, (20, 20, 60), (20, 20, 60), (20, 20, 60), (20, 20, 60));
+        Assert.Equal(4, transfer.Circuit.Paths!.Paths.Select(path => path.Way[0].Target.Endpoint).Distinct().Count());
+    }
+
+    static Transfer Started(ulong seed, bool download, params (double, double, double)[] paths)
+    {
+        var transfer = new Transfer(seed, paths);
+        transfer.World.RunUntil(() => transfer.HasAllPaths, 5 * s_second);
+        transfer.Begin(download);
+        transfer.Measure(2 * s_second);
+        return transfer;
+    }
+}
