@@ -15,7 +15,7 @@
 
 set -euo pipefail
 . "$root/scripts/machine.sh"
-need_commands ip nft jq curl gcc
+need_commands ip nft jq curl gcc python3
 . "$root/tests/lab/lib/namespaces.sh"
 . "$root/tests/lab/lib/checks.sh"
 . "$root/tests/lab/lib/peer.sh"
@@ -170,10 +170,9 @@ table() {
   done
 }
 
-# Between the two marks of the page.
 write_record() {
   table >"$lab_home/table"
-  sed -i -e "/<!-- nat-matrix -->/,/<!-- end -->/{/<!-- nat-matrix -->/r $lab_home/table" -e '/<!--/!d}' "$root/docs/operations/nat.md"
+  python3 "$root/tests/lab/lib/into_page.py" "$root/docs/operations/nat.md" nat-matrix "$lab_home/table"
 }
 
 "$root/build"

@@ -39,16 +39,14 @@ declare -A limit=() monthly=()
 : >"$lab_home/table"
 
 host() {
-  namespace "$1"
-  cable "$1" eth0 "$1"
-  address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
+  behind_nat "$1" public
   in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.tcp_ecn=1
 }
 
 plain_settings_of=$(declare -f settings_of)
 eval "plain_${plain_settings_of}"
 settings_of() {
-  plain_settings_of "$1" | sed 's/, "\[2a0e.*\]:[0-9]*"//' |
+  plain_settings_of "$1" |
     if [ "$1" = client ]; then sed "s/^\[client\]/&\nupload_limit = ${limit[$1]:-0}/"; else sed "s/^\[relay\]/&\nbandwidth_limit = ${limit[$1]:-0}\nmonthly_limit = ${monthly[$1]:-0}/"; fi
 }
 

@@ -76,18 +76,7 @@ mend() {
 }
 
 # before_router NAME RULE: what becomes of all packets of a host, both ways.
-before_router() {
-  in_ns internet nft -f - <<NFT
-table inet fault
-delete table inet fault
-table inet fault {
-  chain pass { type filter hook forward priority filter;
-    ${2:+ip saddr $(v4 "$1") $2}
-    ${2:+ip daddr $(v4 "$1") $2}
-  }
-}
-NFT
-}
+before_router() { at_the_router fault ${2:+"ip saddr $(v4 "$1") $2" "ip daddr $(v4 "$1") $2"}; }
 
 # break_one KIND PLACE: the client leaves the relay, and has a second path again after it was mended.
 break_one() {

@@ -33,14 +33,7 @@ settings_of() { plain_settings_of "$1" | if [ "$1" = relay1 ]; then sed 's/^endp
 
 # UDP of the client is dropped in silence at the router, as such networks do it; the control chain counts it.
 block_udp() {
-  in_ns internet nft -f - <<'NFT'
-table inet lab {
-  chain pass { type filter hook forward priority filter;
-    iifname client meta l4proto udp counter drop
-    oifname client meta l4proto udp counter drop
-  }
-}
-NFT
+  at_the_router lab 'iifname client meta l4proto udp counter drop' 'oifname client meta l4proto udp counter drop'
 }
 
 allow_udp() { in_ns internet nft delete table inet lab; }

@@ -24,16 +24,7 @@ direct_pair() {
 
 # between RULE: what the router does with what the client and the exit send each other; nothing when empty.
 between() {
-  in_ns internet nft -f - <<NFT
-table ip between
-delete table ip between
-table ip between {
-  chain pass { type filter hook forward priority filter;
-    ${1:+ip saddr $(v4 client1) ip daddr $(v4 exit1) $1}
-    ${1:+ip saddr $(v4 exit1) ip daddr $(v4 client1) $1}
-  }
-}
-NFT
+  at_the_router between ${1:+"ip saddr $(v4 client1) ip daddr $(v4 exit1) $1" "ip saddr $(v4 exit1) ip daddr $(v4 client1) $1"}
 }
 
 is_direct() { [ "$(vpn client1 circuit --json | jq '.hops[-1].direct')" = "$1" ]; }

@@ -44,6 +44,21 @@ internet() {
   in_ns internet sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
+# at_the_router NAME [RULE...]: the table of that name has these rules, and no others, for all that passes the router.
+at_the_router() {
+  local name=$1
+  shift
+  in_ns internet nft -f - <<NFT
+table inet $name
+delete table inet $name
+table inet $name {
+  chain pass { type filter hook forward priority filter;
+$(printf '    %s\n' "$@")
+  }
+}
+NFT
+}
+
 settings_of() {
   printf '[node]\nname = "%s"\nudp_port = %s\npumps = %s\n\n[network]\nname = "lab"\nstatic = true\n' "$1" $node_port "${pumps:-0}"
   [[ " ${clients[*]} " != *" $1 "* ]] || printf '\n[client]\nkill_switch = %s\n' "${kill_switch:-false}"
