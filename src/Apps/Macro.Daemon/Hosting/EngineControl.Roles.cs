@@ -9,6 +9,7 @@ sealed partial class EngineControl
 {
     readonly SemaphoreSlim _roles = new(1);
     bool _wantsRelay, _wantsExit;
+    int _rate = -1;
     string? _pause;
 
     public Task<Status> SetRelayAsync(bool enabled, CancellationToken cancel) => ChangeRolesAsync(
@@ -61,8 +62,8 @@ sealed partial class EngineControl
     async Task KeepAllowanceAsync(CancellationToken cancel)
     {
         allowance.Decide(Threads.ForOthers, Threads.Clock.Now);
-        if (allowance.Pause is null)
-            Threads.LimitOthers(RelayAllowance.BitsPerSecond(allowance.Rate));
+        if (allowance.Pause is null && allowance.Rate != _rate)
+            Threads.LimitOthers(RelayAllowance.BitsPerSecond(_rate = allowance.Rate));
         if (allowance.Pause == _pause)
             return;
         await TryAsync(() => ChangeRolesAsync(

@@ -282,11 +282,12 @@ sealed partial class EngineControl(
             {
                 // Descriptors expire by themselves; what is imported is taken in at once.
                 if (tick % TicksBetweenRefreshes == 0)
+                {
                     await Threads.RunAsync(RefreshCandidates);
+                    allowance.Save();
+                }
                 if (tick % TicksBetweenSaves == TicksBeforeFirstSave)
                     await SaveAsync();
-                if (tick % TicksBetweenRefreshes == 0)
-                    allowance.Save();
                 await KeepAllowanceAsync(cancel);
                 await Threads.RunAsync(Publish);
                 await SavePeersAsync(cancel);
