@@ -48,11 +48,11 @@ public class PacketBatchTests
     public void Reserved_room_never_overlaps_slots_added_by_hand()
     {
         var batch = new PacketBatch(100, 4);
-        Assert.True(batch.TryAdd(40, 20, Far, ecn: 3));
+        Assert.True(batch.TryAdd(40, 20, Far, ecn: Ecn.Congestion));
         Assert.True(batch.TryReserve(0, 40, 0, Far, out var index));
 
         Assert.Equal(60, batch[index].Offset);
-        Assert.Equal(3, batch[0].Ecn);
+        Assert.Equal(Ecn.Congestion, batch[0].Ecn);
         Assert.False(batch.TryReserve(0, 1, 0, Far, out _));
     }
 

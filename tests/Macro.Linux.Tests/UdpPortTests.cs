@@ -135,20 +135,41 @@ public sealed class UdpPortTests
     [Theory]
     [InlineData("127.0.0.1")]
     [InlineData("::1")]
+    public void Leaves_as_ECT0_where_the_port_is_capable_and_says_nothing_else(string address)
+    {
+        using var from = UdpPort.Bind(0, new UdpOptions { EcnCapable = true });
+        using var to = UdpPort.Bind(0);
+        var batch = Batch(2, 100, new Endpoint(IpAddress.Parse(address), to.Port));
+        batch[1].Ecn = Ecn.Congestion;
+        from.Send(batch);
+
+        var seen = new List<Ecn>();
+        while (seen.Count < 2)
+        {
+            Assert.True(to.Receive(_received));
+            for (var i = 0; i < _received.Count; i++)
+                seen.Add(_received[i].Ecn);
+        }
+        Assert.Equal([Ecn.Capable0, Ecn.Congestion], seen);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
     public void Carries_the_congestion_bits_of_the_outer_header(string address)
     {
         using var from = UdpPort.Bind(0);
         using var to = UdpPort.Bind(0);
         var batch = Batch(3, 100, new Endpoint(IpAddress.Parse(address), to.Port));
         for (var i = 0; i < 3; i++)
-            batch[i].Ecn = (byte)(i + 1);
+            batch[i].Ecn = (Ecn)(i + 1);
         from.Send(batch);
 
         for (var seen = 0; seen < 3;)
         {
             Assert.True(to.Receive(_received));
             for (var i = 0; i < _received.Count; i++)
-                Assert.Equal(++seen, _received[i].Ecn);
+                Assert.Equal((Ecn)(++seen), _received[i].Ecn);
         }
     }
 

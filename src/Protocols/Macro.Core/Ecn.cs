@@ -1,4 +1,4 @@
-namespace Macro.NetStack;
+namespace Macro.Core;
 
 /// <summary>The ECN field of an IP header: its two lowest bits of TOS or traffic class (RFC 3168 5).</summary>
 public enum Ecn : byte

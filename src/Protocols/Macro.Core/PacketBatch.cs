@@ -12,8 +12,8 @@ public struct PacketSlot
     /// <summary>Where a datagram came from or goes to; none for a packet of a TUN device.</summary>
     public Endpoint Remote;
 
-    /// <summary>ECN field of the outer IP header, 0..3; what is sent with 0 bears what its port gives all.</summary>
-    public byte Ecn;
+    /// <summary>ECN field of the outer IP header; what is sent as not capable bears what its port gives all.</summary>
+    public Ecn Ecn;
 }
 
 /// <summary>
@@ -75,7 +75,7 @@ public sealed class PacketBatch
     }
 
     /// <summary>Adds a slot over bytes that already lie in the buffer. False when all slots are taken.</summary>
-    public bool TryAdd(int offset, int length, Endpoint remote, byte ecn = 0)
+    public bool TryAdd(int offset, int length, Endpoint remote, Ecn ecn = Ecn.NotCapable)
     {
         if (Count == _slots.Length)
             return false;

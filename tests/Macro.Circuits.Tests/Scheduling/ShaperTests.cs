@@ -101,7 +101,7 @@ public class ShaperTests
     }
 
     /// <summary>Nothing overflows within the time, but a queue stands.</summary>
-    void RunABitTooFast(Endpoint remote, byte first, byte ecn)
+    void RunABitTooFast(Endpoint remote, byte first, Ecn ecn)
     {
         var ticks = 0;
         Run(TimeSpan.FromSeconds(10), () =>
@@ -110,7 +110,7 @@ public class ShaperTests
             for (var i = 0; i < _in.Count; i++)
             {
                 _in[i].Remote = remote;
-                (_in.Bytes(i)[0], _in.Bytes(i)[1]) = (first, ecn);
+                (_in.Bytes(i)[0], _in.Bytes(i)[1]) = (first, (byte)ecn);
             }
         });
     }
@@ -158,7 +158,7 @@ public class ShaperTests
         for (var i = 0; i < batch.Count; i++)
         {
             var bytes = batch.Bytes(i);
-            _marked += batch[i].Ecn == Ecn.CongestionExperienced || Ecn.Read(bytes) == Ecn.CongestionExperienced ? 1 : 0;
+            _marked += batch[i].Ecn == Ecn.Congestion || EcnField.Read(bytes) == Ecn.Congestion ? 1 : 0;
             var circuit = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
             _sent[circuit] = _sent.GetValueOrDefault(circuit) + bytes.Length + 28;
             if (bytes.Length == 200)

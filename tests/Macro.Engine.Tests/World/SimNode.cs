@@ -190,7 +190,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Flush();
     }
 
-    public void Receive(byte[] datagram, Endpoint source, byte ecn = 0)
+    public void Receive(byte[] datagram, Endpoint source, Ecn ecn = Ecn.NotCapable)
     {
         _received.Clear();
         _received.TryCopy(datagram, source);

@@ -110,10 +110,10 @@ sealed class World(ulong seed)
 
     public bool IsAlive(SimNode node) => _nodes.GetValueOrDefault(node.Endpoint) == node;
 
-    public void Send(Endpoint from, Endpoint to, byte[] datagram, byte ecn = 0)
+    public void Send(Endpoint from, Endpoint to, byte[] datagram, Ecn ecn = Ecn.NotCapable)
     {
         if (Marks?.Invoke(from, to) == true)
-            ecn = Ecn.CongestionExperienced;
+            ecn = Ecn.Congestion;
         Tap?.Invoke(from, to, datagram);
         if (Cut?.Invoke(from, to) == true || !Topology.TryRoute(from, to, Now, out from, out to) || (Loss > 0 && Random.NextDouble() < Loss))
             return;
@@ -124,14 +124,14 @@ sealed class World(ulong seed)
             Deliver(from, to, datagram, ecn);
     }
 
-    void Deliver(Endpoint from, Endpoint to, byte[] datagram, byte ecn)
+    void Deliver(Endpoint from, Endpoint to, byte[] datagram, Ecn ecn)
     {
         var arrives = Now + Delay + (Jitter > TimeSpan.Zero ? Random.NextTime(Jitter) : default);
         if (Links?.Invoke(from, to) is not { } link || link.TryTake(datagram.Length, Now, out arrives))
             At(arrives, () => Arrive(from, to, datagram, ecn));
     }
 
-    void Arrive(Endpoint from, Endpoint to, byte[] datagram, byte ecn)
+    void Arrive(Endpoint from, Endpoint to, byte[] datagram, Ecn ecn)
     {
         if (_nodes.TryGetValue(to, out var node))
             node.Receive(datagram, from, ecn);

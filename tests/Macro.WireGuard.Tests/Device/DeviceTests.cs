@@ -180,7 +180,7 @@ public class DeviceTests
     public void Congestion_on_the_way_is_marked_inside()
     {
         Connect();
-        _bob.OuterEcn = 3;
+        _bob.OuterEcn = Ecn.Congestion;
         _alice.Send(Network.Packet("10.0.0.1", "10.0.0.2", ecn: 2), Network.Packet("10.0.0.1", "10.0.0.2", ecn: 1), Network.Packet("10.0.0.1", "10.0.0.2", ecn: 0));
         _network.Run(1);
 
@@ -198,7 +198,7 @@ public class DeviceTests
     public void Of_other_marks_only_a_changed_codepoint_comes_in(byte outer, byte inner, byte after)
     {
         Connect();
-        _bob.OuterEcn = outer;
+        _bob.OuterEcn = (Ecn)outer;
         _alice.Send(Network.Packet("10.0.0.1", "10.0.0.2", ecn: inner), Network.Packet("fd00::1", "fd00::2", ecn: inner));
         _network.Run(1);
 

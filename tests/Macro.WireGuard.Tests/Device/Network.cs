@@ -34,7 +34,7 @@ sealed class Host : IDeviceSink
     public bool UnderLoad { get; set; }
     public List<byte[]> Delivered { get; } = [];
     public List<byte[]> Sent { get; } = [];
-    public byte OuterEcn { get; set; }
+    public Ecn OuterEcn { get; set; }
 
     public Peer Know(Host other, params string[] allowed)
     {

@@ -70,10 +70,10 @@ sealed unsafe class ReceiveVector
         }
     }
 
-    static (int Segment, byte Ecn) ReadControls(ReadOnlySpan<byte> controls)
+    static (int Segment, Ecn Ecn) ReadControls(ReadOnlySpan<byte> controls)
     {
         var segment = 0;
-        byte ecn = 0;
+        var ecn = Ecn.NotCapable;
         while (controls.Length >= sizeof(Interop.ControlHeader))
         {
             var header = MemoryMarshal.Read<Interop.ControlHeader>(controls);
@@ -87,10 +87,10 @@ sealed unsafe class ReceiveVector
                     segment = BitConverter.ToInt32(data);
                     break;
                 case (Interop.IPPROTO_IP, Interop.IP_TOS):
-                    ecn = (byte)(data[0] & 3);
+                    ecn = (Ecn)(data[0] & 3);
                     break;
                 case (Interop.IPPROTO_IPV6, Interop.IPV6_TCLASS):
-                    ecn = (byte)(BitConverter.ToInt32(data) & 3);
+                    ecn = (Ecn)(BitConverter.ToInt32(data) & 3);
                     break;
             }
             controls = controls[Math.Min(controls.Length, (length + 7) & ~7)..];

@@ -91,12 +91,12 @@ sealed unsafe class SendVector
             var end = control;
             if (run > 1)
                 AddControl(ref end, Interop.SOL_UDP, Interop.UDP_SEGMENT, sizeof(ushort), slots[0].Length);
-            if (slots[0].Ecn != 0)
+            if (slots[0].Ecn != Ecn.NotCapable)
             {
                 if (slots[0].Remote.Address.IsV4)
-                    AddControl(ref end, Interop.IPPROTO_IP, Interop.IP_TOS, sizeof(int), slots[0].Ecn);
+                    AddControl(ref end, Interop.IPPROTO_IP, Interop.IP_TOS, sizeof(int), (int)slots[0].Ecn);
                 else
-                    AddControl(ref end, Interop.IPPROTO_IPV6, Interop.IPV6_TCLASS, sizeof(int), slots[0].Ecn);
+                    AddControl(ref end, Interop.IPPROTO_IPV6, Interop.IPV6_TCLASS, sizeof(int), (int)slots[0].Ecn);
             }
             _messages[message].Header = new()
             {

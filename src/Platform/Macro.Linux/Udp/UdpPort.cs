@@ -1,5 +1,4 @@
 using Macro.Core;
-using Macro.Core.Packets;
 
 namespace Macro.Linux;
 
@@ -36,9 +35,9 @@ public sealed class UdpPort : IUdp
             _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IPV6, Interop.IPV6_RECVTCLASS, 1);
         if (options.EcnCapable)
         {
-            _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IP, Interop.IP_TOS, Ecn.Capable0);
+            _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IP, Interop.IP_TOS, (int)Ecn.Capable0);
             if (family == Interop.AF_INET6)
-                _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IPV6, Interop.IPV6_TCLASS, Ecn.Capable0);
+                _ = Interop.SetSocketOption(socket, Interop.IPPROTO_IPV6, Interop.IPV6_TCLASS, (int)Ecn.Capable0);
         }
         // Asked for without effect: 0 is what a socket has anyway.
         _segments = options.Offload && Interop.SetSocketOption(socket, Interop.SOL_UDP, Interop.UDP_SEGMENT, 0) == 0;

@@ -42,7 +42,7 @@ public sealed partial class DatagramPlane
         public int Length;
         public Endpoint Source;
         public Hop? Via;
-        public byte Ecn;
+        public Ecn Ecn;
     }
 
     public DatagramPlane(PacketBatch received, IndexTable indices, SwitchTable switches, IPlaneOwner owner)
@@ -100,7 +100,7 @@ public sealed partial class DatagramPlane
         _held.ReleaseAll();
     }
 
-    void Classify(int offset, int length, Endpoint source, byte ecn, Hop? via, Instant now)
+    void Classify(int offset, int length, Endpoint source, Ecn ecn, Hop? via, Instant now)
     {
         var datagram = _received.Buffer.AsSpan(offset, length);
         if (!Message.TryReadType(datagram, out var type))
@@ -138,7 +138,7 @@ public sealed partial class DatagramPlane
     /// <summary>A hop's messages are taken only by the way that leads to it.</summary>
     static bool Belongs(Session session, Hop? via) => session.Tunnel.Context is Hop hop ? hop.IsReachedBy(via) : via is null;
 
-    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, byte ecn, Hop? via, Instant now)
+    void Enqueue(Session session, ReadOnlySpan<byte> datagram, int offset, int length, Endpoint source, Ecn ecn, Hop? via, Instant now)
     {
         var counter = Message.ReadCounter(datagram);
         if (!session.MayOpen(counter, now) || _held.Hold(session) is not (>= 0 and var held))
@@ -265,7 +265,7 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Relay, next hop to client: copied into room for the wrapping, sealed with the rest of the batch.</summary>
-    void Return(Channel channel, ReadOnlySpan<byte> datagram, byte ecn, Instant now)
+    void Return(Channel channel, ReadOnlySpan<byte> datagram, Ecn ecn, Instant now)
     {
         const int headroom = Message.DataHeaderSize + Frame.HeaderSize;
         if (!channel.IsOpen)
@@ -294,7 +294,7 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Client: a relay hands over what came from the next hop; one layer deeper.</summary>
-    void Inward(Hop hop, ReadOnlySpan<byte> payload, int offset, byte ecn, Instant now)
+    void Inward(Hop hop, ReadOnlySpan<byte> payload, int offset, Ecn ecn, Instant now)
     {
         if (!Frame.TryRead(payload, out var frame))
             Counters.Malformed++;
@@ -309,10 +309,10 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Client: a packet from the exit, for the address that every client has and for no other. Its length; 0: it goes nowhere.</summary>
-    int ToEnd(Hop hop, Span<byte> payload, byte ecn)
+    int ToEnd(Hop hop, Span<byte> payload, Ecn ecn)
     {
         if (hop.Next is null && hop.Circuit.End is not null && IpView.TryParse(payload, out var packet)
-            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && Ecn.TryMark(payload, ecn))
+            && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && EcnField.TryMark(payload, ecn))
         {
             Counters.ClientBytes += packet.Bytes.Length;
             return packet.Bytes.Length;
@@ -322,7 +322,7 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>A mark of congestion goes along; everything else leaves as the port sends it.</summary>
-    static byte Onward(byte ecn) => ecn == Ecn.CongestionExperienced ? ecn : (byte)0;
+    static Ecn Onward(Ecn ecn) => ecn == Ecn.Congestion ? ecn : Ecn.NotCapable;
 
     void CountRelayed(int bytes)
     {
@@ -353,7 +353,7 @@ public sealed partial class DatagramPlane
         var isQuery = ExitResolver.IsFor(packet);
         if (!isQuery && policy.Decide(packet) is not ExitVerdict.Accept and var verdict)
             Deny(inbound, packet, verdict, now);
-        else if (!Ecn.TryMark(packet, arrival.Ecn) || !SourceRewrite.Outbound(packet, lease.V4, lease.V6) || (isQuery && !ToResolver.TryAdd(offset, length, default)))
+        else if (!EcnField.TryMark(packet, arrival.Ecn) || !SourceRewrite.Outbound(packet, lease.V4, lease.V6) || (isQuery && !ToResolver.TryAdd(offset, length, default)))
             Counters.Unroutable++;
         else
         {

@@ -56,5 +56,5 @@ public static class PacketSorters
         return new QueuePlace((uint)HashCode.Combine(view.Source, view.Destination, view.Protocol, ports), false, IsCapable(packet), cost);
     }
 
-    static bool IsCapable(ReadOnlySpan<byte> packet) => packet.Length > 1 && Ecn.Read(packet) != Ecn.NotCapable;
+    static bool IsCapable(ReadOnlySpan<byte> packet) => packet.Length > 1 && EcnField.Read(packet) != Ecn.NotCapable;
 }

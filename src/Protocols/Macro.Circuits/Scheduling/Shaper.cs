@@ -22,7 +22,7 @@ public sealed class Shaper
     readonly PacketSorter _sorter;
     readonly byte[] _memory;
     readonly Endpoint[] _remotes;
-    readonly byte[] _ecns;
+    readonly Ecn[] _ecns;
     readonly int[] _free;
     int _freeCount;
 
@@ -37,7 +37,7 @@ public sealed class Shaper
         // One more than wait: a packet is copied in before the oldest make way for it.
         _memory = new byte[(packets + 1) * LongestPacket];
         _remotes = new Endpoint[packets + 1];
-        _ecns = new byte[packets + 1];
+        _ecns = new Ecn[packets + 1];
         _free = [.. Enumerable.Range(0, packets + 1)];
         _freeCount = _free.Length;
     }
@@ -88,9 +88,9 @@ public sealed class Shaper
             var remote = _remotes[slot];
             // A datagram is marked outside; of packets only those are that know ECN.
             if (packet.Marked && remote.IsNone)
-                Ecn.TryMark(bytes, Ecn.CongestionExperienced);
+                EcnField.TryMark(bytes, Ecn.Congestion);
             if (batch.TryCopy(bytes, remote, headroom, tailroom))
-                batch[batch.Count - 1].Ecn = packet.Marked && !remote.IsNone ? Ecn.CongestionExperienced : _ecns[slot];
+                batch[batch.Count - 1].Ecn = packet.Marked && !remote.IsNone ? Ecn.Congestion : _ecns[slot];
             _bucket.Take(packet.Bytes);
             Free(slot);
         }

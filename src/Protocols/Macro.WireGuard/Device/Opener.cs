@@ -96,7 +96,7 @@ public sealed class Opener
         var packet = received.Buffer.AsSpan(job.Offset, job.Length);
         if (IpView.TryReadSource(packet, out var source, out var length)
             && _device.AllowedIps.Find(source) == peer
-            && Ecn.TryMark(packet, slot.Ecn))
+            && EcnField.TryMark(packet, slot.Ecn))
         {
             toTun.TryAdd(job.Offset, length, default, slot.Ecn);
         }

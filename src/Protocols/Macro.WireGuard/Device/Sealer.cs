@@ -66,7 +66,7 @@ public sealed class Sealer
             return true;
         if (!session.TryPrepareSeal(toUdp.Buffer.AsSpan(start, Message.DataHeaderSize), now, out var counter))
             return false;
-        toUdp.TryAdd(start, length, endpoint, Ecn.ForOuter(toUdp.Buffer.AsSpan(slot.Offset, slot.Length)));
+        toUdp.TryAdd(start, length, endpoint, EcnField.ForOuter(toUdp.Buffer.AsSpan(slot.Offset, slot.Length)));
         toUdp.Buffer.AsSpan(slot.Offset + slot.Length, padded - slot.Length).Clear();
         _jobs[jobs++] = new AeadJob { Key = session.SendKey, Counter = counter, Offset = slot.Offset, Length = padded };
         ref var held = ref _held[index];
