@@ -15,6 +15,7 @@ sealed partial class FakeGateway
     public const ushort Port = 51820;
 
     readonly Outbox _outbox = new();
+    readonly Queue<Action> _late = new();
     Instant _began;
 
     public bool Pcp { get; set; }
@@ -23,6 +24,9 @@ sealed partial class FakeGateway
     public int Igd { get; set; }
     public bool Firewall { get; set; }
     public bool Silent { get; set; }
+
+    /// <summary>What grants a mapping arrives only after the mapper was released.</summary>
+    public bool GrantsLate { get; set; }
     public PcpResult PcpResult { get; set; }
     public int SoapError { get; set; }
     public ushort Taken { get; set; }
@@ -66,7 +70,13 @@ sealed partial class FakeGateway
     public void Release()
     {
         Mapper.Release(Now);
+        GrantsLate = false;
         Settle();
+        while (_late.TryDequeue(out var arrive))
+        {
+            arrive();
+            Settle();
+        }
     }
 
     uint Epoch => (uint)(Now - _began).TotalSeconds;
@@ -86,7 +96,8 @@ sealed partial class FakeGateway
             while (Mapper.TryTakeRequest(out var request))
             {
                 idle = false;
-                Mapper.HandleReply(request.Number, Silent ? null : Reply(request), Now);
+                var reply = Silent ? null : Reply(request);
+                Arrive(request.Action?.Contains("#Add", StringComparison.Ordinal) == true, () => Mapper.HandleReply(request.Number, reply, Now));
             }
         }
         while (Mapper.TryTakeEvent(out var happened))
@@ -116,7 +127,15 @@ sealed partial class FakeGateway
         var answer = PcpHeader(1, (byte)PcpResult, PcpResult == PcpResult.Success ? lifetime == 0 ? 0 : Grants : 30, request[24..]);
         BinaryPrimitives.WriteUInt16BigEndian(answer.AsSpan(42), granted);
         (to.Address.IsV4 ? Outside : Own6).WriteMapped(answer.AsSpan(44));
-        Mapper.HandleDatagram(answer, to, Now);
+        Arrive(lifetime != 0, () => Mapper.HandleDatagram(answer, to, Now));
+    }
+
+    void Arrive(bool grants, Action arrive)
+    {
+        if (grants && GrantsLate)
+            _late.Enqueue(arrive);
+        else
+            arrive();
     }
 
     byte[] PcpHeader(byte opcode, byte result, uint lifetime = 0, byte[]? payload = null)
@@ -150,7 +169,7 @@ sealed partial class FakeGateway
             BinaryPrimitives.WriteUInt16BigEndian(answer.AsSpan(10), Grant(port, lifetime));
             BinaryPrimitives.WriteUInt32BigEndian(answer.AsSpan(12), lifetime == 0 ? 0 : Grants);
         }
-        Mapper.HandleDatagram(answer, to, Now);
+        Arrive(request[1] != 0 && answer[12..] is not [0, 0, 0, 0], () => Mapper.HandleDatagram(answer, to, Now));
     }
 
     ushort Grant(ushort wish, uint lifetime)

@@ -182,6 +182,26 @@ public class PortMapperTests
         Assert.Equal(Instant.Never, _gateway.Mapper.NextTimeout);
     }
 
+    [Theory]
+    [InlineData(true, false, 0)]
+    [InlineData(false, true, 0)]
+    [InlineData(false, false, 1)]
+    [InlineData(false, false, 2)]
+    public void What_is_granted_after_the_release_does_not_stay_behind_either(bool pcp, bool natPmp, int igd)
+    {
+        (_gateway.Pcp, _gateway.NatPmp, _gateway.Igd, _gateway.GrantsLate) = (pcp, natPmp, igd, true);
+        _gateway.Start();
+        _gateway.Run(TimeSpan.FromSeconds(2));
+        Assert.NotEmpty(_gateway.Mapped);
+        Assert.Null(_gateway.Mapper.Mapping);
+
+        _gateway.Release();
+
+        Assert.Empty(_gateway.Mapped);
+        Assert.Null(_gateway.Mapper.Mapping);
+        Assert.True(_gateway.Mapper.IsReleased);
+    }
+
     [Fact]
     public void A_pinhole_opens_by_pcp_or_else_by_upnp()
     {

@@ -70,7 +70,9 @@ abstract class MappingClient(PortMapperOptions options, IRandom random, Queue<Ma
     /// <summary>Asks for the mapping, the first time and at each renewal.</summary>
     public abstract void Map(Instant now);
 
-    /// <summary>Asks to forget the mapping.</summary>
+    /// <summary>
+    /// Asks to forget the mapping, and one that was asked for and not answered yet, which may be granted still.
+    /// </summary>
     public abstract void Release(Instant now);
 
     public void HandleTimeout(Instant now)

@@ -33,14 +33,12 @@ sealed class NatPmpClient(Gateway gateway, PortMapperOptions options, IRandom ra
 
     public override void Release(Instant now)
     {
+        var asked = Stage is MappingStage.Asking;
+        (Stage, _sent) = (MappingStage.Releasing, 0);
+        if (asked || Mapping is not null)
+            Send(now);
         if (Mapping is null)
-        {
             Released();
-            return;
-        }
-        Stage = MappingStage.Releasing;
-        _sent = 0;
-        Send(now);
     }
 
     protected override void Repeat(Instant now)

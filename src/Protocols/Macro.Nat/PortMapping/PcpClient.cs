@@ -44,14 +44,14 @@ sealed class PcpClient : MappingClient
 
     public override void Release(Instant now)
     {
-        if (Mapping is null)
-        {
-            Released();
-            return;
-        }
-        Stage = MappingStage.Releasing;
+        var asked = Stage is MappingStage.Probing or MappingStage.Asking;
         _sent = 0;
-        Send(0, now);
+        if (asked || Mapping is not null)
+            Send(0, now);
+        if (Mapping is not null)
+            Stage = MappingStage.Releasing;
+        else
+            Released();
     }
 
     protected override void Repeat(Instant now)

@@ -54,20 +54,22 @@ sealed class IgdMapping(Gateway gateway, PortMapperOptions options, IRandom rand
         {
             if (error == 0)
                 _outside = address;
-            Add();
+            if (Stage == MappingStage.Releasing)
+                Released();
+            else
+                Add();
         });
     }
 
     public override void Release(Instant now)
     {
-        if (Mapping is null || _service is null)
-        {
-            Released();
-            return;
-        }
+        var asked = Stage is MappingStage.Asking;
         Stage = MappingStage.Releasing;
-        requests.Call(_service, "DeletePortMapping",
-            [("NewRemoteHost", ""), ("NewExternalPort", Text(_wish)), ("NewProtocol", "UDP")], (_, _, _) => Released());
+        if (Mapping is not null)
+            Delete();
+        // Otherwise the answer decides.
+        else if (!asked)
+            Released();
     }
 
     protected override void Repeat(Instant now) => Map(now);
@@ -95,15 +97,24 @@ sealed class IgdMapping(Gateway gateway, PortMapperOptions options, IRandom rand
         ], HandleAdded);
     }
 
+    void Delete() => requests.Call(_service!, "DeletePortMapping",
+        [("NewRemoteHost", ""), ("NewExternalPort", Text(_wish)), ("NewProtocol", "UDP")], (_, _, _) => Released());
+
     void HandleAdded(SoapReply? reply, int error, Instant now)
     {
+        if (error == 0 && reply!.TryGetPort("NewReservedPort", out var reserved) && reserved != 0)
+            _wish = reserved;
         if (Stage is MappingStage.Releasing or MappingStage.Released)
+        {
+            if (error == 0)
+                Delete();
+            else
+                Released();
             return;
+        }
         switch (error)
         {
             case 0:
-                if (reply!.TryGetPort("NewReservedPort", out var reserved) && reserved != 0)
-                    _wish = reserved;
                 Grant(new Endpoint(_outside, _wish), (uint)_lease, now, s_checkEvery);
                 break;
             case SoapErrors.OnlyPermanentLeases when _lease != 0:

@@ -49,13 +49,13 @@ sealed class IgdPinhole(IpAddress own, PortMapperOptions options, IRandom random
 
     public override void Release(Instant now)
     {
-        if (Mapping is null || _service is null || _id is not { } id)
-        {
-            Released();
-            return;
-        }
+        var asked = Stage is MappingStage.Asking;
         Stage = MappingStage.Releasing;
-        requests.Call(_service, "DeletePinhole", [("UniqueID", Text(id))], (_, _, _) => Released());
+        if (_id is { } id)
+            Delete(id);
+        // Otherwise the answer decides.
+        else if (!asked)
+            Released();
     }
 
     protected override void Repeat(Instant now) => Map(now);
@@ -70,11 +70,17 @@ sealed class IgdPinhole(IpAddress own, PortMapperOptions options, IRandom random
         ("LeaseTime", Text(Options.LeaseSeconds)),
     ], (reply, error, now) =>
     {
+        var granted = (error == 0 && reply!.TryGetPort("UniqueID", out var id)) ? id : (ushort?)null;
         if (Stage is MappingStage.Releasing or MappingStage.Released)
-            return;
-        if (error == 0 && reply!.TryGetPort("UniqueID", out var id))
         {
-            _id = id;
+            if (granted is { } unwanted)
+                Delete(unwanted);
+            else
+                Released();
+        }
+        else if (granted is not null)
+        {
+            _id = granted;
             Stand(now);
         }
         else if (error == SoapErrors.NoAnswer && Stage == MappingStage.Mapped)
@@ -84,6 +90,8 @@ sealed class IgdPinhole(IpAddress own, PortMapperOptions options, IRandom random
         else
             Refuse(error);
     });
+
+    void Delete(ushort id) => requests.Call(_service!, "DeletePinhole", [("UniqueID", Text(id))], (_, _, _) => Released());
 
     void HandleUpdated(SoapReply? reply, int error, Instant now)
     {
