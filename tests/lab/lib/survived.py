@@ -8,8 +8,8 @@ import json
 import sys
 from collections import defaultdict
 
-# A pause belongs to a fault if it ended within so many seconds after it.
-WINDOW = 12
+# A pause belongs to a fault if it began within so many seconds after it, or just before: the last datagram is older than the fault.
+WINDOW = 3
 
 
 def lines():
@@ -20,7 +20,7 @@ def lines():
         for fault in file:
             when, kind, place, left, after = fault.split()
             when = float(when)
-            end, silent = max((p for p in flows["udp"]["pauses"] if when <= p[0] <= when + WINDOW), key=lambda p: p[1], default=(when, 0))
+            end, silent = max((p for p in flows["udp"]["pauses"] if when <= p[0] and when - 0.2 <= p[0] - p[1] <= when + WINDOW), key=lambda p: p[1], default=(when, 0))
             yield {
                 "kind": kind, "place": place, "left": left == "true", "detected": float(after), "silent": silent,
                 "switched": round(max(end - when - float(after), 0), 3),

@@ -14,20 +14,25 @@ lines = control.makefile("r", newline="\r\n")
 def ask(command):
     """The lines of the answer."""
     control.sendall(command.encode() + b"\r\n")
-    answer = []
+    answer, in_block = [], False
     for line in lines:
         line = line.rstrip("\r\n")
-        if line.startswith("250 "):
+        if in_block:
+            in_block = line != "."
+            answer.append(line)
+        elif line.startswith("250 "):
             return answer
-        if line[:3].isdigit() and not line.startswith("250"):
-            sys.exit(line)
-        answer.append(line.split("=", 1)[1] if line.startswith("250") else line)
-    sys.exit("Tor hung up")
+        elif line.startswith("250"):
+            in_block = line[3] == "+"
+            answer.append(line.split("=", 1)[1])
+        else:
+            break
+    sys.exit("Tor does not answer " + command)
 
 
 ask('AUTHENTICATE ""')
 # Stream: number, state, circuit, target. Circuit: number, state, relays.
-streams = [line.split() for line in ask("GETINFO stream-status") if line]
+streams = [line.split() for line in ask("GETINFO stream-status") if " " in line]
 used = Counter(words[2] for words in streams if words[1] == "SUCCEEDED" and words[3].startswith(address + ":"))
 if not used:
     sys.exit("no stream")
