@@ -25,7 +25,7 @@ public sealed class ReputationBook
     sealed class Entry
     {
         public BetaPosterior Outcomes;
-        public Suspicion Suspicion;
+        public readonly Suspicion Suspicion = new();
         public Instant FailedAt;
         public TimeSpan? RoundTrip;
         public double Rate;
@@ -36,19 +36,37 @@ public sealed class ReputationBook
     public int Count => _entries.Count;
 
     /// <summary>A circuit through it did what it should.</summary>
-    public void Succeeded(NodeId id, Instant now) => Note(id, 1, 0, now);
-
-    /// <summary>A circuit through it failed.</summary>
-    /// <param name="share">0..1 of the blame: see <see cref="Blame"/>.</param>
-    public void Failed(NodeId id, double share, Instant now)
+    public void Succeeded(NodeId id, Instant now)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(share);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(share, 1);
         var entry = Meet(id, now);
-        if (now - entry.FailedAt < s_oneBlow)
+        entry.Outcomes = entry.Outcomes.With(1, 0, now);
+        entry.Suspicion.Succeeded();
+    }
+
+    /// <summary>A circuit failed, and nobody else can have caused it.</summary>
+    public void Failed(NodeId id, Instant now)
+    {
+        if (!TryBegin(id, now))
             return;
-        entry.FailedAt = now;
-        Note(id, 0, share, now);
+        Note(id, 1, null, 0, now);
+        Judge(id, now);
+    }
+
+    /// <summary>
+    /// A circuit broke between two neighbours, and nobody can tell who broke it: both share the blame, in proportion to how unreliable each was so far.
+    /// </summary>
+    public void Failed(NodeId one, NodeId other, Instant now)
+    {
+        var (bad, othersBad) = (1 - Outcomes(one, now).Mean, 1 - Outcomes(other, now).Mean);
+        var share = bad / (bad + othersBad);
+        var (counts, othersCounts) = (TryBegin(one, now), TryBegin(other, now));
+        if (counts)
+            Note(one, share, other, othersCounts ? 1 - share : 0, now);
+        if (othersCounts)
+            Note(other, 1 - share, one, counts ? share : 0, now);
+        // Each by what is known of the other now.
+        Judge(one, now);
+        Judge(other, now);
     }
 
     /// <summary>A probe came back.</summary>
@@ -90,17 +108,30 @@ public sealed class ReputationBook
     /// <summary>A relay that was found to spoil circuits, once for each time that it is: the owner blocks it.</summary>
     public bool TryTakeSuspect(out NodeId id) => _suspects.TryDequeue(out id);
 
-    void Note(NodeId id, double good, double bad, Instant now)
+    /// <summary>False: it is one with a failure that was written down already.</summary>
+    bool TryBegin(NodeId id, Instant now)
     {
         var entry = Meet(id, now);
-        entry.Outcomes = entry.Outcomes.With(good, bad, now);
-        entry.Suspicion = entry.Suspicion.With(good, bad);
-        if (entry.Suspicion.IsProven)
-        {
-            _suspects.Enqueue(id);
-            // It serves its time and starts again.
-            entry.Suspicion = default;
-        }
+        if (now - entry.FailedAt < s_oneBlow)
+            return false;
+        entry.FailedAt = now;
+        return true;
+    }
+
+    void Note(NodeId id, double share, NodeId? neighbour, double neighboursShare, Instant now)
+    {
+        var entry = Meet(id, now);
+        entry.Outcomes = entry.Outcomes.With(0, share, now);
+        entry.Suspicion.Failed(neighbour, neighboursShare);
+    }
+
+    void Judge(NodeId id, Instant now)
+    {
+        if (!_entries.TryGetValue(id, out var entry) || !entry.Suspicion.IsProven(neighbour => Outcomes(neighbour, now)))
+            return;
+        _suspects.Enqueue(id);
+        // It serves its time and starts again.
+        entry.Suspicion.Clear();
     }
 
     Entry Meet(NodeId id, Instant now)
