@@ -6,11 +6,12 @@ namespace Macro.Sim;
 
 /// <summary>
 /// One client, relays of which one in ten drops circuits: by falling silent, or by not passing on what is for the next hop, so that that
-/// one seems silent. Honest relays fail now and then, and the client's own network goes down at times.
+/// one seems silent. Honest relays fail now and then, and the client's own network goes down at times. Besides, a guard that enters every circuit
+/// and does not pass on, from the beginning or after it served well: then all others are nearly strangers.
 /// </summary>
 sealed class DropperScenario : Scenario
 {
-    const int Within = 50;
+    const int Within = 50, Guards = 1000;
     const double HonestFailure = 0.01, OwnOutage = 0.02;
 
     public override string Name => "droppers";
@@ -33,6 +34,21 @@ sealed class DropperScenario : Scenario
                 (found, met, blocked, honest) = (found + world.Found, met + world.Met, blocked + world.HonestBlocked, honest + world.Honest);
                 report.Require($"{rate:P0}, {(silent ? "silent" : "not passing on")}: 95 % are found within 50 circuits", world.Found >= 0.95 * world.Met, $"{world.Found} of {world.Met}");
             }
+        }
+        foreach (var served in new[] { 0, 200 })
+        {
+            var random = new SeededRandom(settings.Seed);
+            var needed = new Sample();
+            var soon = 0;
+            for (var i = 0; i < Guards; i++)
+            {
+                var after = new GuardDrill(random, served).FoundAfter();
+                needed.Add(after);
+                soon += after <= Within ? 1 : 0;
+            }
+            report.Row(("droppers", $"a guard, 30 % after {served} good circuits, does not pass on"), ("with 50 circuits, or found", Guards), ("found within 50", soon),
+                ("circuits until found, median", needed.Median), ("p95", needed.P95), ("honest blocked", 0));
+            report.Require($"a guard that drops 30 % after {served} good circuits: 9 in 10 are found within 50 circuits", soon >= 0.9 * Guards, $"{soon} of {Guards}");
         }
         report.Fact("found within 50", found / met);
         report.Fact("honest blocked", blocked / honest);
@@ -112,11 +128,46 @@ sealed class DropperScenario : Scenario
             return null;
         }
 
-        static NodeId Id(int number)
+    }
+
+    /// <summary>All relays behind the guard are honest.</summary>
+    sealed class GuardDrill(SeededRandom random, int served)
+    {
+        const int Relays = 500, Longest = 1000;
+        const double Rate = 0.3;
+
+        readonly ReputationBook _book = new();
+
+        /// <summary>Circuits since it turned bad.</summary>
+        public int FoundAfter()
         {
-            var bytes = new byte[NodeId.Size];
-            (bytes[0], bytes[1]) = ((byte)(number >> 8), (byte)number);
-            return new NodeId(bytes);
+            var now = Instant.FromUnixSeconds(1_800_000_000);
+            var guard = Id(0);
+            for (var i = 1 - served; i <= Longest; i++)
+            {
+                now += TimeSpan.FromMinutes(1);
+                var middle = 1 + random.NextInt(Relays);
+                NodeId[] hops = [guard, Id(middle), Id(1 + (middle + random.NextInt(Relays - 1)) % Relays)];
+                int? silent = i > 0 && random.NextDouble() < Rate ? 1 : null;
+                for (var hop = 0; hop < 3 && silent is null; hop++)
+                    silent = random.NextDouble() < HonestFailure ? hop : null;
+                if (silent is { } at)
+                    Blame.Assign(new CircuitLoss(hops, at, NetworkWorked: true, Slept: false), _book, now);
+                else
+                    foreach (var id in hops)
+                        _book.Succeeded(id, now);
+                while (_book.TryTakeSuspect(out var suspect))
+                    if (i > 0 && suspect == guard)
+                        return i;
+            }
+            return Longest;
         }
+    }
+
+    static NodeId Id(int number)
+    {
+        var bytes = new byte[NodeId.Size];
+        (bytes[0], bytes[1]) = ((byte)(number >> 8), (byte)number);
+        return new NodeId(bytes);
     }
 }
