@@ -129,7 +129,7 @@ public class RotationTests
     }
 
     [Fact]
-    public void A_lost_circuit_is_replaced_by_a_spare_at_once()
+    public void A_lost_circuit_is_replaced_by_a_spare_at_once_and_the_user_is_told()
     {
         Connect(ConnectionMode.Private);
         Say();
@@ -139,9 +139,11 @@ public class RotationTests
         _world.Kill(_relays.Single(relay => relay.Endpoint == victim.Endpoint));
         Say();
         _world.RunUntil(() => lost.State == CircuitState.Closed, 10 * s_second);
-        if (Controller.Carrying is { } next)
-            Assert.DoesNotContain(next.Hops, hop => hop.Target.Name == victim.Name);
-        _world.RunUntil(() => Controller.Carrying is not null, 10 * s_second);
+        _world.RunUntil(() => Controller.Connection.State == ConnectionState.Active, s_second);
+        Assert.DoesNotContain(Controller.Carrying!.Hops, hop => hop.Target.Name == victim.Name);
+        Assert.Contains("Hop 3 of 3", Controller.Connection.Problem);
+        _world.Run(11 * s_second);
+        Assert.Null(Controller.Connection.Problem);
     }
 
     void Connect(ConnectionMode mode)

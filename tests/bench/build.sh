@@ -18,7 +18,7 @@ need_commands ip nft curl gcc python3 tor
 . "$root/tests/lab/lib/network.sh"
 link_delay=12.5
 . "$root/tests/lab/lib/nat.sh"
-. "$root/tests/bench/lib/tor.sh"
+. "$root/tests/lab/lib/tor.sh"
 while [ $# -gt 0 ]; do
   common_option "$@"
   shift $taken
@@ -39,10 +39,6 @@ host() {
   ip_in "$1" address add "$(v6 "$1")/64" dev eth0
   ip_in "$1" route add default via "2a0e:44$(printf '%02x' "${net[$1]}")::1"
 }
-
-tor_control_port=9051
-eval "plain_$(declare -f tor_settings)"
-tor_settings() { plain_tor_settings "$1"; [ "$1" != torclient ] || echo "ControlPort $tor_control_port"; }
 
 declare -A side=([client]='one flight' [stepwise]=stepwise)
 net+=([stepwise]=165)

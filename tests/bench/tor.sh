@@ -11,7 +11,7 @@ set -euo pipefail
 need_commands ip nft ping curl tor
 . "$root/tests/lab/lib/peer.sh"
 . "$root/tests/lab/lib/network.sh"
-. "$root/tests/bench/lib/tor.sh"
+. "$root/tests/lab/lib/tor.sh"
 while [ $# -gt 0 ]; do
   common_option "$@"
   shift $taken

@@ -92,12 +92,15 @@ ends_http() {
   echo "TLS, then an end (curl $status)"
 }
 
-# The client's first bytes, as the wire shows them: a ClientHello with a name and ALPN.
+# The client's first bytes, as the wire shows them: a ClientHello with a name and ALPN. A capture is written block by block.
 hello_is_ordinary() {
-  local text
-  text=$(tcpdump -r "$lab_home/hello.pcap" -A 2>/dev/null | tr -d '\0')
-  grep -qaE 'www\.[a-z]{8,20}\.com' <<<"$text" && grep -qa 'http/1.1' <<<"$text" || { echo "no SNI or no ALPN in the $(grep -ca ' IP ' <<<"$text") packets that the wire shows"; return 1; }
-  echo "SNI $(grep -oaE 'www\.[a-z]{8,20}\.com' <<<"$text" | head -n 1), ALPN"
+  eventually 10 wire_shows_hello || { echo "no SNI or no ALPN in the $(grep -ca ' IP ' "$lab_home/hello.txt") packets that the wire shows"; return 1; }
+  echo "SNI $(grep -oaE 'www\.[a-z]{8,20}\.com' "$lab_home/hello.txt" | head -n 1), ALPN"
+}
+
+wire_shows_hello() {
+  tcpdump -r "$lab_home/hello.pcap" -A 2>/dev/null | tr -d '\0' >"$lab_home/hello.txt" || true
+  grep -qaE 'www\.[a-z]{8,20}\.com' "$lab_home/hello.txt" && grep -qa 'http/1.1' "$lab_home/hello.txt"
 }
 
 limited() {

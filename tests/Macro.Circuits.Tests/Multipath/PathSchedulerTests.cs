@@ -44,6 +44,16 @@ public class PathSchedulerTests
     }
 
     [Fact]
+    public void A_little_that_comes_late_tells_no_rate()
+    {
+        var ends = new Ends(this, (20, 10), (20, 10)) { MostLate = 40 };
+        ends.Send(offered: 1.5, seconds: 20);
+        ends.MostLate = 0;
+        ends.Send(offered: 35, seconds: 1);
+        Assert.InRange(ends.Shares(offered: 35, seconds: 2)[0], 0.4, 0.6);
+    }
+
+    [Fact]
     public void A_path_that_is_silent_gets_nothing()
     {
         var ends = new Ends(this, (20, 10), (20, 10));
@@ -124,6 +134,7 @@ public class PathSchedulerTests
         readonly (double Rate, double Delay)[] _links;
         readonly Instant[] _idleAt;
         readonly PathScheduler<int> _near = new();
+        readonly Random _random = new(3);
         long _order, _packets;
 
         public Ends(PathSchedulerTests test, params (double, double)[] links)
@@ -139,6 +150,9 @@ public class PathSchedulerTests
         public int Cut { get; set; } = -1;
 
         public int Lossy { get; set; } = -1;
+
+        /// <summary>What arrives is looked at so many milliseconds later, at most: the other machine is busy.</summary>
+        public int MostLate { get; set; }
 
         public PathMeter Meter(int path) => _near.Paths[path].Meter;
 
@@ -203,7 +217,7 @@ public class PathSchedulerTests
             if (leaves - _test._now > TimeSpan.FromMilliseconds(60))
                 return;
             _idleAt[path] = leaves;
-            At(_idleAt[path] + TimeSpan.FromMilliseconds(_links[path].Delay), arrives);
+            At(_idleAt[path] + TimeSpan.FromMilliseconds(_links[path].Delay + _random.Next(MostLate + 1)), arrives);
         }
 
         void At(Instant when, Action action) => _events.Enqueue(action, (when.Ticks, _order++));

@@ -1,7 +1,8 @@
-"""Twenty connections and a call that go on until SIGTERM: python3 survivors.py ADDRESS WEB_PORT ECHO_PORT OUTPUT
+"""Twenty connections and a call that go on until SIGTERM: python3 survivors.py ADDRESS WEB_PORT ECHO_PORT OUTPUT [SOCKS_PORT]
 
 One connection fetches at 20 Mbit/s at most, ten ask something small five times a second as somebody does who types, nine fetch
-30 kB once a second; each is one TCP connection from the beginning to the end. The call sends 50 datagrams a second to an echo.
+30 kB once a second; each is one TCP connection from the beginning to the end. The call sends 50 datagrams a second to an echo. With a
+SOCKS5 port of this machine the connections go through it, and there is no call.
 
 OUTPUT is one JSON object: of each connection its kind, its answers and how it broke (null: it did not); every address from which
 the web server was asked; of the call what was sent and lost and its pauses of 100 ms and more, each as [end, seconds]. Times are
@@ -18,6 +19,7 @@ import threading
 import time
 
 address, web_port, echo_port, output = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+socks_port = int(sys.argv[5]) if len(sys.argv) > 5 else None
 over = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: over.set())
 askers, connections = set(), []
@@ -39,12 +41,25 @@ def fetch(connection, path, most_per_second=None):
     return body
 
 
+def through_socks():
+    stream = socket.create_connection(("127.0.0.1", socks_port), timeout=60)
+    stream.sendall(b"\x05\x01\x00")
+    stream.recv(2)
+    stream.sendall(b"\x05\x01\x00\x01" + socket.inet_aton(address) + struct.pack("!H", web_port))
+    if stream.recv(10)[1:2] != b"\x00":
+        raise OSError("refused")
+    return stream
+
+
 def connect(kind, path, pause, most_per_second=None):
     record = {"kind": kind, "answers": 0, "broken": None}
     connections.append(record)
     connection = http.client.HTTPConnection(address, web_port, timeout=60)
     try:
-        connection.connect()
+        if socks_port:
+            connection.sock = through_socks()
+        else:
+            connection.connect()
         # Never by another connection.
         connection.auto_open = 0
         while not over.is_set():
@@ -91,7 +106,8 @@ kinds = [("bulk", "/bytes/20000000", 0, 2.5e6)] + 10 * [("typing", "/whoami", 0.
 threads = [threading.Thread(target=connect, args=kind, daemon=True) for kind in kinds]
 for thread in threads:
     thread.start()
-udp = call()
+udp = None if socks_port else call()
+over.wait()
 for thread in threads:
     thread.join(5)
 with open(output, "w", encoding="utf-8") as file:

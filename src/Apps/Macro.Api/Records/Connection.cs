@@ -288,6 +288,9 @@ public sealed record CircuitAnswer : Answer
     /// <summary>How often the main connection has gone on by another path to the same exit.</summary>
     public int Reroutes { get; init; }
 
+    /// <summary>When the main circuit last did, in milliseconds before now; null: never.</summary>
+    public double? ReroutedMsAgo { get; init; }
+
     /// <summary>What the circuits cost on the wire; null while the client is off.</summary>
     public WireStatus? Wire { get; init; }
 

@@ -160,7 +160,7 @@ sealed partial class EngineControl(
         return Status.Current;
     }
 
-    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.DescribeCircuits(Node.Controller) with { Wire = Status.Current.Wire });
+    public Task<CircuitAnswer> CircuitAsync(CancellationToken cancel) => Threads.RunAsync(() => Words.DescribeCircuits(Node.Controller, Threads.Clock.Now) with { Wire = Status.Current.Wire });
 
     public Task<WhyAnswer> CircuitWhyAsync(CancellationToken cancel) => Threads.RunAsync(() => PathWords.Describe(Node.Controller));
 

@@ -85,7 +85,7 @@ static class Words
     }
 
     /// <summary>The names of isolation keys stay inside: circuits have numbers here.</summary>
-    public static CircuitAnswer DescribeCircuits(Controller controller) => new()
+    public static CircuitAnswer DescribeCircuits(Controller controller, Instant now) => new()
     {
         Hops = Describe(controller.Shown?.Hops),
         BuildMs = controller.Main?.BuildTime?.TotalMilliseconds,
@@ -93,6 +93,7 @@ static class Words
         Standby = Describe(controller.Carrying?.Standby?.Hops),
         Paths = controller.Carrying?.Paths is { Paths.Count: > 1 } paths ? [.. paths.Paths.Select(Describe)] : [],
         Reroutes = controller.Main?.Reroutes ?? 0,
+        ReroutedMsAgo = (now - controller.Carrying?.ReroutedAt)?.TotalMilliseconds,
         Isolated = [.. controller.Isolated.Select(kept => new IsolatedCircuit { Hops = Describe(kept.Shown?.Hops), Ready = kept.Carrying is not null })],
     };
 

@@ -35,6 +35,9 @@ public sealed partial class Circuit
     /// <summary>How often the circuit has gone on by another path.</summary>
     public int Reroutes { get; private set; }
 
+    /// <summary>When it last did; null: never.</summary>
+    public Instant? ReroutedAt { get; private set; }
+
     /// <summary>The path that it took last, and that has its old relays now; null: it took none.</summary>
     public Circuit? Left { get; private set; }
 
@@ -191,7 +194,7 @@ public sealed partial class Circuit
         _isMoving = Stranded is not null;
         Settle();
         Reroutes++;
-        Left = path;
+        (Left, ReroutedAt) = (path, now);
         SharePaths(now);
         (_beside, _mutedUntil, _settledAt) = (null, default, now + s_settle);
         path.Hurry(now);

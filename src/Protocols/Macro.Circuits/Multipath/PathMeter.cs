@@ -13,9 +13,11 @@ namespace Macro.Circuits;
 /// <param name="epoch">From where this end counts time; earlier than anything that happens to it.</param>
 public sealed class PathMeter(uint id, Instant epoch)
 {
-    // A queue shorter than that may as well be a thread that waited for its processor.
-    const long LeastQueue = 4_000, SureQueue = 20_000;
-    const long LeastBytes = 8_000;
+    // A queue that is shorter, or of fewer bytes, may as well be a thread that waited for its processor.
+    const long LeastQueue = 4_000, LeastQueued = 6_000;
+
+    // What is lost behind a longer one may be lost for want of room.
+    const long LongQueue = 20_000;
     const long ShortestInterval = 5_000, LongestInterval = 2_000_000, BaseWindow = 30_000_000;
 
     // What may go by a path of which nobody knows how much it carries before the other end has told something.
@@ -134,9 +136,10 @@ public sealed class PathMeter(uint id, Instant epoch)
         _lastBytes = Math.Max(bytes, 0);
         if (before.SentAt > 0 && time >= ShortestInterval && time <= LongestInterval && bytes >= 0)
         {
-            var wasFull = IsQueue(Math.Min(queue, before.Queue), bytes);
+            var shorter = Math.Min(queue, before.Queue);
+            var wasFull = shorter >= LeastQueue && shorter * (double)bytes / time >= LeastQueued;
             Learn(bytes * 1e6 / time, wasFull);
-            if (!wasFull && queue < SureQueue)
+            if (!wasFull && queue < LongQueue)
                 Judge(report.EchoSent - before.Sent, report.EchoSent - before.Sent - bytes, now);
         }
         // What went since then stands behind the queue that was there.
@@ -151,8 +154,6 @@ public sealed class PathMeter(uint id, Instant epoch)
             (_least, _leastOfWindow, _windowEnds) = (_leastOfWindow, delay, at + BaseWindow);
         _leastOfWindow = Math.Min(_leastOfWindow, delay);
     }
-
-    static bool IsQueue(long queue, long bytes) => queue >= SureQueue || (queue >= LeastQueue && bytes >= LeastBytes);
 
     /// <summary>
     /// Between two reports behind a queue the narrowest link never stood idle: what came is its rate. Without one it can do at least

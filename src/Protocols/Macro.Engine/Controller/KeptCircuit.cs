@@ -15,11 +15,14 @@ public sealed partial class KeptCircuit
     // Answers that are on their way still come by the circuit that made way.
     static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(3);
 
+    // Where another circuit stands at once, the user is still to see that one was lost.
+    static readonly TimeSpan s_notice = TimeSpan.FromSeconds(10);
+
     readonly ConnectRequest _request;
     readonly CircuitSource _source;
     readonly Attempts _attempts;
     KnownCircuit? _carrying, _leaving;
-    Instant _beginAt, _leaveAt = Instant.Never;
+    Instant _beginAt, _leaveAt = Instant.Never, _noticeEnds = Instant.Never;
     Instant _usedAt;
 
     internal KeptCircuit(IsolationKey key, ICircuitEnd end, ConnectRequest request, CircuitSource source)
@@ -62,14 +65,14 @@ public sealed partial class KeptCircuit
     /// <summary>No circuit stands, and attempts enough have failed, or the relays that are known make none: whoever waits should be told.</summary>
     public bool LooksHopeless => Carrying is null && (HasNoPath || Failures >= EnoughAttempts);
 
-    /// <summary>Why the last attempt failed, and what helps; null while all is well.</summary>
+    /// <summary>Why the last attempt failed or, for a while, why the last circuit was lost, and what helps; null while all is well.</summary>
     public (string Problem, string Remedy)? Trouble { get; private set; }
 
     /// <summary>The one that carries and its other paths, and all attempts.</summary>
     internal IEnumerable<Circuit> Circuits => (Carrying is { } carrying ? Others.Prepend(carrying) : []).Concat(_attempts.Circuits);
 
     internal Instant NextTimeout => Instant.Min(
-        Instant.Min(WantsAnother ? _beginAt : Instant.Never, _leaveAt),
+        Instant.Min(Instant.Min(WantsAnother ? _beginAt : Instant.Never, _leaveAt), _noticeEnds),
         Instant.Min(Instant.Min(Carrying?.NextTimeout ?? Instant.Never, NextPathTimeout), _attempts.NextTimeout));
 
     KnownCircuit? Furthest => _carrying is null ? _attempts.Furthest : null;
@@ -109,6 +112,8 @@ public sealed partial class KeptCircuit
         _attempts.HandleTimeout(now);
         if (now >= _leaveAt)
             Leave(now);
+        if (now >= _noticeEnds)
+            (Trouble, _noticeEnds) = (_carrying is null ? Trouble : null, Instant.Never);
         if (_carrying is { Circuit.State: CircuitState.Ready } old && now >= old.RotateAt
             && Rotation.MayChange(_request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(now, out var next))
         {
@@ -129,7 +134,7 @@ public sealed partial class KeptCircuit
             End.Circuit = null;
             WasLost = true;
             _source.Lost(lost, now);
-            Trouble = (Describe(lost.Circuit), "");
+            (Trouble, _noticeEnds) = ((Describe(lost.Circuit), "Its connections ended; new ones go by another circuit."), now + s_notice);
             Build(now);
         }
         else if (_carrying is { } carrying)
@@ -190,7 +195,9 @@ public sealed partial class KeptCircuit
         _carrying = circuit;
         circuit.Circuit.End = End;
         End.Circuit = circuit.Circuit;
-        (Failures, Trouble) = (0, null);
+        Failures = 0;
+        if (_noticeEnds == Instant.Never)
+            Trouble = null;
     }
 
     /// <param name="startedAt">When the attempt began: one that took long was a pause itself.</param>

@@ -6,7 +6,7 @@
 net+=([torclient]=171 [tor1]=172 [tor2]=173 [tor3]=174 [tor4]=175)
 tor_relays=(tor1 tor2 tor3 tor4)
 tor_authorities=(tor1 tor2 tor3)
-tor_or_port=5000 tor_dir_port=7000 tor_socks_port=9050
+tor_or_port=5000 tor_dir_port=7000 tor_socks_port=9050 tor_control_port=9051
 
 # tor_network: hosts, keys, all programs, and a client that has a circuit.
 tor_network() {
@@ -19,12 +19,14 @@ tor_network() {
   for name in "${tor_authorities[@]}"; do tor_authority_keys "$name"; done
   for name in "${tor_relays[@]}"; do
     { tor_settings "$name"; tor_relay_settings "$name"; } >"$lab_home/$name.torrc"
-    spawn "$name" "$name" tor -f "$lab_home/$name.torrc" --defaults-torrc "$lab_home/empty.torrc"
+    tor_relay "$name"
   done
-  { tor_settings torclient; echo "SocksPort $tor_socks_port IsolateSOCKSAuth"; } >"$lab_home/torclient.torrc"
+  { tor_settings torclient; echo "SocksPort $tor_socks_port IsolateSOCKSAuth"; echo "ControlPort $tor_control_port"; } >"$lab_home/torclient.torrc"
   spawn torclient torclient tor -f "$lab_home/torclient.torrc" --defaults-torrc "$lab_home/empty.torrc"
   eventually 150 grep -q 'Bootstrapped 100%' "$lab_home/torclient.log" || { tail -5 "$lab_home/torclient.log" >&2; die "Tor has no circuit."; }
 }
+
+tor_relay() { spawn "$1" "$1" tor -f "$lab_home/$1.torrc" --defaults-torrc "$lab_home/empty.torrc"; }
 
 tor_authority_keys() {
   local home=$lab_home/tor-$1
