@@ -55,8 +55,8 @@ public class ReputationTests
                 else
                     Succeed(Nodes.Id(relay));
             }
-            found += _book.TryTakeSuspect(out _) ? 1 : 0;
-            while (_book.TryTakeSuspect(out _))
+            found += _book.TryTakeSuspect(out _, out _) ? 1 : 0;
+            while (_book.TryTakeSuspect(out _, out _))
             {
             }
         }
@@ -71,7 +71,7 @@ public class ReputationTests
                     Succeed(Nodes.Id(relay));
             }
         }
-        Assert.False(_book.TryTakeSuspect(out _));
+        Assert.False(_book.TryTakeSuspect(out _, out _));
     }
 
     [Fact]
@@ -81,9 +81,9 @@ public class ReputationTests
             Succeed(s_entry);
         for (var i = 0; i < 6; i++)
             Fail(s_entry);
-        Assert.True(_book.TryTakeSuspect(out var id));
+        Assert.True(_book.TryTakeSuspect(out var id, out _));
         Assert.Equal(s_entry, id);
-        Assert.False(_book.TryTakeSuspect(out _));
+        Assert.False(_book.TryTakeSuspect(out _, out _));
     }
 
     [Fact]
@@ -165,9 +165,9 @@ public class ReputationTests
             for (var n = 0; n < 3; n++)
                 Succeed(Nodes.Id(i));
         }
-        Assert.True(_book.TryTakeSuspect(out var id));
+        Assert.True(_book.TryTakeSuspect(out var id, out _));
         Assert.Equal(s_entry, id);
-        while (_book.TryTakeSuspect(out id))
+        while (_book.TryTakeSuspect(out id, out _))
             Assert.Equal(s_entry, id);
     }
 
@@ -176,14 +176,14 @@ public class ReputationTests
     {
         for (var i = 10; i < 14; i++)
             FailBetween(s_entry, Nodes.Id(i));
-        Assert.False(_book.TryTakeSuspect(out _));
+        Assert.False(_book.TryTakeSuspect(out _, out _));
         for (var i = 10; i < 14; i++)
             for (var n = 0; n < 30; n++)
                 Succeed(Nodes.Id(i));
         FailBetween(s_entry, Nodes.Id(14));
-        Assert.True(_book.TryTakeSuspect(out var id));
+        Assert.True(_book.TryTakeSuspect(out var id, out _));
         Assert.Equal(s_entry, id);
-        Assert.False(_book.TryTakeSuspect(out _));
+        Assert.False(_book.TryTakeSuspect(out _, out _));
     }
 
     [Fact]
@@ -194,7 +194,7 @@ public class ReputationTests
             Serve(Nodes.Id(100 + random.NextInt(400)));
         NodeId found = default;
         var circuits = 0;
-        while (circuits++ < 100 && !_book.TryTakeSuspect(out found))
+        while (circuits++ < 100 && !_book.TryTakeSuspect(out found, out _))
         {
             var middle = Nodes.Id(100 + random.NextInt(400));
             if (random.NextDouble() < 0.3)
@@ -220,13 +220,53 @@ public class ReputationTests
             FailBetween(s_entry, s_middle);
         Assert.InRange(_book.Reliability(s_middle, _now), 0, 0.1);
         var blocked = new List<NodeId>();
-        while (_book.TryTakeSuspect(out var id))
+        while (_book.TryTakeSuspect(out var id, out _))
             blocked.Add(id);
         Assert.DoesNotContain(s_middle, blocked);
         for (var i = 0; i < 3; i++)
             FailBetween(s_other, s_middle);
-        Assert.True(_book.TryTakeSuspect(out var second));
+        Assert.True(_book.TryTakeSuspect(out var second, out _));
         Assert.Equal(s_middle, second);
+    }
+
+    [Fact]
+    public void It_is_told_what_a_relay_was_found_for()
+    {
+        for (var i = 10; i < 40; i++)
+        {
+            FailBetween(s_entry, Nodes.Id(i));
+            FailBetween(Nodes.Id(i), s_middle);
+            _book.Tampered(s_exit, Nodes.Id(i), _now += TimeSpan.FromSeconds(11));
+            for (var n = 0; n < 6; n++)
+                Succeed(Nodes.Id(i));
+        }
+        for (var i = 0; i < 4; i++)
+            Fail(s_other);
+        var found = new Dictionary<NodeId, Offence>();
+        while (_book.TryTakeSuspect(out var id, out var offence))
+            found[id] = offence;
+        Assert.Equal(
+            (Offence.NotForwarding, Offence.Dropping, Offence.Tampering, Offence.Dropping), (found[s_entry], found[s_middle], found[s_exit], found[s_other]));
+        Assert.Equal(4, found.Count);
+    }
+
+    [Fact]
+    public void An_exit_that_refuses_what_it_promises_in_several_networks_within_a_day_is_found()
+    {
+        for (byte i = 0; i < 7; i++)
+            Refuse(i);
+        Refuse(6);
+        _now += 25 * s_hour;
+        for (byte i = 10; i < 17; i++)
+            Refuse(i);
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+        Refuse(17);
+        Assert.True(_book.TryTakeSuspect(out var id, out var offence));
+        Assert.Equal((s_exit, Offence.PolicyLie), (id, offence));
+        Refuse(18);
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+
+        void Refuse(byte network) => _book.Refused(s_exit, new Prefix(IpAddress.FromV4((uint)network << 16), 16), _now += TimeSpan.FromMinutes(1));
     }
 
     [Fact]

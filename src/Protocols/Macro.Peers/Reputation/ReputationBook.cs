@@ -20,12 +20,13 @@ public sealed class ReputationBook
     const long LeastBytes = 1 << 20;
 
     readonly Dictionary<NodeId, Entry> _entries = [];
-    readonly Queue<NodeId> _suspects = new();
+    readonly Queue<(NodeId Id, Offence Offence)> _suspects = new();
 
     sealed class Entry
     {
         public BetaPosterior Outcomes;
         public readonly Suspicion Suspicion = new();
+        public Refusals? Refusals;
         public Instant FailedAt;
         public TimeSpan? RoundTrip;
         public double Rate;
@@ -48,25 +49,28 @@ public sealed class ReputationBook
     {
         if (!TryBegin(id, now))
             return;
-        Note(id, 1, null, 0, now);
+        Note(id, Offence.Dropping, 1, null, 0, now);
         Judge(id, now);
     }
 
     /// <summary>
     /// A circuit broke between two neighbours, and nobody can tell who broke it: both share the blame, in proportion to how unreliable each was so far.
     /// </summary>
-    public void Failed(NodeId one, NodeId other, Instant now)
+    /// <param name="silent">The first that was not heard.</param>
+    public void Failed(NodeId before, NodeId silent, Instant now) => Share(before, Offence.NotForwarding, silent, Offence.Dropping, now);
+
+    /// <summary>
+    /// What a relay handed over from the one behind it was changed on the way, in a circuit that both serve: one of them did it, or somebody on the line between them,
+    /// whose messages only the client can check. So it is no proof, and counts as a circuit that was spoiled between the two.
+    /// </summary>
+    public void Tampered(NodeId before, NodeId behind, Instant now) => Share(before, Offence.Tampering, behind, Offence.Tampering, now);
+
+    /// <summary>An exit refused what its descriptor says that it lets through.</summary>
+    /// <param name="network">The destination's network: /16 (IPv4), /32 (IPv6).</param>
+    public void Refused(NodeId exit, Prefix network, Instant now)
     {
-        var (bad, othersBad) = (1 - Outcomes(one, now).Mean, 1 - Outcomes(other, now).Mean);
-        var share = bad / (bad + othersBad);
-        var (counts, othersCounts) = (TryBegin(one, now), TryBegin(other, now));
-        if (counts)
-            Note(one, share, other, othersCounts ? 1 - share : 0, now);
-        if (othersCounts)
-            Note(other, 1 - share, one, counts ? share : 0, now);
-        // Each by what is known of the other now.
-        Judge(one, now);
-        Judge(other, now);
+        if ((Meet(exit, now).Refusals ??= new Refusals()).Add(network, now))
+            _suspects.Enqueue((exit, Offence.PolicyLie));
     }
 
     /// <summary>A probe came back.</summary>
@@ -106,7 +110,26 @@ public sealed class ReputationBook
     public TimeSpan? RoundTrip(NodeId id) => _entries.GetValueOrDefault(id)?.RoundTrip;
 
     /// <summary>A relay that was found to spoil circuits, once for each time that it is: the owner blocks it.</summary>
-    public bool TryTakeSuspect(out NodeId id) => _suspects.TryDequeue(out id);
+    public bool TryTakeSuspect(out NodeId id, out Offence offence)
+    {
+        var taken = _suspects.TryDequeue(out var suspect);
+        (id, offence) = suspect;
+        return taken;
+    }
+
+    void Share(NodeId one, Offence kind, NodeId other, Offence othersKind, Instant now)
+    {
+        var (bad, othersBad) = (1 - Outcomes(one, now).Mean, 1 - Outcomes(other, now).Mean);
+        var share = bad / (bad + othersBad);
+        var (counts, othersCounts) = (TryBegin(one, now), TryBegin(other, now));
+        if (counts)
+            Note(one, kind, share, other, othersCounts ? 1 - share : 0, now);
+        if (othersCounts)
+            Note(other, othersKind, 1 - share, one, counts ? share : 0, now);
+        // Each by what is known of the other now.
+        Judge(one, now);
+        Judge(other, now);
+    }
 
     /// <summary>False: it is one with a failure that was written down already.</summary>
     bool TryBegin(NodeId id, Instant now)
@@ -118,18 +141,18 @@ public sealed class ReputationBook
         return true;
     }
 
-    void Note(NodeId id, double share, NodeId? neighbour, double neighboursShare, Instant now)
+    void Note(NodeId id, Offence kind, double share, NodeId? neighbour, double neighboursShare, Instant now)
     {
         var entry = Meet(id, now);
         entry.Outcomes = entry.Outcomes.With(0, share, now);
-        entry.Suspicion.Failed(neighbour, neighboursShare);
+        entry.Suspicion.Failed(kind, neighbour, neighboursShare);
     }
 
     void Judge(NodeId id, Instant now)
     {
         if (!_entries.TryGetValue(id, out var entry) || !entry.Suspicion.IsProven(neighbour => Outcomes(neighbour, now)))
             return;
-        _suspects.Enqueue(id);
+        _suspects.Enqueue((id, entry.Suspicion.Kind));
         // It serves its time and starts again.
         entry.Suspicion.Clear();
     }

@@ -25,10 +25,11 @@ sealed class Suspicion
 
     readonly List<Failure> _failures = new(0);
 
+    /// <param name="Kind">What the relay did if it was to blame.</param>
     /// <param name="Neighbour">Who else may have caused it; null: nobody.</param>
     /// <param name="Share">What of it the neighbour was blamed for, 0..1.</param>
     /// <param name="Successes">That followed it, before the next failure.</param>
-    readonly record struct Failure(NodeId? Neighbour, double Share, int Successes);
+    readonly record struct Failure(Offence Kind, NodeId? Neighbour, double Share, int Successes);
 
     public void Succeeded()
     {
@@ -36,12 +37,15 @@ sealed class Suspicion
             _failures[^1] = _failures[^1] with { Successes = _failures[^1].Successes + 1 };
     }
 
-    public void Failed(NodeId? neighbour, double share)
+    public void Failed(Offence kind, NodeId? neighbour, double share)
     {
         if (_failures.Count == MostFailures)
             _failures.RemoveAt(0);
-        _failures.Add(new Failure(neighbour, share, 0));
+        _failures.Add(new Failure(kind, neighbour, share, 0));
     }
+
+    /// <summary>What most of its failures were.</summary>
+    public Offence Kind => _failures.CountBy(failure => failure.Kind).MaxBy(kind => kind.Value).Key;
 
     public void Clear() => _failures.Clear();
 

@@ -107,7 +107,7 @@ sealed class DropperScenario : Scenario
             else
                 foreach (var id in ids)
                     _book.Succeeded(id, _now);
-            while (_book.TryTakeSuspect(out var suspect))
+            while (_book.TryTakeSuspect(out var suspect, out _))
             {
                 var number = hops.First(hop => Id(hop) == suspect);
                 _isBlocked[number] = true;
@@ -156,7 +156,7 @@ sealed class DropperScenario : Scenario
                 else
                     foreach (var id in hops)
                         _book.Succeeded(id, now);
-                while (_book.TryTakeSuspect(out var suspect))
+                while (_book.TryTakeSuspect(out var suspect, out _))
                     if (i > 0 && suspect == guard)
                         return i;
             }
