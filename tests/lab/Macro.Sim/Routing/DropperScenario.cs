@@ -35,6 +35,14 @@ sealed class DropperScenario : Scenario
                 report.Require($"{rate:P0}, {(silent ? "silent" : "not passing on")}: 95 % are found within 50 circuits", world.Found >= 0.95 * world.Met, $"{world.Found} of {world.Met}");
             }
         }
+        foreach (var silent in new[] { true, false })
+        {
+            var world = new Drill(new SeededRandom(settings.Seed), settings.Nodes ?? 1000, 0.3, silent) { HasOneGuard = true };
+            world.Run(settings.Long ? 60_000 : 30_000);
+            report.Row(("droppers", $"30 %, {(silent ? "fall silent" : "do not pass on")}, behind one guard"), ("with 50 circuits, or found", world.Met), ("found within 50", world.Found),
+                ("circuits until found, median", world.Needed.Median), ("p95", world.Needed.P95), ("honest blocked", world.HonestBlocked));
+            (blocked, honest) = (blocked + world.HonestBlocked, honest + world.Honest);
+        }
         foreach (var served in new[] { 0, 200 })
         {
             var random = new SeededRandom(settings.Seed);
@@ -61,6 +69,9 @@ sealed class DropperScenario : Scenario
         readonly int[] _circuits = new int[relays], _foundAfter = new int[relays];
         readonly bool[] _isBlocked = new bool[relays];
         Instant _now = Instant.FromUnixSeconds(1_800_000_000);
+
+        /// <summary>One honest relay enters every circuit, so that who falls silent right behind it has always the same neighbour.</summary>
+        public bool HasOneGuard { get; init; }
 
         public Sample Needed { get; } = new();
 
@@ -91,7 +102,7 @@ sealed class DropperScenario : Scenario
             var hops = new int[3];
             for (var i = 0; i < 3; i++)
                 do
-                    hops[i] = random.NextInt(relays);
+                    hops[i] = HasOneGuard && i == 0 && !_isBlocked[^1] ? relays - 1 : random.NextInt(relays);
                 while (_isBlocked[hops[i]] || hops.AsSpan(0, i).Contains(hops[i]));
             _now += TimeSpan.FromMinutes(1);
             NodeId[] ids = [.. hops.Select(Id)];
