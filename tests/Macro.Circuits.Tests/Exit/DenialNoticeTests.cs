@@ -1,5 +1,6 @@
 using Macro.Core;
 using Macro.Core.Packets;
+using Macro.Peers;
 
 namespace Macro.Circuits.Tests.Exit;
 
@@ -59,4 +60,59 @@ public class DenialNoticeTests
 
         Assert.All(packets, packet => Assert.False(DenialNotice.TryWrite(packet, _room, out _)));
     }
+
+    [Fact]
+    public void A_client_reads_what_it_was_that_the_exit_denied()
+    {
+        Assert.Equal(new DeniedFlow(IpProtocol.Tcp, s_targetV4, 80), Read(IpPackets.Tcp(s_clientV4, s_targetV4, 80, new byte[1000])));
+        Assert.Equal(new DeniedFlow(IpProtocol.Udp, s_targetV6, 443), Read(IpPackets.Udp(s_clientV6, s_targetV6, 443, [])));
+        Assert.Equal(new DeniedFlow(IpProtocol.Icmp, s_targetV4, 0), Read(IpPackets.Icmp(s_clientV4, s_targetV4, 8, new byte[4])));
+
+        DeniedFlow Read(byte[] packet)
+        {
+            Assert.True(DenialNotice.TryWrite(packet, _room, out var length));
+            Assert.True(DenialNotice.TryRead(_room.AsSpan(0, length), out var denied));
+            for (var cut = 0; cut < length; cut++)
+                Assert.False(DenialNotice.TryRead(_room.AsSpan(0, cut), out _));
+            return denied;
+        }
+    }
+
+    [Fact]
+    public void What_another_address_says_or_says_otherwise_is_no_notice()
+    {
+        byte[] quoted = [0, 0, 0, 0, .. IpPackets.Udp(s_clientV4, s_targetV4, 53, [])];
+        var notice = IpPackets.Icmp(ExitResolver.Address.V4, s_clientV4, 3, quoted);
+        notice[21] = 13;
+        Assert.True(DenialNotice.TryRead(notice, out _));
+        notice[21] = 3;
+        Assert.False(DenialNotice.TryRead(notice, out _));
+        var destinations = IpPackets.Icmp(s_targetV4, s_clientV4, 3, quoted);
+        destinations[21] = 13;
+        Assert.False(DenialNotice.TryRead(destinations, out _));
+        Assert.False(DenialNotice.TryRead(IpPackets.Icmp(ExitResolver.Address.V4, s_clientV4, 3, new byte[4]), out _));
+        Assert.False(DenialNotice.TryRead(IpPackets.Udp(ExitResolver.Address.V4, s_clientV4, 53, []), out _));
+    }
+
+    [Fact]
+    public void Nothing_but_UDP_and_TCP_comes_from_outside_under_the_address_of_the_resolver()
+    {
+        var (v4, v6) = (ExitResolver.Address.V4, ExitResolver.Address.V6);
+        Assert.True(ExitResolver.IsForged(IpPackets.Icmp(v4, s_clientV4, 3, new byte[32])));
+        Assert.True(ExitResolver.IsForged(IpPackets.Icmp(v6, s_clientV6, 1, new byte[52])));
+        Assert.True(ExitResolver.IsForged(IpPackets.Ip(v6, s_clientV6, IpProtocol.IcmpV6, new byte[16], more: true)));
+        foreach (var packet in new[] { IpPackets.Udp(v4, s_clientV4, 53, []), IpPackets.Tcp(v6, s_clientV6, 53, []), IpPackets.Icmp(s_targetV4, s_clientV4, 3, new byte[32]), [0x45], [0x60], [] })
+            Assert.False(ExitResolver.IsForged(packet));
+    }
+
+    [Theory]
+    [InlineData(PolicyClass.Open, "93.184.216.34", 22, true)]
+    [InlineData(PolicyClass.Open, "93.184.216.34", 25, false)]
+    [InlineData(PolicyClass.Open, "10.0.0.1", 443, false)]
+    [InlineData(PolicyClass.Web, "93.184.216.34", 443, true)]
+    [InlineData(PolicyClass.Web, "93.184.216.34", 22, false)]
+    [InlineData(PolicyClass.Custom, "93.184.216.34", 443, false)]
+    [InlineData(PolicyClass.None, "93.184.216.34", 443, false)]
+    public void What_an_exit_promises_follows_from_its_class_and_from_what_every_exit_denies(PolicyClass policy, string address, int port, bool isPromised) =>
+        Assert.Equal(isPromised, new DeniedFlow(IpProtocol.Tcp, IpAddress.Parse(address), (ushort)port).IsPromisedBy(policy));
 }

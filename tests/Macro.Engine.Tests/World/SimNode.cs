@@ -114,6 +114,9 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     /// <summary>What the internet answers to a packet; null nothing.</summary>
     public Func<byte[], byte[]?>? Answer { get; set; }
 
+    /// <summary>What its exit sessions may reach, whatever its descriptor says.</summary>
+    public ExitPolicy Policy { set => _plane.Policy = value; }
+
     public PlaneCounters Counters => _plane.Counters;
 
     public SimEnd Device => _device;

@@ -19,7 +19,7 @@ public class ReputationTests
             Succeed(s_entry);
         Assert.InRange(_book.Reliability(s_entry, _now), 0.95, 1);
         for (var i = 0; i < 10; i++)
-            Fail(s_entry, 1);
+            Fail(s_entry);
         Assert.InRange(_book.Reliability(s_entry, _now), 0.7, 0.85);
     }
 
@@ -37,7 +37,7 @@ public class ReputationTests
     public void Many_circuits_that_end_at_one_blow_are_one_failure()
     {
         for (var i = 0; i < 32; i++)
-            _book.Failed(s_entry, 1, _now);
+            _book.Failed(s_entry, _now);
         Assert.Equal(1, _book.Outcomes(s_entry, _now).Bad, 6);
     }
 
@@ -51,12 +51,12 @@ public class ReputationTests
             for (var i = 0; i < 50; i++)
             {
                 if (random.NextDouble() < 0.35)
-                    Fail(Nodes.Id(relay), 1);
+                    Fail(Nodes.Id(relay));
                 else
                     Succeed(Nodes.Id(relay));
             }
-            found += _book.TryTakeSuspect(out _) ? 1 : 0;
-            while (_book.TryTakeSuspect(out _))
+            found += _book.TryTakeSuspect(out _, out _) ? 1 : 0;
+            while (_book.TryTakeSuspect(out _, out _))
             {
             }
         }
@@ -66,12 +66,12 @@ public class ReputationTests
             for (var i = 0; i < 200; i++)
             {
                 if (random.NextDouble() < 0.015)
-                    Fail(Nodes.Id(relay), 1);
+                    Fail(Nodes.Id(relay));
                 else
                     Succeed(Nodes.Id(relay));
             }
         }
-        Assert.False(_book.TryTakeSuspect(out _));
+        Assert.False(_book.TryTakeSuspect(out _, out _));
     }
 
     [Fact]
@@ -80,10 +80,10 @@ public class ReputationTests
         for (var i = 0; i < 10_000; i++)
             Succeed(s_entry);
         for (var i = 0; i < 6; i++)
-            Fail(s_entry, 1);
-        Assert.True(_book.TryTakeSuspect(out var id));
+            Fail(s_entry);
+        Assert.True(_book.TryTakeSuspect(out var id, out _));
         Assert.Equal(s_entry, id);
-        Assert.False(_book.TryTakeSuspect(out _));
+        Assert.False(_book.TryTakeSuspect(out _, out _));
     }
 
     [Fact]
@@ -112,7 +112,7 @@ public class ReputationTests
     public void The_book_is_bounded_and_forgets_who_was_not_met_longest()
     {
         for (var i = 0; i <= ReputationBook.MostRelays; i++)
-            Fail(Nodes.Id(i), 1);
+            Fail(Nodes.Id(i));
         Assert.Equal(ReputationBook.MostRelays, _book.Count);
         Assert.Equal(0, _book.Outcomes(Nodes.Id(0), _now).Bad);
         Assert.NotEqual(0, _book.Outcomes(Nodes.Id(1), _now).Bad);
@@ -165,10 +165,108 @@ public class ReputationTests
             for (var n = 0; n < 3; n++)
                 Succeed(Nodes.Id(i));
         }
-        Assert.True(_book.TryTakeSuspect(out var id));
+        Assert.True(_book.TryTakeSuspect(out var id, out _));
         Assert.Equal(s_entry, id);
-        while (_book.TryTakeSuspect(out id))
+        while (_book.TryTakeSuspect(out id, out _))
             Assert.Equal(s_entry, id);
+    }
+
+    [Fact]
+    public void A_failure_that_was_shared_with_a_stranger_counts_in_full_once_the_stranger_has_proven_himself()
+    {
+        for (var i = 10; i < 14; i++)
+            FailBetween(s_entry, Nodes.Id(i));
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+        for (var i = 10; i < 14; i++)
+            for (var n = 0; n < 30; n++)
+                Succeed(Nodes.Id(i));
+        FailBetween(s_entry, Nodes.Id(14));
+        Assert.True(_book.TryTakeSuspect(out var id, out _));
+        Assert.Equal(s_entry, id);
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+    }
+
+    [Fact]
+    public void A_guard_that_served_well_and_then_does_not_pass_on_is_found_and_no_stranger_in_his_place()
+    {
+        var random = new SeededRandom(3);
+        for (var i = 0; i < 200; i++)
+            Serve(Nodes.Id(100 + random.NextInt(400)));
+        NodeId found = default;
+        var circuits = 0;
+        while (circuits++ < 100 && !_book.TryTakeSuspect(out found, out _))
+        {
+            var middle = Nodes.Id(100 + random.NextInt(400));
+            if (random.NextDouble() < 0.3)
+                FailBetween(s_entry, middle);
+            else
+                Serve(middle);
+        }
+        Assert.Equal(s_entry, found);
+
+        void Serve(NodeId middle)
+        {
+            Succeed(s_entry);
+            _book.Succeeded(middle, _now);
+        }
+    }
+
+    [Fact]
+    public void No_neighbour_alone_gets_a_relay_blocked()
+    {
+        for (var i = 0; i < 200; i++)
+            Succeed(s_entry);
+        for (var i = 0; i < 20; i++)
+            FailBetween(s_entry, s_middle);
+        Assert.InRange(_book.Reliability(s_middle, _now), 0, 0.1);
+        var blocked = new List<NodeId>();
+        while (_book.TryTakeSuspect(out var id, out _))
+            blocked.Add(id);
+        Assert.DoesNotContain(s_middle, blocked);
+        for (var i = 0; i < 3; i++)
+            FailBetween(s_other, s_middle);
+        Assert.True(_book.TryTakeSuspect(out var second, out _));
+        Assert.Equal(s_middle, second);
+    }
+
+    [Fact]
+    public void It_is_told_what_a_relay_was_found_for()
+    {
+        for (var i = 10; i < 40; i++)
+        {
+            FailBetween(s_entry, Nodes.Id(i));
+            FailBetween(Nodes.Id(i), s_middle);
+            _book.Tampered(s_exit, Nodes.Id(i), _now += TimeSpan.FromSeconds(11));
+            for (var n = 0; n < 6; n++)
+                Succeed(Nodes.Id(i));
+        }
+        for (var i = 0; i < 4; i++)
+            Fail(s_other);
+        var found = new Dictionary<NodeId, Offence>();
+        while (_book.TryTakeSuspect(out var id, out var offence))
+            found[id] = offence;
+        Assert.Equal(
+            (Offence.NotForwarding, Offence.Dropping, Offence.Tampering, Offence.Dropping), (found[s_entry], found[s_middle], found[s_exit], found[s_other]));
+        Assert.Equal(4, found.Count);
+    }
+
+    [Fact]
+    public void An_exit_that_refuses_what_it_promises_in_several_networks_within_a_day_is_found()
+    {
+        for (byte i = 0; i < 7; i++)
+            Refuse(i);
+        Refuse(6);
+        _now += 25 * s_hour;
+        for (byte i = 10; i < 17; i++)
+            Refuse(i);
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+        Refuse(17);
+        Assert.True(_book.TryTakeSuspect(out var id, out var offence));
+        Assert.Equal((s_exit, Offence.PolicyLie), (id, offence));
+        Refuse(18);
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+
+        void Refuse(byte network) => _book.Refused(s_exit, new Prefix(IpAddress.FromV4((uint)network << 16), 16), _now += TimeSpan.FromMinutes(1));
     }
 
     [Fact]
@@ -214,7 +312,9 @@ public class ReputationTests
 
     void Succeed(NodeId id) => _book.Succeeded(id, _now += TimeSpan.FromSeconds(11));
 
-    void Fail(NodeId id, double share) => _book.Failed(id, share, _now += TimeSpan.FromSeconds(11));
+    void Fail(NodeId id) => _book.Failed(id, _now += TimeSpan.FromSeconds(11));
+
+    void FailBetween(NodeId before, NodeId silent) => _book.Failed(before, silent, _now += TimeSpan.FromSeconds(11));
 
     void Lose(int silent, bool networkWorked, bool slept = false) =>
         Blame.Assign(new CircuitLoss([s_entry, s_middle, s_exit], silent, networkWorked, slept), _book, _now);

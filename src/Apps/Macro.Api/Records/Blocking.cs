@@ -13,16 +13,16 @@ public sealed record BlockRequest
 [JsonConverter(typeof(WordConverter<BlockReason>))]
 public enum BlockReason
 {
-    /// <summary>It spoils many more circuits than others do.</summary>
+    /// <summary>It spoils many more circuits than others do, mostly by falling silent.</summary>
     Dropping,
 
-    /// <summary>It accepts to extend, and does not forward.</summary>
+    /// <summary>The same, and mostly the relay behind it fell silent.</summary>
     NotForwarding,
 
     /// <summary>An exit that refuses what its policy allows.</summary>
     PolicyLie,
 
-    /// <summary>It changes what it should pass on.</summary>
+    /// <summary>The same, and mostly what passed between it and a neighbour was changed.</summary>
     Tampering,
 }
 

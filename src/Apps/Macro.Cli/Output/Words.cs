@@ -81,8 +81,8 @@ static class Words
     {
         BlockReason.Dropping => "drops circuits",
         BlockReason.NotForwarding => "does not forward",
-        BlockReason.PolicyLie => "breaks its policy",
-        BlockReason.Tampering => "tampers",
+        BlockReason.PolicyLie => "refuses what it promises",
+        BlockReason.Tampering => "what passes it is changed",
     };
 
     public static string Of(HopHealth health) => health switch

@@ -8,10 +8,15 @@ namespace Macro.Circuits;
 /// <summary>What circuits are for besides carrying packets: questions about the directory, registrations, introductions.</summary>
 public sealed partial class Circuit
 {
-    const int MostIntroduced = 16;
+    const int MostIntroduced = 16, MostDenied = 16;
 
     readonly Queue<(uint, ControlAnswer)> _answers = new(0);
     readonly Queue<(uint, Introduced)> _introduced = new(0);
+
+    readonly Queue<DeniedFlow> _denied = new(0);
+
+    /// <summary>Something that the exit said that it does not let through.</summary>
+    public bool TryTakeDenied(out DeniedFlow denied) => _denied.TryDequeue(out denied);
 
     /// <summary>Asks the last hop about the directory; <see cref="TryTakeAnswer"/> has the answer when it came.</summary>
     /// <returns>The number of the request.</returns>

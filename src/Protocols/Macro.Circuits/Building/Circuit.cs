@@ -188,7 +188,11 @@ public sealed partial class Circuit
     /// <summary>An opened payload of a hop's session that the fast path does not handle: answers to control requests.</summary>
     public void HandlePayload(Hop hop, ReadOnlySpan<byte> payload, Instant now)
     {
-        if (State == CircuitState.Closed || !Frame.TryRead(payload, out var frame) || frame.Type != FrameType.Control)
+        if (State == CircuitState.Closed)
+            return;
+        if (hop == Exit && DenialNotice.TryRead(payload, out var denied) && _denied.Count < MostDenied)
+            _denied.Enqueue(denied);
+        if (!Frame.TryRead(payload, out var frame) || frame.Type != FrameType.Control)
             return;
         hop.IsPadding = payload.Length == hop.PadTo;
         var body = payload.Slice(Frame.HeaderSize, frame.Length);

@@ -85,6 +85,9 @@ public sealed class Hop
     /// <summary>Of an exit that may send by several paths: puts in order what comes from it. Set once.</summary>
     internal Resequencer? Order { get => _order; set => _order = value; }
 
+    /// <summary>What it handed over in the next hop's name and was not the next hop's.</summary>
+    public Forgeries Forgeries { get; } = new();
+
     internal Requests Requests { get; } = new();
 
     /// <summary>Handshakes started with a fresh key, this one included.</summary>

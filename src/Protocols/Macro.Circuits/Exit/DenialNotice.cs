@@ -43,6 +43,28 @@ static class DenialNotice
         return true;
     }
 
+    /// <summary>Reads a notice. The exit alone can send one: it lets nothing in but UDP and TCP under its resolver's address.</summary>
+    public static bool TryRead(ReadOnlySpan<byte> packet, out DeniedFlow denied)
+    {
+        denied = default;
+        if (!IpView.TryParse(packet, out var notice) || !IsFromResolver(notice) || !IcmpView.TryParse(notice.Payload, !notice.IsV4, out var icmp)
+            || (icmp.Type, icmp.Code) != (notice.IsV4 ? (UnreachableV4, ProhibitedV4) : (UnreachableV6, ProhibitedV6)))
+            return false;
+        var v4 = notice.IsV4;
+        var quoted = icmp.Payload;
+        // As the client sent it: without IPv6 extension headers, or it is not worth while.
+        var header = v4 && quoted.Length > 0 ? (quoted[0] & 15) * 4 : Ipv6View.FixedHeader;
+        if (quoted.Length < header + 4 || header < IpHeader.Size(v4) || quoted[0] >> 4 != (v4 ? 4 : 6))
+            return false;
+        var protocol = (IpProtocol)quoted[v4 ? 9 : 6];
+        var port = protocol is IpProtocol.Tcp or IpProtocol.Udp ? BinaryPrimitives.ReadUInt16BigEndian(quoted[(header + 2)..]) : (ushort)0;
+        denied = new DeniedFlow(protocol, IpAddress.Read(v4 ? quoted.Slice(16, 4) : quoted.Slice(24, 16)), port);
+        return true;
+    }
+
+    public static bool IsFromResolver(in IpView packet) =>
+        packet.Protocol is IpProtocol.Icmp or IpProtocol.IcmpV6 && packet.Source == ExitResolver.Address.OfFamily(packet.IsV4);
+
     static bool MayAnswer(in IpView about)
     {
         if (about.IsLaterFragment || IsForMany(about.Destination))

@@ -7,7 +7,7 @@ namespace Macro.Circuits;
 public static class ExitResolver
 {
     const ushort Port = 53;
-    const int V4Destination = 16, V6Destination = 24;
+    const int V4Source = 12, V4Destination = 16, V6Source = 8, V6Destination = 24;
 
     /// <summary>100.64.0.53 and fd6d:6163:726f::35.</summary>
     public static readonly AddressPair Address = new(IpAddress.Parse("100.64.0.53"), IpAddress.Parse("fd6d:6163:726f::35"));
@@ -23,6 +23,19 @@ public static class ExitResolver
             IpProtocol.Tcp => TcpView.TryParse(packet.Payload, out var tcp) && tcp.DestinationPort == Port,
             _ => false,
         };
+
+    /// <summary>
+    /// Neither UDP nor TCP, and yet from there: the resolver sends nothing else, and notices of the exit itself do not come from outside. Somebody out there
+    /// would have a client believe that its exit refuses.
+    /// </summary>
+    public static bool IsForged(ReadOnlySpan<byte> ipPacket)
+    {
+        if (ipPacket.Length < Ipv6View.FixedHeader && (ipPacket.Length < V4Destination + 4 || ipPacket[0] >> 4 != 4))
+            return false;
+        return ipPacket[0] >> 4 == 4
+            ? (IpProtocol)ipPacket[9] is not (IpProtocol.Udp or IpProtocol.Tcp) && IsAt(ipPacket, V4Source, V4)
+            : (IpProtocol)ipPacket[6] is not (IpProtocol.Udp or IpProtocol.Tcp) && IsAt(ipPacket, V6Source, V6);
+    }
 
     /// <summary>One comparison for all the packets that go elsewhere.</summary>
     static bool IsAddressed(ReadOnlySpan<byte> ipPacket)

@@ -37,6 +37,9 @@ public sealed record Candidate
     /// <summary>Where it says that it stands.</summary>
     public NetworkCoordinates Coordinates { get; init; }
 
+    /// <summary>Where it is counted to stand among the others that are known; unknown until <see cref="Placed"/>.</summary>
+    public NetworkCoordinates Place { get; private init; }
+
     /// <summary>All endpoints that the descriptor lists; none when it stands behind a NAT.</summary>
     public IReadOnlyList<Endpoint> Endpoints
     {
@@ -54,6 +57,14 @@ public sealed record Candidate
 
     /// <summary>The /16 (IPv4) and /32 (IPv6) networks of its endpoints.</summary>
     internal Prefix[] Networks { get; private init; } = [];
+
+    /// <summary>The same relays, each with its <see cref="Place"/>.</summary>
+    public static Candidate[] Placed(IReadOnlyCollection<Candidate> relays)
+    {
+        ArgumentNullException.ThrowIfNull(relays);
+        var places = new RegionalPlaces(relays.Select(relay => (relay.Region, relay.Coordinates)));
+        return [.. relays.Select(relay => relay with { Place = places.Of(relay.Region, relay.Coordinates) })];
+    }
 
     /// <inheritdoc cref="HopTarget.Of"/>
     public static Candidate Of(SignedDescriptor signed, Endpoint endpoint, SecretBytes? presharedKey)

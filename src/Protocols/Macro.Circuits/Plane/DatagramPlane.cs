@@ -22,6 +22,9 @@ public sealed partial class DatagramPlane
     /// <summary>Data messages in ten seconds that belong to no session yet and go to the owner thread, which needs a microsecond to see that one is forged.</summary>
     public const int MostEarly = 20_000;
 
+    /// <summary>Notices of denial in ten seconds that go to the owner thread.</summary>
+    public const int MostDenials = 1000;
+
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IPlaneOwner _owner;
@@ -32,7 +35,7 @@ public sealed partial class DatagramPlane
     readonly AeadJob[] _jobs;
     readonly Arrival[] _arrivals;
     volatile ExitPolicy? _policy;
-    Budget _others, _early;
+    Budget _others, _early, _denials;
     int _count;
 
     /// <summary>One data message that waits to be opened.</summary>
@@ -180,6 +183,8 @@ public sealed partial class DatagramPlane
     void Accept(ref AeadJob job, in Arrival arrival, Instant now)
     {
         ref var held = ref _held[arrival.Held];
+        if (!job.Ok && arrival.Via is { } carrier)
+            carrier.Forgeries.Note(arrival.Length);
         job.Ok = job.Ok && held.Session.TryAccept(job.Counter);
         if (!job.Ok)
         {
@@ -218,7 +223,7 @@ public sealed partial class DatagramPlane
                     Forward(inbound, payload, job.Offset, arrival, now);
                 break;
             case Hop hop:
-                var inward = isPacket ? ToEnd(hop, payload, arrival.Ecn) : 0;
+                var inward = isPacket ? ToEnd(hop, payload, arrival.Ecn, now) : 0;
                 if (!IsKept(hop.Order, session, job.Counter, payload[..inward], now) && inward > 0 && hop.Circuit.End is { } end)
                     _deliveries.To(end).TryAdd(job.Offset, inward, default);
                 if (!isPacket && job.Length > 0)
@@ -309,11 +314,13 @@ public sealed partial class DatagramPlane
     }
 
     /// <summary>Client: a packet from the exit, for the address that every client has and for no other. Its length; 0: it goes nowhere.</summary>
-    int ToEnd(Hop hop, Span<byte> payload, Ecn ecn)
+    int ToEnd(Hop hop, Span<byte> payload, Ecn ecn, Instant now)
     {
         if (hop.Next is null && hop.Circuit.End is not null && IpView.TryParse(payload, out var packet)
             && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && EcnField.TryMark(payload, ecn))
         {
+            if (DenialNotice.IsFromResolver(packet) && _denials.TrySpend(now, MostDenials))
+                _owner.PostPayload(hop.Tunnel, packet.Bytes, default);
             Counters.ClientBytes += packet.Bytes.Length;
             return packet.Bytes.Length;
         }

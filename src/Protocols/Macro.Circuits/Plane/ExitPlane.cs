@@ -26,7 +26,7 @@ public sealed class ExitPlane(ExitLeases leases, IPlaneOwner owner, int slots)
             ref var slot = ref batch[i];
             var packet = buffer.AsSpan(slot.Offset, slot.Length);
             if (slot.Length > CircuitMtu.Inner || !SourceRewrite.TryReadDestination(packet, out var destination)
-                || !leases.TryFind(destination, out var lease) || !SourceRewrite.Inbound(packet))
+                || ExitResolver.IsForged(packet) || !leases.TryFind(destination, out var lease) || !SourceRewrite.Inbound(packet))
             {
                 slot.Length = 0;
                 Counters.Unroutable++;

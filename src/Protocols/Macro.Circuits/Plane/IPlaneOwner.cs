@@ -17,7 +17,7 @@ public interface IPlaneOwner
     /// <summary>A datagram of the port that is not WireGuard. A flood of them leaves room for all the others.</summary>
     void PostOther(ReadOnlySpan<byte> datagram, Endpoint source);
 
-    /// <summary>An opened payload: a control frame, or a handshake message to switch.</summary>
+    /// <summary>An opened payload: a control frame, a handshake message to switch, or an exit's notice that it lets a packet not through.</summary>
     /// <param name="source">Where it came from; none when from inside a hop's session.</param>
     void PostPayload(Tunnel tunnel, ReadOnlySpan<byte> payload, Endpoint source);
 

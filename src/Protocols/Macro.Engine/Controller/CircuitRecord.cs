@@ -27,6 +27,7 @@ sealed class CircuitRecord(PathChooser paths)
     {
         var hops = circuit.Circuit.Hops;
         Network.Heard(circuit.Path.Hops[0].Relay.Id, hops[0].Tunnel.Activity.LastReceived);
+        TakeDenied(circuit, now);
         var time = now - circuit.MeasuredAt;
         if (circuit.BuiltAt == default || time < s_measureEvery)
             return;
@@ -35,6 +36,7 @@ sealed class CircuitRecord(PathChooser paths)
         (circuit.MeasuredAt, circuit.MeasuredBytes) = (now, circuit.MeasuredBytes + bytes);
         foreach (var hop in circuit.Path.Hops)
             paths.Book.Delivered(hop.Relay.Id, bytes, time, now);
+        JudgeForgeries(circuit, now);
         if (now - circuit.CreditedAt >= s_creditEvery)
             Credit(circuit, now);
         if (hops[0].Health.RoundTrip is { } roundTrip)
@@ -73,8 +75,40 @@ sealed class CircuitRecord(PathChooser paths)
         Blame.Assign(loss, paths.Book, now);
         if (failure.HopIndex == 0 && ids.Length > 1 && !loss.Slept)
             paths.Guards.Failed(ids[0], loss.NetworkWorked, now);
-        while (paths.Book.TryTakeSuspect(out var suspect))
-            paths.Blocklist.Convict(suspect, Offence.Dropping, now);
+        Convict(now);
+    }
+
+    /// <summary>An exit that refuses what it promises is found by its own word. The circuit makes way as soon as nothing hangs on it.</summary>
+    void TakeDenied(KnownCircuit circuit, Instant now)
+    {
+        var exit = circuit.Path.Hops[^1].Relay;
+        while (circuit.Circuit.TryTakeDenied(out var denied))
+            if (denied.IsPromisedBy(exit.Policy))
+                paths.Book.Refused(exit.Id, denied.Network, now);
+        if (Convict(now))
+            circuit.RotateAt = now;
+    }
+
+    /// <summary>Once in the time in which it would earn credit, which it does not get.</summary>
+    void JudgeForgeries(KnownCircuit circuit, Instant now)
+    {
+        var (hops, path) = (circuit.Circuit.Hops, circuit.Path.Hops);
+        for (var i = 0; i < hops.Length && i + 1 < path.Count; i++)
+        {
+            if (!hops[i].Forgeries.WereMany(hops[i].Tunnel.Activity.BytesReceived) || now - circuit.TamperedAt < s_creditEvery)
+                continue;
+            circuit.TamperedAt = circuit.CreditedAt = now;
+            paths.Book.Tampered(path[i].Relay.Id, path[i + 1].Relay.Id, now);
+        }
+        Convict(now);
+    }
+
+    bool Convict(Instant now)
+    {
+        var found = false;
+        for (; paths.Book.TryTakeSuspect(out var suspect, out var offence); found = true)
+            paths.Blocklist.Convict(suspect, offence, now);
+        return found;
     }
 
     void Credit(KnownCircuit circuit, Instant now)

@@ -42,4 +42,7 @@ sealed class KnownCircuit(Circuit circuit, ChosenPath path, Instant now)
     public long MeasuredBytes { get; set; }
 
     public Instant CreditedAt { get; set; }
+
+    /// <summary>When it was last found that messages are changed on their way.</summary>
+    public Instant TamperedAt { get; set; }
 }

@@ -43,7 +43,7 @@ sealed class PathChooser
     public IReadOnlyList<Candidate> Candidates
     {
         get => _candidates;
-        set => (_candidates, _refreshAt) = (value, default);
+        set => (_candidates, _refreshAt) = (Candidate.Placed(value), default);
     }
 
     /// <summary>Only entries that take TCP, if they make a path: UDP does not pass.</summary>

@@ -18,8 +18,8 @@ sealed class RelayRatings(ReputationBook book, Vivaldi position) : IRelayKnowled
 
     public double Reliability(Candidate relay) => book.Reliability(relay.Id, Now);
 
-    /// <summary>Measured from here where it was; else by coordinates.</summary>
+    /// <summary>Measured from here where it was; else by places.</summary>
     public TimeSpan? RoundTrip(Candidate? from, Candidate to) => from is null
-        ? book.RoundTrip(to.Id) ?? position.Coordinates.RoundTrip(to.Coordinates)
-        : from.Coordinates.RoundTrip(to.Coordinates);
+        ? book.RoundTrip(to.Id) ?? position.Coordinates.RoundTrip(to.Place)
+        : from.Place.RoundTrip(to.Place);
 }

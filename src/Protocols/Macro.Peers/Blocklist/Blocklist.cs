@@ -58,9 +58,6 @@ public sealed class Blocklist
     public void Convict(NodeId id, Offence offence, Instant now)
     {
         var strikes = (_convictions.TryGetValue(id, out var before) ? StrikesLeft(before, now) : 0) + 1;
-        // What cannot happen by mistake weighs as two.
-        if (offence == Offence.Tampering && strikes == 1)
-            strikes = 2;
         var pause = s_first * (1L << Math.Min(2 * (strikes - 1), 20));
         if (_convictions.Count >= MostConvictions && !_convictions.ContainsKey(id))
             _convictions.Remove(_convictions.Values.MinBy(one => one.Until.Ticks).Id);

@@ -3,15 +3,15 @@ namespace Macro.Peers;
 /// <summary>What a relay is blocked for without being asked.</summary>
 public enum Offence : byte
 {
-    /// <summary>It spoils many more circuits than honest relays do.</summary>
+    /// <summary>It spoils many more circuits than honest relays do, mostly by falling silent.</summary>
     Dropping,
 
-    /// <summary>It accepts to extend, and does not forward.</summary>
+    /// <summary>The same, and mostly the hop behind it fell silent.</summary>
     NotForwarding,
 
     /// <summary>An exit that refuses what its policy allows.</summary>
     PolicyLie,
 
-    /// <summary>It changes what it should pass on.</summary>
+    /// <summary>The same, and mostly what passed between it and a neighbour was changed.</summary>
     Tampering,
 }

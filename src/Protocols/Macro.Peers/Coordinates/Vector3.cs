@@ -1,6 +1,6 @@
 namespace Macro.Peers;
 
-/// <summary>A point or a push in the space of coordinates, milliseconds.</summary>
+/// <summary>A point or a push in the space of coordinates.</summary>
 readonly record struct Vector3(double X, double Y, double Z)
 {
     public double Length => Math.Sqrt(X * X + Y * Y + Z * Z);

@@ -12,8 +12,8 @@ public readonly record struct CircuitLoss(IReadOnlyList<NodeId> Hops, int Silent
 /// <summary>
 /// Who is to blame for a lost circuit: the own machine and network before the entry, the entry before the middle, the middle before the
 /// exit, the exit before the destination. A hop behind a silent one is never to blame. Where a hop falls silent, it or the one before
-/// it broke the way between them, and nobody can tell which: both share the blame, in proportion to how unreliable each was
-/// so far. So who drops what he should pass on cannot put it all on his neighbours: they change and he stays.
+/// it broke the way between them, and nobody can tell which: both share the blame (<see cref="ReputationBook.Failed(NodeId, NodeId, Instant)"/>). So
+/// who drops what he should pass on cannot put it all on his neighbours: they change and he stays.
 /// </summary>
 public static class Blame
 {
@@ -25,16 +25,9 @@ public static class Blame
         if (loss.Slept || loss.Silent >= loss.Hops.Count)
             return;
         var silent = loss.Hops[loss.Silent];
-        if (loss.Silent == 0)
-        {
-            if (loss.NetworkWorked)
-                book.Failed(silent, 1, now);
-            return;
-        }
-        var before = loss.Hops[loss.Silent - 1];
-        var (mine, others) = (1 - book.Outcomes(silent, now).Mean, 1 - book.Outcomes(before, now).Mean);
-        var share = mine / (mine + others);
-        book.Failed(silent, share, now);
-        book.Failed(before, 1 - share, now);
+        if (loss.Silent > 0)
+            book.Failed(loss.Hops[loss.Silent - 1], silent, now);
+        else if (loss.NetworkWorked)
+            book.Failed(silent, now);
     }
 }

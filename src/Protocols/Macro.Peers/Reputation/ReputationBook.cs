@@ -20,12 +20,13 @@ public sealed class ReputationBook
     const long LeastBytes = 1 << 20;
 
     readonly Dictionary<NodeId, Entry> _entries = [];
-    readonly Queue<NodeId> _suspects = new();
+    readonly Queue<(NodeId Id, Offence Offence)> _suspects = new();
 
     sealed class Entry
     {
         public BetaPosterior Outcomes;
-        public Suspicion Suspicion;
+        public readonly Suspicion Suspicion = new();
+        public Refusals? Refusals;
         public Instant FailedAt;
         public TimeSpan? RoundTrip;
         public double Rate;
@@ -36,19 +37,40 @@ public sealed class ReputationBook
     public int Count => _entries.Count;
 
     /// <summary>A circuit through it did what it should.</summary>
-    public void Succeeded(NodeId id, Instant now) => Note(id, 1, 0, now);
-
-    /// <summary>A circuit through it failed.</summary>
-    /// <param name="share">0..1 of the blame: see <see cref="Blame"/>.</param>
-    public void Failed(NodeId id, double share, Instant now)
+    public void Succeeded(NodeId id, Instant now)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(share);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(share, 1);
         var entry = Meet(id, now);
-        if (now - entry.FailedAt < s_oneBlow)
+        entry.Outcomes = entry.Outcomes.With(1, 0, now);
+        entry.Suspicion.Succeeded();
+    }
+
+    /// <summary>A circuit failed, and nobody else can have caused it.</summary>
+    public void Failed(NodeId id, Instant now)
+    {
+        if (!TryBegin(id, now))
             return;
-        entry.FailedAt = now;
-        Note(id, 0, share, now);
+        Note(id, Offence.Dropping, 1, null, 0, now);
+        Judge(id, now);
+    }
+
+    /// <summary>
+    /// A circuit broke between two neighbours, and nobody can tell who broke it: both share the blame, in proportion to how unreliable each was so far.
+    /// </summary>
+    /// <param name="silent">The first that was not heard.</param>
+    public void Failed(NodeId before, NodeId silent, Instant now) => Share(before, Offence.NotForwarding, silent, Offence.Dropping, now);
+
+    /// <summary>
+    /// What a relay handed over from the one behind it was changed on the way, in a circuit that both serve: one of them did it, or somebody on the line between them,
+    /// whose messages only the client can check. So it is no proof, and counts as a circuit that was spoiled between the two.
+    /// </summary>
+    public void Tampered(NodeId before, NodeId behind, Instant now) => Share(before, Offence.Tampering, behind, Offence.Tampering, now);
+
+    /// <summary>An exit refused what its descriptor says that it lets through.</summary>
+    /// <param name="network">The destination's network: /16 (IPv4), /32 (IPv6).</param>
+    public void Refused(NodeId exit, Prefix network, Instant now)
+    {
+        if ((Meet(exit, now).Refusals ??= new Refusals()).Add(network, now))
+            _suspects.Enqueue((exit, Offence.PolicyLie));
     }
 
     /// <summary>A probe came back.</summary>
@@ -88,19 +110,51 @@ public sealed class ReputationBook
     public TimeSpan? RoundTrip(NodeId id) => _entries.GetValueOrDefault(id)?.RoundTrip;
 
     /// <summary>A relay that was found to spoil circuits, once for each time that it is: the owner blocks it.</summary>
-    public bool TryTakeSuspect(out NodeId id) => _suspects.TryDequeue(out id);
+    public bool TryTakeSuspect(out NodeId id, out Offence offence)
+    {
+        var taken = _suspects.TryDequeue(out var suspect);
+        (id, offence) = suspect;
+        return taken;
+    }
 
-    void Note(NodeId id, double good, double bad, Instant now)
+    void Share(NodeId one, Offence kind, NodeId other, Offence othersKind, Instant now)
+    {
+        var (bad, othersBad) = (1 - Outcomes(one, now).Mean, 1 - Outcomes(other, now).Mean);
+        var share = bad / (bad + othersBad);
+        var (counts, othersCounts) = (TryBegin(one, now), TryBegin(other, now));
+        if (counts)
+            Note(one, kind, share, other, othersCounts ? 1 - share : 0, now);
+        if (othersCounts)
+            Note(other, othersKind, 1 - share, one, counts ? share : 0, now);
+        // Each by what is known of the other now.
+        Judge(one, now);
+        Judge(other, now);
+    }
+
+    /// <summary>False: it is one with a failure that was written down already.</summary>
+    bool TryBegin(NodeId id, Instant now)
     {
         var entry = Meet(id, now);
-        entry.Outcomes = entry.Outcomes.With(good, bad, now);
-        entry.Suspicion = entry.Suspicion.With(good, bad);
-        if (entry.Suspicion.IsProven)
-        {
-            _suspects.Enqueue(id);
-            // It serves its time and starts again.
-            entry.Suspicion = default;
-        }
+        if (now - entry.FailedAt < s_oneBlow)
+            return false;
+        entry.FailedAt = now;
+        return true;
+    }
+
+    void Note(NodeId id, Offence kind, double share, NodeId? neighbour, double neighboursShare, Instant now)
+    {
+        var entry = Meet(id, now);
+        entry.Outcomes = entry.Outcomes.With(0, share, now);
+        entry.Suspicion.Failed(kind, neighbour, neighboursShare);
+    }
+
+    void Judge(NodeId id, Instant now)
+    {
+        if (!_entries.TryGetValue(id, out var entry) || !entry.Suspicion.IsProven(neighbour => Outcomes(neighbour, now)))
+            return;
+        _suspects.Enqueue((id, entry.Suspicion.Kind));
+        // It serves its time and starts again.
+        entry.Suspicion.Clear();
     }
 
     Entry Meet(NodeId id, Instant now)

@@ -6,11 +6,12 @@ namespace Macro.Sim;
 
 /// <summary>
 /// One client, relays of which one in ten drops circuits: by falling silent, or by not passing on what is for the next hop, so that that
-/// one seems silent. Honest relays fail now and then, and the client's own network goes down at times.
+/// one seems silent. Honest relays fail now and then, and the client's own network goes down at times. Besides, a guard that enters every circuit
+/// and does not pass on, from the beginning or after it served well: then all others are nearly strangers.
 /// </summary>
 sealed class DropperScenario : Scenario
 {
-    const int Within = 50;
+    const int Within = 50, Guards = 1000;
     const double HonestFailure = 0.01, OwnOutage = 0.02;
 
     public override string Name => "droppers";
@@ -34,6 +35,29 @@ sealed class DropperScenario : Scenario
                 report.Require($"{rate:P0}, {(silent ? "silent" : "not passing on")}: 95 % are found within 50 circuits", world.Found >= 0.95 * world.Met, $"{world.Found} of {world.Met}");
             }
         }
+        foreach (var silent in new[] { true, false })
+        {
+            var world = new Drill(new SeededRandom(settings.Seed), settings.Nodes ?? 1000, 0.3, silent) { HasOneGuard = true };
+            world.Run(settings.Long ? 60_000 : 30_000);
+            report.Row(("droppers", $"30 %, {(silent ? "fall silent" : "do not pass on")}, behind one guard"), ("with 50 circuits, or found", world.Met), ("found within 50", world.Found),
+                ("circuits until found, median", world.Needed.Median), ("p95", world.Needed.P95), ("honest blocked", world.HonestBlocked));
+            (blocked, honest) = (blocked + world.HonestBlocked, honest + world.Honest);
+        }
+        foreach (var served in new[] { 0, 200 })
+        {
+            var random = new SeededRandom(settings.Seed);
+            var needed = new Sample();
+            var soon = 0;
+            for (var i = 0; i < Guards; i++)
+            {
+                var after = new GuardDrill(random, served).FoundAfter();
+                needed.Add(after);
+                soon += after <= Within ? 1 : 0;
+            }
+            report.Row(("droppers", $"a guard, 30 % after {served} good circuits, does not pass on"), ("with 50 circuits, or found", Guards), ("found within 50", soon),
+                ("circuits until found, median", needed.Median), ("p95", needed.P95), ("honest blocked", 0));
+            report.Require($"a guard that drops 30 % after {served} good circuits: 9 in 10 are found within 50 circuits", soon >= 0.9 * Guards, $"{soon} of {Guards}");
+        }
         report.Fact("found within 50", found / met);
         report.Fact("honest blocked", blocked / honest);
         report.Require("honest relays blocked: less than 0.1 %", blocked / honest < 0.001, $"{blocked} of {honest}");
@@ -45,6 +69,9 @@ sealed class DropperScenario : Scenario
         readonly int[] _circuits = new int[relays], _foundAfter = new int[relays];
         readonly bool[] _isBlocked = new bool[relays];
         Instant _now = Instant.FromUnixSeconds(1_800_000_000);
+
+        /// <summary>One honest relay enters every circuit, so that who falls silent right behind it has always the same neighbour.</summary>
+        public bool HasOneGuard { get; init; }
 
         public Sample Needed { get; } = new();
 
@@ -75,7 +102,7 @@ sealed class DropperScenario : Scenario
             var hops = new int[3];
             for (var i = 0; i < 3; i++)
                 do
-                    hops[i] = random.NextInt(relays);
+                    hops[i] = HasOneGuard && i == 0 && !_isBlocked[^1] ? relays - 1 : random.NextInt(relays);
                 while (_isBlocked[hops[i]] || hops.AsSpan(0, i).Contains(hops[i]));
             _now += TimeSpan.FromMinutes(1);
             NodeId[] ids = [.. hops.Select(Id)];
@@ -91,7 +118,7 @@ sealed class DropperScenario : Scenario
             else
                 foreach (var id in ids)
                     _book.Succeeded(id, _now);
-            while (_book.TryTakeSuspect(out var suspect))
+            while (_book.TryTakeSuspect(out var suspect, out _))
             {
                 var number = hops.First(hop => Id(hop) == suspect);
                 _isBlocked[number] = true;
@@ -112,11 +139,46 @@ sealed class DropperScenario : Scenario
             return null;
         }
 
-        static NodeId Id(int number)
+    }
+
+    /// <summary>All relays behind the guard are honest.</summary>
+    sealed class GuardDrill(SeededRandom random, int served)
+    {
+        const int Relays = 500, Longest = 1000;
+        const double Rate = 0.3;
+
+        readonly ReputationBook _book = new();
+
+        /// <summary>Circuits since it turned bad.</summary>
+        public int FoundAfter()
         {
-            var bytes = new byte[NodeId.Size];
-            (bytes[0], bytes[1]) = ((byte)(number >> 8), (byte)number);
-            return new NodeId(bytes);
+            var now = Instant.FromUnixSeconds(1_800_000_000);
+            var guard = Id(0);
+            for (var i = 1 - served; i <= Longest; i++)
+            {
+                now += TimeSpan.FromMinutes(1);
+                var middle = 1 + random.NextInt(Relays);
+                NodeId[] hops = [guard, Id(middle), Id(1 + (middle + random.NextInt(Relays - 1)) % Relays)];
+                int? silent = i > 0 && random.NextDouble() < Rate ? 1 : null;
+                for (var hop = 0; hop < 3 && silent is null; hop++)
+                    silent = random.NextDouble() < HonestFailure ? hop : null;
+                if (silent is { } at)
+                    Blame.Assign(new CircuitLoss(hops, at, NetworkWorked: true, Slept: false), _book, now);
+                else
+                    foreach (var id in hops)
+                        _book.Succeeded(id, now);
+                while (_book.TryTakeSuspect(out var suspect, out _))
+                    if (i > 0 && suspect == guard)
+                        return i;
+            }
+            return Longest;
         }
+    }
+
+    static NodeId Id(int number)
+    {
+        var bytes = new byte[NodeId.Size];
+        (bytes[0], bytes[1]) = ((byte)(number >> 8), (byte)number);
+        return new NodeId(bytes);
     }
 }

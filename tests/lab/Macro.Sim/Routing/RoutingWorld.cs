@@ -66,7 +66,7 @@ sealed class RoutingWorld
     public double[] From(Site client) => [.. Sites.Select(site => Time(client, site) * Detour())];
 
     /// <summary>Coordinates as the relays find them by measuring each other, written into their descriptors.</summary>
-    public Vivaldi[] FindCoordinates(int rounds)
+    public void FindCoordinates(int rounds)
     {
         Vivaldi[] found = [.. Relays.Select(_ => new Vivaldi(_random))];
         // Each has a set of neighbours, as the discovery's links give it.
@@ -87,8 +87,11 @@ sealed class RoutingWorld
         }
         for (var i = 0; i < found.Length; i++)
             Relays[i] = Relays[i] with { Coordinates = found[i].Coordinates };
-        return found;
+        PlaceRelays();
     }
+
+    /// <summary>As a client takes in what the descriptors tell.</summary>
+    public void PlaceRelays() => Candidate.Placed(Relays).CopyTo(Relays, 0);
 
     /// <summary>A client's own, from a dozen relays that it met when it looked for relays.</summary>
     public NetworkCoordinates FindCoordinates(double[] times)

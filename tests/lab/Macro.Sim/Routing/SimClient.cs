@@ -59,5 +59,5 @@ sealed class SimClient : IRelayKnowledge
 
     public double Reliability(Candidate relay) => 0.9;
 
-    public TimeSpan? RoundTrip(Candidate? from, Candidate to) => (from?.Coordinates ?? Position).RoundTrip(to.Coordinates);
+    public TimeSpan? RoundTrip(Candidate? from, Candidate to) => (from?.Place ?? Position).RoundTrip(to.Place);
 }
