@@ -12,6 +12,7 @@ public class SurvivalTests
     public enum Fault
     {
         Kill,
+        Cut,
         CutTowardsClient,
         Loss,
         Farewell,
@@ -100,6 +101,24 @@ public class SurvivalTests
     }
 
     [Fact]
+    public void A_relay_that_still_holds_the_session_of_a_lost_path_serves_the_next()
+    {
+        var call = new Call(725, standby: true, ConnectionMode.Private);
+        call.Run(3 * s_second);
+        // The middle hears nothing of the loss, and in the next session the client is somebody else to it.
+        call.Break(0, Fault.Cut);
+        call.Run(3 * s_second);
+        Endpoint[] lost = [.. call.Circuit.Left!.Hops.Select(hop => hop.Target.Endpoint)];
+        call.Mend();
+        call.KillUnused(but: lost);
+        call.Run(20 * s_second);
+        Assert.Contains(call.Circuit.Others, path => path.State == CircuitState.Ready && path.Hops.Select(hop => hop.Target.Endpoint).SequenceEqual(lost));
+        call.Break(0, Fault.Kill);
+        call.Run(5 * s_second);
+        Assert.Equal(CircuitState.Ready, call.Circuit.State);
+    }
+
+    [Fact]
     public void A_lost_exit_makes_another_circuit_and_the_user_is_told()
     {
         var call = new Call(723, standby: true, ConnectionMode.Private);
@@ -183,6 +202,16 @@ public class SurvivalTests
             }
         }
 
+        public void Mend() => _world.Cut = null;
+
+        /// <summary>All relays that are not in the path in use, but for some.</summary>
+        public void KillUnused(Endpoint[] but)
+        {
+            var used = Circuit.Hops.Select(hop => hop.Target.Endpoint).Concat(but).ToHashSet();
+            foreach (var relay in _relays.Where(relay => !used.Contains(relay.Endpoint)))
+                _world.Kill(relay);
+        }
+
         /// <summary>All but the exit in use.</summary>
         public void KillRelays()
         {
@@ -198,6 +227,9 @@ public class SurvivalTests
             {
                 case Fault.Kill:
                     _world.Kill(victim);
+                    break;
+                case Fault.Cut:
+                    _world.Cut = (from, to) => from == Victim || to == Victim;
                     break;
                 case Fault.CutTowardsClient:
                     var before = hop == 0 ? Client.Endpoint : Circuit.Hops[hop - 1].Target.Endpoint;

@@ -81,5 +81,5 @@ public sealed class StateSweepTests
 
     /// <summary>All that a node may change, except what the kernel adds by itself to an address, some time after.</summary>
     internal static string State() => Shell(
-        "nft list ruleset; ip rule; ip -6 rule; ip route show table all; ip -6 route show table all | grep -Ev 'fe80|^local|^anycast|^multicast'; ip -o link | sed 's/^[0-9]*: //'; sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.src_valid_mark");
+        "nft list ruleset; ip rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all | grep -Ev 'fe80|^local|^anycast|^multicast'; ip -o link | sed 's/^[0-9]*: //'; sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.src_valid_mark");
 }

@@ -95,8 +95,15 @@ break_one() {
   echo "$struck $kind $place $left $after" >>"$lab_home/faults"
   sleep 2
   mend "$kind" "$victim"
+  forgive
   echo "$victim, left after $after s"
   $left
+}
+
+# Who drops circuits every minute is blocked for hours; here it is the lab that made it.
+forgive() {
+  local id
+  for id in $(vpn client peers blocked --json | jq -r '.automatic[].nodeId'); do vpn client peers unblock "$id" >/dev/null; done
 }
 
 flows_begin() {
@@ -154,8 +161,8 @@ tor_breaks() {
   victim=$(in_ns torclient python3 "$root/tests/lab/lib/tor_hop.py" $tor_control_port "$(v4 web)" "$([ "$place" = entry ] && echo 1 || echo 2)") || { echo "Tor has no stream"; return 1; }
   struck=$EPOCHREALTIME
   strike "$kind" "$victim"
-  eventually 120 tor_answers || { echo "nothing new after 120 s"; return 1; }
-  after=$(awk -v a="$struck" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}')
+  after=120+
+  ! eventually 120 tor_answers || after=$(awk -v a="$struck" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}')
   # Streams that go nowhere end when Tor or, after 60 s, their owner loses patience.
   if [ "$kind" = killed ]; then sleep 3; else sleep 62; fi
   kill -TERM "$(pgrep -P $flows || echo $flows)"

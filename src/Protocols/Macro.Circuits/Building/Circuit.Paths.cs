@@ -11,11 +11,17 @@ public sealed partial class Circuit
 {
     const int BadProbes = 3;
     static readonly TimeSpan s_strandedFor = TimeSpan.FromSeconds(5), s_settle = TimeSpan.FromSeconds(2), s_heardLately = TimeSpan.FromMilliseconds(600);
+    static readonly TimeSpan s_bindAgain = TimeSpan.FromMilliseconds(50), s_renewal = TimeSpan.FromSeconds(5);
 
     volatile Circuit? _beside, _pathOf;
     volatile Circuit[] _others = [];
     Instant _strandedUntil = Instant.Never, _settledAt, _mutedUntil;
     bool _isBound, _isMoving;
+
+    // Of a path: the newest index of the exit's session, the requests that bind it, and when to look for another.
+    readonly List<uint> _newestBinds = new(0);
+    uint _newestIndex;
+    Instant _bindAt = Instant.Never, _renewedAt;
 
     /// <summary>The circuit to whose exit this one leads; null for every goal but <see cref="CircuitGoal.Path"/>.</summary>
     public Circuit? PathOf { get => _pathOf; init => _pathOf = value; }
@@ -82,13 +88,22 @@ public sealed partial class Circuit
         BindIndices(now);
     }
 
-    void HandleReach(Hop last, ControlAnswer answer, Instant now)
+    void HandleReach(Hop last, uint request, ControlAnswer answer, Instant now)
     {
+        var isNewest = _newestBinds.Contains(request);
         switch (answer)
         {
-            case { Type: ControlType.Bind, Status: ControlStatus.Ok } when State == CircuitState.Building:
+            case { Type: ControlType.Bind, Status: ControlStatus.Ok } when State == CircuitState.Building && isNewest:
                 _isBound = true;
                 BecomeReady(now);
+                break;
+            // A path that was lost ended at this relay, too, and does not know of it; there the session takes another index.
+            case { Type: ControlType.Bind, Status: ControlStatus.Busy } when State == CircuitState.Building && isNewest && PathOf!.IsPassing:
+                _bindAt = now + s_bindAgain;
+                PathOf.RenewExit(now);
+                break;
+            case { Type: ControlType.Bind, Status: ControlStatus.Busy } when !isNewest:
+            case { Type: ControlType.Bind, Status: ControlStatus.Ok }:
                 break;
             case { Status: ControlStatus.Ok } when !_isBound:
                 BindIndices(now);
@@ -104,8 +119,37 @@ public sealed partial class Circuit
     /// <summary>The newest comes last: it is the one that never gives way.</summary>
     void BindIndices(Instant now)
     {
-        foreach (var index in PathOf!.Exit.Tunnel.ReceiverIndices.Reverse())
-            Ask(Exit, new Bind { Channel = Exit.NextChannel, Index = index }, now);
+        uint[] indices = [.. PathOf!.Exit.Tunnel.ReceiverIndices];
+        if (indices.Length == 0)
+            return;
+        if (indices[0] != _newestIndex)
+            _newestBinds.Clear();
+        var request = 0u;
+        foreach (var index in indices.Reverse())
+            request = Ask(Exit, new Bind { Channel = Exit.NextChannel, Index = index }, now);
+        _newestBinds.Add(request);
+        (_newestIndex, _bindAt) = (indices[0], Instant.Never);
+    }
+
+    /// <summary>The index that was taken is to make way for another: when the session has it, it is bound.</summary>
+    void BindAnother(Instant now)
+    {
+        if (now < _bindAt)
+            return;
+        if (PathOf!.Exit.Tunnel.ReceiverIndices.FirstOrDefault() != _newestIndex)
+            BindIndices(now);
+        else
+            _bindAt = now + s_bindAgain;
+    }
+
+    /// <summary>The exit's session is renewed before its time, which gives it another receiver index.</summary>
+    void RenewExit(Instant now)
+    {
+        if (State != CircuitState.Ready || now - _renewedAt < s_renewal)
+            return;
+        _renewedAt = now;
+        Exit.Tunnel.Initiate(now);
+        Drive(Exit, now);
     }
 
     void HandleEstablished(Hop hop, Instant now)

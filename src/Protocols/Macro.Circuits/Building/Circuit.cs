@@ -130,7 +130,7 @@ public sealed partial class Circuit
             if (State == CircuitState.Closed)
                 return Instant.Never;
             var next = State == CircuitState.Building
-                ? Instant.Min(_buildDeadline, _hopDeadline)
+                ? Instant.Min(Instant.Min(_buildDeadline, _hopDeadline), _bindAt)
                 : Instant.Min(Instant.Min(_strandedUntil, NextCover), Instant.Min(_nextReport, Exit.Order?.NextTimeout ?? Instant.Never));
             foreach (var hop in Hops.AsSpan(0, Math.Min(Hops.Length, _reached + 2)))
             {
@@ -264,6 +264,8 @@ public sealed partial class Circuit
                 Reconnect(_reached + 1, now);
             }
         }
+        if (State == CircuitState.Building)
+            BindAnother(now);
         if (Stranded is { } lost && now >= _strandedUntil)
             Fail(lost.HopIndex, lost.Reason, now, lost.Kind);
         for (var i = 0; i < Hops.Length && i <= _reached + 1 && State != CircuitState.Closed; i++)
@@ -318,7 +320,7 @@ public sealed partial class Circuit
                 HandleTaken(hop, now);
                 break;
             case { Type: ControlType.Extend or ControlType.Bind } when Goal == CircuitGoal.Path && hop.Index == Hops.Length - 1:
-                HandleReach(hop, answer, now);
+                HandleReach(hop, request, answer, now);
                 break;
             case { Status: not ControlStatus.Ok }:
                 // The hop that refuses to extend is honest about its neighbour; the blame goes to the one it cannot reach.

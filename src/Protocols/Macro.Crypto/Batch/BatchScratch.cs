@@ -31,7 +31,7 @@ sealed class BatchScratch
     const int PolyKeysAt = KeysAt + MostTexts * AeadKey.Size;
     const int SlotsAt = PolyKeysAt + MostTexts * AeadKey.Size;
     const int ChaChaRowsAt = SlotsAt + ChaCha20Lanes.MostLanes * ChaCha20Lanes.BlockSize;
-    const int PolyRowsAt = ChaChaRowsAt + ChaCha20Lanes.Rows * ChaCha20Lanes.Stride * sizeof(uint);
+    const int PolyRowsAt = ChaChaRowsAt + ChaCha20Lanes.Rows * ChaCha20Lanes.MostLanes * sizeof(uint);
     const int SecretBytes = PolyRowsAt + Poly1305Lanes.Rows * Poly1305Lanes.MostLanes * sizeof(ulong);
     const int PolyWordsAt = SecretBytes;
     const int Size = PolyWordsAt + Poly1305Lanes.MostLanes * Poly1305Lanes.ChunkSize;
@@ -54,11 +54,10 @@ sealed class BatchScratch
     /// <summary>The slice's texts that have a key.</summary>
     public readonly Text[] Texts = new Text[MostTexts];
 
-    /// <summary>ChaCha20: each lane's target, an offset in the buffer; for a staged lane, what it is the block of.</summary>
-    public readonly int[] Targets = new int[ChaCha20Lanes.MostLanes];
-
-    /// <summary>ChaCha20: bytes of text in a staged lane, or <see cref="KeyBlock"/>.</summary>
-    public readonly int[] StagedLengths = new int[ChaCha20Lanes.MostLanes];
+    /// <summary>
+    /// ChaCha20: what a staged lane's block is: so many bytes at an offset in the buffer, or the one-time key of a text.
+    /// </summary>
+    public readonly (int Target, int Length)[] Staged = new (int, int)[ChaCha20Lanes.MostLanes];
 
     /// <summary>Poly1305: where each lane reads on.</summary>
     public readonly int[] LaneTexts = new int[Poly1305Lanes.MostLanes];

@@ -27,34 +27,24 @@ static class ChaCha20Batch<TLanes> where TLanes : struct, IChaCha20Lanes
 
     static void Deal(BatchScratch scratch, int count, ref byte buffer, int firstBlock, bool texts)
     {
-        ref var targets = ref MemoryMarshal.GetArrayDataReference(scratch.Targets);
         var lane = 0;
         var staged = 0u;
         for (var i = 0; i < count; i++)
         {
             ref readonly var text = ref scratch.Texts[i];
+            ref var key = ref Unsafe.As<byte, uint>(ref Unsafe.Add(ref scratch.Keys, i * AeadKey.Size));
             var wholeBlocks = texts ? text.Length / ChaCha20Lanes.BlockSize : 0;
             var lastBlock = texts ? (text.Length + ChaCha20Lanes.BlockSize - 1) / ChaCha20Lanes.BlockSize : 0;
             for (var block = firstBlock; block <= lastBlock;)
             {
-                WriteStates(scratch, lane, i, text.Counter, (uint)block);
-                for (; block <= lastBlock && lane < TLanes.Lanes; block++, lane++)
-                {
-                    if (block > wholeBlocks)
-                    {
-                        StageEnd(scratch, lane, text, ref buffer);
-                        staged |= 1u << lane;
-                    }
-                    else if (block > 0)
-                    {
-                        Unsafe.Add(ref targets, lane) = text.Offset + (block - 1) * ChaCha20Lanes.BlockSize;
-                    }
-                    else
-                    {
-                        StageKey(scratch, lane, i);
-                        staged |= 1u << lane;
-                    }
-                }
+                TLanes.WriteStates(ref scratch.ChaChaRows, lane, ref key, text.Counter, (uint)block, text.Offset + (block - 1) * ChaCha20Lanes.BlockSize);
+                if (block == 0)
+                    StageKey(scratch, lane, i, ref staged);
+                var run = Math.Min(lastBlock + 1 - block, TLanes.Lanes - lane);
+                block += run;
+                lane += run;
+                if (block > wholeBlocks + 1)
+                    StageEnd(scratch, lane - 1, text, ref buffer, ref staged);
                 if (lane == TLanes.Lanes)
                 {
                     Pass(scratch, lane, staged, ref buffer);
@@ -67,51 +57,35 @@ static class ChaCha20Batch<TLanes> where TLanes : struct, IChaCha20Lanes
             Pass(scratch, lane, staged, ref buffer);
     }
 
-    /// <summary>
-    /// Writes the states of a run of one text's blocks from a lane on. It writes as if the run went on to the last lane
-    /// and beyond; the next run writes over that.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void WriteStates(BatchScratch scratch, int lane, int text, ulong counter, uint block)
+    static void StageKey(BatchScratch scratch, int lane, int text, ref uint staged)
     {
-        ref var column = ref Unsafe.Add(ref scratch.ChaChaRows, lane);
-        ref var key = ref Unsafe.As<byte, uint>(ref Unsafe.Add(ref scratch.Keys, text * AeadKey.Size));
-        for (var word = 0; word < 8; word++)
-            TLanes.Broadcast(ref Unsafe.Add(ref column, (ChaCha20Lanes.Key + word) * ChaCha20Lanes.Stride), Unsafe.Add(ref key, word));
-        TLanes.CountUp(ref Unsafe.Add(ref column, ChaCha20Lanes.BlockCounter * ChaCha20Lanes.Stride), block);
-        TLanes.Broadcast(ref Unsafe.Add(ref column, ChaCha20Lanes.NonceLow * ChaCha20Lanes.Stride), (uint)counter);
-        TLanes.Broadcast(ref Unsafe.Add(ref column, ChaCha20Lanes.NonceHigh * ChaCha20Lanes.Stride), (uint)(counter >> 32));
-    }
-
-    static void StageKey(BatchScratch scratch, int lane, int text)
-    {
+        staged |= 1u << lane;
+        scratch.Staged[lane] = (text, BatchScratch.KeyBlock);
         scratch.Slot(lane, AeadKey.Size).Clear();
-        scratch.Targets[lane] = text;
-        scratch.StagedLengths[lane] = BatchScratch.KeyBlock;
     }
 
-    static void StageEnd(BatchScratch scratch, int lane, in Text text, ref byte buffer)
+    static void StageEnd(BatchScratch scratch, int lane, in Text text, ref byte buffer, ref uint staged)
     {
         var length = text.Length % ChaCha20Lanes.BlockSize;
         var target = text.Offset + text.Length - length;
+        staged |= 1u << lane;
+        scratch.Staged[lane] = (target, length);
         MemoryMarshal.CreateSpan(ref Unsafe.Add(ref buffer, target), length).CopyTo(scratch.Slot(lane, length));
-        scratch.Targets[lane] = target;
-        scratch.StagedLengths[lane] = length;
     }
 
     /// <summary>Runs the kernel for the first <paramref name="lanes"/> lanes; the others' blocks end in their slots, unused.</summary>
     static void Pass(BatchScratch scratch, int lanes, uint staged, ref byte buffer)
     {
         var unused = uint.MaxValue << (lanes - 1) << 1;
-        TLanes.Xor(ref scratch.ChaChaRows, ref MemoryMarshal.GetArrayDataReference(scratch.Targets), staged | unused, ref buffer, ref scratch.Slots);
+        TLanes.Xor(ref scratch.ChaChaRows, staged | unused, ref buffer, ref scratch.Slots);
         for (; staged != 0; staged &= staged - 1)
         {
             var lane = BitOperations.TrailingZeroCount(staged);
-            var length = scratch.StagedLengths[lane];
+            var (target, length) = scratch.Staged[lane];
             if (length == BatchScratch.KeyBlock)
-                scratch.Slot(lane, AeadKey.Size).CopyTo(scratch.PolyKey(scratch.Targets[lane]));
+                scratch.Slot(lane, AeadKey.Size).CopyTo(scratch.PolyKey(target));
             else
-                scratch.Slot(lane, length).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.Add(ref buffer, scratch.Targets[lane]), length));
+                scratch.Slot(lane, length).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.Add(ref buffer, target), length));
         }
     }
 }

@@ -13,14 +13,20 @@ readonly struct ChaCha20x16 : IChaCha20Lanes
     public static int Lanes => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Broadcast(ref uint row, uint word) => Vector512.Create(word).StoreUnsafe(ref row);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void CountUp(ref uint row, uint first) => (Vector512<uint>.Indices + Vector512.Create(first)).StoreUnsafe(ref row);
+    public static void WriteStates(ref uint rows, int lane, ref uint key, ulong counter, uint block, int target)
+    {
+        var lanes = Vector512.GreaterThanOrEqual(Vector512<uint>.Indices, Vector512.Create((uint)lane));
+        for (var word = 0; word < AeadKey.Size / sizeof(uint); word++)
+            Write(ref rows, ChaCha20Lanes.Key + word, lanes, Vector512.Create(Unsafe.Add(ref key, word)));
+        Write(ref rows, ChaCha20Lanes.BlockCounter, lanes, Vector512<uint>.Indices + Vector512.Create(block - (uint)lane));
+        Write(ref rows, ChaCha20Lanes.NonceLow, lanes, Vector512.Create((uint)counter));
+        Write(ref rows, ChaCha20Lanes.NonceHigh, lanes, Vector512.Create((uint)(counter >> 32)));
+        Write(ref rows, ChaCha20Lanes.Target, lanes, (Vector512<uint>.Indices << ChaCha20Lanes.BlockBits) + Vector512.Create((uint)(target - lane * ChaCha20Lanes.BlockSize)));
+    }
 
     // Compiled once and for all, not tier by tier: half of the first tier's work would be done five times slower.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Xor(ref uint rows, ref int targets, uint staged, ref byte buffer, ref byte slots)
+    public static void Xor(ref uint rows, uint staged, ref byte buffer, ref byte slots)
     {
         var x0 = Vector512.Create(ChaCha20Lanes.Sigma0);
         var x1 = Vector512.Create(ChaCha20Lanes.Sigma1);
@@ -72,14 +78,19 @@ readonly struct ChaCha20x16 : IChaCha20Lanes
         Transpose4(ref x4, ref x5, ref x6, ref x7);
         Transpose4(ref x8, ref x9, ref x10, ref x11);
         Transpose4(ref x12, ref x13, ref x14, ref x15);
-        XorEveryFourth(x0, x4, x8, x12, 0, ref targets, staged, ref buffer, ref slots);
-        XorEveryFourth(x1, x5, x9, x13, 1, ref targets, staged, ref buffer, ref slots);
-        XorEveryFourth(x2, x6, x10, x14, 2, ref targets, staged, ref buffer, ref slots);
-        XorEveryFourth(x3, x7, x11, x15, 3, ref targets, staged, ref buffer, ref slots);
+        XorEveryFourth(x0, x4, x8, x12, 0, ref rows, staged, ref buffer, ref slots);
+        XorEveryFourth(x1, x5, x9, x13, 1, ref rows, staged, ref buffer, ref slots);
+        XorEveryFourth(x2, x6, x10, x14, 2, ref rows, staged, ref buffer, ref slots);
+        XorEveryFourth(x3, x7, x11, x15, 3, ref rows, staged, ref buffer, ref slots);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector512<uint> Row(ref uint rows, int row) => Vector512.LoadUnsafe(ref rows, (nuint)(row * ChaCha20Lanes.Stride));
+    static Vector512<uint> Row(ref uint rows, int row) => Vector512.LoadUnsafe(ref rows, (nuint)(row * ChaCha20Lanes.MostLanes));
+
+    // Always whole rows: a load that takes from two stores waits until both are in the cache.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Write(ref uint rows, int row, Vector512<uint> lanes, Vector512<uint> words) =>
+        Vector512.ConditionalSelect(lanes, words, Row(ref rows, row)).StoreUnsafe(ref rows, (nuint)(row * ChaCha20Lanes.MostLanes));
 
     /// <summary>RFC 8439 2.1, in every lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -112,16 +123,16 @@ readonly struct ChaCha20x16 : IChaCha20Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void XorEveryFourth(
         Vector512<uint> a, Vector512<uint> b, Vector512<uint> c, Vector512<uint> d, int first,
-        ref int targets, uint staged, ref byte buffer, ref byte slots)
+        ref uint rows, uint staged, ref byte buffer, ref byte slots)
     {
         var lowAb = Avx512F.Shuffle4x128(a, b, 0x44);
         var highAb = Avx512F.Shuffle4x128(a, b, 0xEE);
         var lowCd = Avx512F.Shuffle4x128(c, d, 0x44);
         var highCd = Avx512F.Shuffle4x128(c, d, 0xEE);
-        XorBlock(Avx512F.Shuffle4x128(lowAb, lowCd, 0x88), ref ChaCha20Lanes.Target(first, ref targets, staged, ref buffer, ref slots));
-        XorBlock(Avx512F.Shuffle4x128(lowAb, lowCd, 0xDD), ref ChaCha20Lanes.Target(first + 4, ref targets, staged, ref buffer, ref slots));
-        XorBlock(Avx512F.Shuffle4x128(highAb, highCd, 0x88), ref ChaCha20Lanes.Target(first + 8, ref targets, staged, ref buffer, ref slots));
-        XorBlock(Avx512F.Shuffle4x128(highAb, highCd, 0xDD), ref ChaCha20Lanes.Target(first + 12, ref targets, staged, ref buffer, ref slots));
+        XorBlock(Avx512F.Shuffle4x128(lowAb, lowCd, 0x88), ref ChaCha20Lanes.Place(first, ref rows, staged, ref buffer, ref slots));
+        XorBlock(Avx512F.Shuffle4x128(lowAb, lowCd, 0xDD), ref ChaCha20Lanes.Place(first + 4, ref rows, staged, ref buffer, ref slots));
+        XorBlock(Avx512F.Shuffle4x128(highAb, highCd, 0x88), ref ChaCha20Lanes.Place(first + 8, ref rows, staged, ref buffer, ref slots));
+        XorBlock(Avx512F.Shuffle4x128(highAb, highCd, 0xDD), ref ChaCha20Lanes.Place(first + 12, ref rows, staged, ref buffer, ref slots));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,13 +10,19 @@ readonly struct ChaCha20x8 : IChaCha20Lanes
     public static int Lanes => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Broadcast(ref uint row, uint word) => Vector256.Create(word).StoreUnsafe(ref row);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void CountUp(ref uint row, uint first) => (Vector256<uint>.Indices + Vector256.Create(first)).StoreUnsafe(ref row);
+    public static void WriteStates(ref uint rows, int lane, ref uint key, ulong counter, uint block, int target)
+    {
+        var lanes = Vector256.GreaterThanOrEqual(Vector256<uint>.Indices, Vector256.Create((uint)lane));
+        for (var word = 0; word < AeadKey.Size / sizeof(uint); word++)
+            Write(ref rows, ChaCha20Lanes.Key + word, lanes, Vector256.Create(Unsafe.Add(ref key, word)));
+        Write(ref rows, ChaCha20Lanes.BlockCounter, lanes, Vector256<uint>.Indices + Vector256.Create(block - (uint)lane));
+        Write(ref rows, ChaCha20Lanes.NonceLow, lanes, Vector256.Create((uint)counter));
+        Write(ref rows, ChaCha20Lanes.NonceHigh, lanes, Vector256.Create((uint)(counter >> 32)));
+        Write(ref rows, ChaCha20Lanes.Target, lanes, (Vector256<uint>.Indices << ChaCha20Lanes.BlockBits) + Vector256.Create((uint)(target - lane * ChaCha20Lanes.BlockSize)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Xor(ref uint rows, ref int targets, uint staged, ref byte buffer, ref byte slots)
+    public static void Xor(ref uint rows, uint staged, ref byte buffer, ref byte slots)
     {
         var x0 = Vector256.Create(ChaCha20Lanes.Sigma0);
         var x1 = Vector256.Create(ChaCha20Lanes.Sigma1);
@@ -68,14 +74,19 @@ readonly struct ChaCha20x8 : IChaCha20Lanes
         Transpose4(ref x4, ref x5, ref x6, ref x7);
         Transpose4(ref x8, ref x9, ref x10, ref x11);
         Transpose4(ref x12, ref x13, ref x14, ref x15);
-        XorTwo(x0, x4, x8, x12, 0, ref targets, staged, ref buffer, ref slots);
-        XorTwo(x1, x5, x9, x13, 1, ref targets, staged, ref buffer, ref slots);
-        XorTwo(x2, x6, x10, x14, 2, ref targets, staged, ref buffer, ref slots);
-        XorTwo(x3, x7, x11, x15, 3, ref targets, staged, ref buffer, ref slots);
+        XorTwo(x0, x4, x8, x12, 0, ref rows, staged, ref buffer, ref slots);
+        XorTwo(x1, x5, x9, x13, 1, ref rows, staged, ref buffer, ref slots);
+        XorTwo(x2, x6, x10, x14, 2, ref rows, staged, ref buffer, ref slots);
+        XorTwo(x3, x7, x11, x15, 3, ref rows, staged, ref buffer, ref slots);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<uint> Row(ref uint rows, int row) => Vector256.LoadUnsafe(ref rows, (nuint)(row * ChaCha20Lanes.Stride));
+    static Vector256<uint> Row(ref uint rows, int row) => Vector256.LoadUnsafe(ref rows, (nuint)(row * ChaCha20Lanes.MostLanes));
+
+    // Always whole rows: a load that takes from two stores waits until both are in the cache.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Write(ref uint rows, int row, Vector256<uint> lanes, Vector256<uint> words) =>
+        Vector256.ConditionalSelect(lanes, words, Row(ref rows, row)).StoreUnsafe(ref rows, (nuint)(row * ChaCha20Lanes.MostLanes));
 
     /// <summary>RFC 8439 2.1, in every lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -114,12 +125,12 @@ readonly struct ChaCha20x8 : IChaCha20Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void XorTwo(
         Vector256<uint> a, Vector256<uint> b, Vector256<uint> c, Vector256<uint> d, int first,
-        ref int targets, uint staged, ref byte buffer, ref byte slots)
+        ref uint rows, uint staged, ref byte buffer, ref byte slots)
     {
-        ref var low = ref ChaCha20Lanes.Target(first, ref targets, staged, ref buffer, ref slots);
+        ref var low = ref ChaCha20Lanes.Place(first, ref rows, staged, ref buffer, ref slots);
         XorHalf(Avx2.Permute2x128(a, b, 0x20), ref low);
         XorHalf(Avx2.Permute2x128(c, d, 0x20), ref Unsafe.Add(ref low, 32));
-        ref var high = ref ChaCha20Lanes.Target(first + 4, ref targets, staged, ref buffer, ref slots);
+        ref var high = ref ChaCha20Lanes.Place(first + 4, ref rows, staged, ref buffer, ref slots);
         XorHalf(Avx2.Permute2x128(a, b, 0x31), ref high);
         XorHalf(Avx2.Permute2x128(c, d, 0x31), ref Unsafe.Add(ref high, 32));
     }

@@ -8,41 +8,40 @@ interface IChaCha20Lanes
     /// <summary>Blocks at once: at most <see cref="ChaCha20Lanes.MostLanes"/>.</summary>
     static abstract int Lanes { get; }
 
-    /// <summary>Writes one word to all lanes of a row; writing may go on for <see cref="Lanes"/> words from any lane.</summary>
-    static abstract void Broadcast(ref uint row, uint word);
+    /// <summary>Writes the columns of a run of one text's blocks, from a lane to the last one; the lanes before it keep theirs.</summary>
+    /// <param name="rows">See <see cref="ChaCha20Lanes"/>.</param>
+    /// <param name="key">Eight words.</param>
+    /// <param name="counter">The text's, in the nonce.</param>
+    /// <param name="block">Of the first lane; it counts up from there.</param>
+    /// <param name="target">Of the first lane; it goes up by a block a lane.</param>
+    static abstract void WriteStates(ref uint rows, int lane, ref uint key, ulong counter, uint block, int target);
 
-    /// <summary>As <see cref="Broadcast"/>, but counting up from <paramref name="first"/>.</summary>
-    static abstract void CountUp(ref uint row, uint first);
-
-    /// <summary>XORs each lane's block of key stream (64 bytes) to its target, see <see cref="ChaCha20Lanes.Target"/>.</summary>
-    /// <param name="rows">The states' words that differ between blocks, see <see cref="ChaCha20Lanes"/>.</param>
-    static abstract void Xor(ref uint rows, ref int targets, uint staged, ref byte buffer, ref byte slots);
+    /// <summary>XORs each lane's block of key stream (64 bytes) to where it belongs, see <see cref="ChaCha20Lanes.Place"/>.</summary>
+    /// <param name="rows">See <see cref="ChaCha20Lanes"/>.</param>
+    static abstract void Xor(ref uint rows, uint staged, ref byte buffer, ref byte slots);
 }
 
 /// <summary>
 /// The layout that the ChaCha20 kernels share. A row holds one word of the state for every lane, at
-/// <see cref="Stride"/> words from the next row; the constants and the nonce's first word (zero) need none.
+/// <see cref="MostLanes"/> words from the next row; the constants and the nonce's first word (zero) need none.
 /// </summary>
 static class ChaCha20Lanes
 {
-    public const int MostLanes = 16, BlockSize = 64;
+    public const int MostLanes = 16, BlockBits = 6, BlockSize = 1 << BlockBits;
 
-    /// <summary>Twice the lanes, since a write that starts at the last lane still writes a whole vector.</summary>
-    public const int Stride = 2 * MostLanes;
-
-    /// <summary>The rows: eight words of key, the block counter, two words of nonce.</summary>
-    public const int Key = 0, BlockCounter = 8, NonceLow = 9, NonceHigh = 10, Rows = 11;
+    /// <summary>The rows: eight words of key, the block counter, two words of nonce; and where in the buffer the block goes.</summary>
+    public const int Key = 0, BlockCounter = 8, NonceLow = 9, NonceHigh = 10, Target = 11, Rows = 12;
 
     /// <summary>"expand 32-byte k", RFC 8439 2.3.</summary>
     public const uint Sigma0 = 0x61707865, Sigma1 = 0x3320646e, Sigma2 = 0x79622d32, Sigma3 = 0x6b206574;
 
     /// <summary>
-    /// Where a lane's block goes: to its offset in the buffer, or, when its bit in <paramref name="staged"/> is set, to
+    /// Where a lane's block goes: to its target in the buffer, or, when its bit in <paramref name="staged"/> is set, to
     /// its slot of 64 bytes.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ref byte Target(int lane, ref int targets, uint staged, ref byte buffer, ref byte slots) =>
+    public static ref byte Place(int lane, ref uint rows, uint staged, ref byte buffer, ref byte slots) =>
         ref (staged & (1u << lane)) == 0
-            ? ref Unsafe.Add(ref buffer, Unsafe.Add(ref targets, lane))
+            ? ref Unsafe.Add(ref buffer, (int)Unsafe.Add(ref rows, Target * MostLanes + lane))
             : ref Unsafe.Add(ref slots, lane * BlockSize);
 }

@@ -23,6 +23,7 @@ ref struct Poly1305
     }
 
     /// <summary>Goes on from a lane's sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Resume(ref ulong rows, int lane)
     {
         var sum = (UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H)
@@ -37,6 +38,7 @@ ref struct Poly1305
     }
 
     /// <summary>A text or the rest of one, padded with zeros to whole blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Absorb(ReadOnlySpan<byte> text)
     {
         // In locals: through memory the chain from block to block would be half as long again.
@@ -48,11 +50,28 @@ ref struct Poly1305
         }
         if (!text.IsEmpty)
         {
-            Span<byte> last = stackalloc byte[BlockSize];
-            text.CopyTo(last);
-            Step(BitConverter.ToUInt64(last), BitConverter.ToUInt64(last[8..]), _r0, _r1, _fiveQuartersR1, ref h0, ref h1, ref h2);
+            var low = text.Length < sizeof(ulong) ? ReadShort(text) : BitConverter.ToUInt64(text);
+            var high = text.Length <= sizeof(ulong) ? 0 : ReadShort(text[sizeof(ulong)..]);
+            Step(low, high, _r0, _r1, _fiveQuartersR1, ref h0, ref h1, ref h2);
         }
         (_h0, _h1, _h2) = (h0, h1, h2);
+    }
+
+    /// <summary>Up to seven bytes and zeros behind them.</summary>
+    static ulong ReadShort(ReadOnlySpan<byte> bytes)
+    {
+        // Not by way of a copy: a load that takes from several stores waits until all are in the cache.
+        var (word, at) = (0UL, 0);
+        if ((bytes.Length & 4) != 0)
+            (word, at) = (BitConverter.ToUInt32(bytes), 4);
+        if ((bytes.Length & 2) != 0)
+        {
+            word |= (ulong)BitConverter.ToUInt16(bytes[at..]) << (8 * at);
+            at += 2;
+        }
+        if ((bytes.Length & 1) != 0)
+            word |= (ulong)bytes[at] << (8 * at);
+        return word;
     }
 
     /// <summary>The block that ends the AEAD's text: the lengths of the associated data, of which there is none, and of the text.</summary>
@@ -91,6 +110,7 @@ ref struct Poly1305
     }
 
     /// <summary>The tag: (h mod 2^130 - 5) + s mod 2^128.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly (ulong Low, ulong High) Finish(ulong sLow, ulong sHigh)
     {
         // h - p is h + 5 - 2^130; taken without a branch, since h is secret.
