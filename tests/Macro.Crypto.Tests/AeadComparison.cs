@@ -83,6 +83,8 @@ sealed class AeadComparison(VectorPath[] paths, ulong seed)
         var oneKey = _random.NextInt(2) == 0 ? _random.NextInt(Keys) : -1;
         var longest = _random.NextInt(3) == 0 ? 130 : LongestText;
         var length = _random.NextInt(longest + 1);
+        // Nearly alike: as many blocks, more or fewer whole chunks.
+        var spread = _random.NextInt(4) == 0 ? 16 : 1;
         var widestGap = _random.NextInt(WidestGap + 1);
         var end = 0;
         for (var i = 0; i < jobs.Length; i++)
@@ -90,8 +92,8 @@ sealed class AeadComparison(VectorPath[] paths, ulong seed)
             if (!alike || _random.NextInt(16) == 0)
                 length = _random.NextInt(longest + 1);
             _keyOf[i] = oneKey >= 0 ? oneKey : _random.NextInt(Keys);
-            jobs[i] = new AeadJob { Key = _keys[_keyOf[i]], Counter = _random.NextUInt64(), Offset = end + _random.NextInt(widestGap + 1), Length = length };
-            end = jobs[i].Offset + length + Aead.TagSize;
+            jobs[i] = new AeadJob { Key = _keys[_keyOf[i]], Counter = _random.NextUInt64(), Offset = end + _random.NextInt(widestGap + 1), Length = Math.Max(0, length - _random.NextInt(spread)) };
+            end = jobs[i].Offset + jobs[i].Length + Aead.TagSize;
         }
         for (var i = jobs.Length - 1; i > 0; i--)
         {

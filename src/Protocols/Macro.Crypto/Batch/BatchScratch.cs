@@ -15,6 +15,9 @@ struct Text
     public ulong Counter;
 
     public readonly int Tag => Offset + Length;
+
+    /// <summary>What Poly1305 takes it for.</summary>
+    public readonly int Blocks => (Length + Poly1305.BlockSize - 1) / Poly1305.BlockSize;
 }
 
 /// <summary>
@@ -34,7 +37,7 @@ sealed class BatchScratch
     const int PolyRowsAt = ChaChaRowsAt + ChaCha20Lanes.Rows * ChaCha20Lanes.MostLanes * sizeof(uint);
     const int SecretBytes = PolyRowsAt + Poly1305Lanes.Rows * Poly1305Lanes.MostLanes * sizeof(ulong);
     const int PolyWordsAt = SecretBytes;
-    const int Size = PolyWordsAt + Poly1305Lanes.MostLanes * Poly1305Lanes.ChunkSize;
+    const int Size = PolyWordsAt + Poly1305Lanes.MostLanes * Poly1305Lanes.MostLastBlocks * Poly1305.BlockSize;
 
     readonly byte[] _memory = GC.AllocateArray<byte>(Size + Alignment, pinned: true);
     readonly nint _origin;

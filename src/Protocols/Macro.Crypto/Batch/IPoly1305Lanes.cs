@@ -14,6 +14,10 @@ interface IPoly1305Lanes
     /// <param name="words">Room for four blocks of every lane.</param>
     /// <param name="lanes">Only the first of that many need to be right; the others may take in anything.</param>
     static abstract void Absorb(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words, int lanes);
+
+    /// <summary>Takes in blocks of every lane that lie there word by word: the low words of block 0 of all lanes, its high words, and so on.</summary>
+    /// <param name="lanes"><inheritdoc cref="Absorb" path="/param[@name='lanes']"/></param>
+    static abstract void AbsorbWords(ref ulong rows, int blocks, ref ulong words, int lanes);
 }
 
 /// <summary>
@@ -23,6 +27,9 @@ interface IPoly1305Lanes
 static class Poly1305Lanes
 {
     public const int MostLanes = 16, ChunkSize = 64;
+
+    /// <summary>A text's last bytes, which are no whole chunk or just one, and the block of its length.</summary>
+    public const int MostLastBlocks = ChunkSize / Poly1305.BlockSize + 1;
 
     /// <summary>The rows: r0..r4; 5 r1..5 r4, which limbs beyond 2^130 are multiplied with; the sum h0..h4.</summary>
     public const int R = 0, FiveR = 5, H = 9, Rows = 14;

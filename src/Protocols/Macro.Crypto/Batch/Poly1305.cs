@@ -8,7 +8,7 @@ namespace Macro.Crypto.Batch;
 /// </summary>
 ref struct Poly1305
 {
-    const int BlockSize = 16;
+    public const int BlockSize = 16;
 
     public const ulong ClampLow = 0x0ffffffc0fffffff, ClampHigh = 0x0ffffffc0ffffffc;
 
@@ -39,22 +39,27 @@ ref struct Poly1305
 
     /// <summary>A text or the rest of one, padded with zeros to whole blocks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Absorb(ReadOnlySpan<byte> text)
+    public void Absorb(scoped ReadOnlySpan<byte> text)
     {
         // In locals: through memory the chain from block to block would be half as long again.
         var (h0, h1, h2) = (_h0, _h1, _h2);
-        while (text.Length >= BlockSize)
+        while (!text.IsEmpty)
         {
-            Step(BitConverter.ToUInt64(text), BitConverter.ToUInt64(text[8..]), _r0, _r1, _fiveQuartersR1, ref h0, ref h1, ref h2);
-            text = text[BlockSize..];
-        }
-        if (!text.IsEmpty)
-        {
-            var low = text.Length < sizeof(ulong) ? ReadShort(text) : BitConverter.ToUInt64(text);
-            var high = text.Length <= sizeof(ulong) ? 0 : ReadShort(text[sizeof(ulong)..]);
+            var (low, high) = TakeBlock(ref text);
             Step(low, high, _r0, _r1, _fiveQuartersR1, ref h0, ref h1, ref h2);
         }
         (_h0, _h1, _h2) = (h0, h1, h2);
+    }
+
+    /// <summary>The first block of what is left of a text, padded with zeros.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (ulong Low, ulong High) TakeBlock(ref ReadOnlySpan<byte> text)
+    {
+        var block = text;
+        text = text[Math.Min(BlockSize, text.Length)..];
+        if (block.Length >= BlockSize)
+            return (BitConverter.ToUInt64(block), BitConverter.ToUInt64(block[sizeof(ulong)..]));
+        return block.Length < sizeof(ulong) ? (ReadShort(block), 0) : (BitConverter.ToUInt64(block), ReadShort(block[sizeof(ulong)..]));
     }
 
     /// <summary>Up to seven bytes and zeros behind them.</summary>

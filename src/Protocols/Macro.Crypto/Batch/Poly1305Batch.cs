@@ -29,7 +29,7 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
             Start(scratch, count);
             while (BitOperations.PopCount(live) >= FewestLanes)
             {
-                var next = NextEnd(scratch, live, out var longest);
+                var next = NextEnd(scratch, live, out var shortest, out var longest);
                 if (next > done)
                 {
                     PlaceLanes(scratch, live, done, longest);
@@ -37,6 +37,11 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
                         ref rows, ref buffer, ref MemoryMarshal.GetArrayDataReference(scratch.LaneTexts), next - done,
                         ref scratch.PolyWords, BitOperations.Log2(live) + 1);
                     done = next;
+                }
+                if (scratch.Texts[shortest].Blocks == scratch.Texts[longest].Blocks)
+                {
+                    FinishTogether(scratch, live, done, ref buffer, tags);
+                    return;
                 }
                 for (var lanes = live; lanes != 0; lanes &= lanes - 1)
                 {
@@ -64,10 +69,10 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
         }
     }
 
-    /// <summary>The chunk at which the next lane ends, and the lane with the longest text.</summary>
-    static int NextEnd(BatchScratch scratch, uint live, out int longest)
+    /// <summary>The chunk at which the next lane ends, and the lanes with the shortest and the longest text.</summary>
+    static int NextEnd(BatchScratch scratch, uint live, out int shortest, out int longest)
     {
-        var shortest = longest = BitOperations.TrailingZeroCount(live);
+        shortest = longest = BitOperations.TrailingZeroCount(live);
         for (live &= live - 1; live != 0; live &= live - 1)
         {
             var lane = BitOperations.TrailingZeroCount(live);
@@ -89,6 +94,48 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
         }
     }
 
+    /// <summary>As <see cref="FinishAlone"/>, of all lanes that are at work, with equally many blocks to go.</summary>
+    static void FinishTogether(BatchScratch scratch, uint live, int done, ref byte buffer, Span<Vector128<byte>> tags)
+    {
+        var blocks = 0;
+        for (var lanes = live; lanes != 0; lanes &= lanes - 1)
+        {
+            var lane = BitOperations.TrailingZeroCount(lanes);
+            var rest = Rest(scratch.Texts[lane], done, ref buffer);
+            for (blocks = 0; !rest.IsEmpty; blocks++)
+                Place(scratch, lane, blocks, Poly1305.TakeBlock(ref rest));
+            Place(scratch, lane, blocks++, (0, (ulong)scratch.Texts[lane].Length));
+        }
+        TLanes.AbsorbWords(ref scratch.PolyRows, blocks, ref scratch.PolyWords, BitOperations.Log2(live) + 1);
+        for (var lanes = live; lanes != 0; lanes &= lanes - 1)
+        {
+            var lane = BitOperations.TrailingZeroCount(lanes);
+            var key = scratch.PolyKey(lane);
+            var sum = new Poly1305(BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]));
+            sum.Resume(ref scratch.PolyRows, lane);
+            tags[lane] = Finish(sum, key);
+        }
+    }
+
+    static void Place(BatchScratch scratch, int lane, int block, (ulong Low, ulong High) words)
+    {
+        ref var low = ref Unsafe.Add(ref scratch.PolyWords, block * 2 * Poly1305Lanes.MostLanes + lane);
+        low = words.Low;
+        Unsafe.Add(ref low, Poly1305Lanes.MostLanes) = words.High;
+    }
+
+    static ReadOnlySpan<byte> Rest(in Text text, int done, ref byte buffer)
+    {
+        var taken = done * Poly1305Lanes.ChunkSize;
+        return MemoryMarshal.CreateReadOnlySpan(ref Unsafe.Add(ref buffer, text.Offset + taken), text.Length - taken);
+    }
+
+    static Vector128<byte> Finish(in Poly1305 sum, ReadOnlySpan<byte> key)
+    {
+        var (low, high) = sum.Finish(BitConverter.ToUInt64(key[16..]), BitConverter.ToUInt64(key[24..]));
+        return Vector128.Create(low, high).AsByte();
+    }
+
     /// <summary>Takes in what follows the first <paramref name="done"/> chunks, and the lengths (RFC 8439 2.8).</summary>
     static Vector128<byte> FinishAlone(BatchScratch scratch, int lane, int done, ref byte buffer)
     {
@@ -105,11 +152,9 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
             sum.Resume(ref scratch.PolyRows, 0);
             done = chunks;
         }
-        var taken = done * Poly1305Lanes.ChunkSize;
-        sum.Absorb(MemoryMarshal.CreateReadOnlySpan(ref Unsafe.Add(ref buffer, text.Offset + taken), text.Length - taken));
+        sum.Absorb(Rest(text, done, ref buffer));
         sum.AbsorbLengths(text.Length);
-        var (low, high) = sum.Finish(BitConverter.ToUInt64(key[16..]), BitConverter.ToUInt64(key[24..]));
-        return Vector128.Create(low, high).AsByte();
+        return Finish(sum, key);
     }
 
     /// <summary>

@@ -76,6 +76,29 @@ readonly struct Poly1305x8 : IPoly1305Lanes
     }
 
     /// <summary>One block in every lane: h = (h + 2^128 + block) r, its limbs brought back to 26 bits and little more.</summary>
+    public static void AbsorbWords(ref ulong rows, int blocks, ref ulong words, int lanes)
+    {
+        for (var first = 0; first < lanes; first += Half)
+            AbsorbHalf(ref Unsafe.Add(ref rows, first), blocks, ref Unsafe.Add(ref words, first));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    static void AbsorbHalf(ref ulong rows, int blocks, ref ulong words)
+    {
+        var h0 = Row(ref rows, Poly1305Lanes.H);
+        var h1 = Row(ref rows, Poly1305Lanes.H + 1);
+        var h2 = Row(ref rows, Poly1305Lanes.H + 2);
+        var h3 = Row(ref rows, Poly1305Lanes.H + 3);
+        var h4 = Row(ref rows, Poly1305Lanes.H + 4);
+        for (var block = 0; block < blocks; block++)
+        {
+            ref var low = ref Unsafe.Add(ref words, block * 2 * Poly1305Lanes.MostLanes);
+            var high = Vector256.LoadUnsafe(ref low, Poly1305Lanes.MostLanes);
+            Step(Vector256.LoadUnsafe(ref low), high, ref h0, ref h1, ref h2, ref h3, ref h4, ref rows);
+        }
+        StoreSum(ref rows, h0, h1, h2, h3, h4);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Step(
         Vector256<ulong> low, Vector256<ulong> high,
