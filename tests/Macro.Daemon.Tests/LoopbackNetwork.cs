@@ -30,12 +30,18 @@ sealed class LoopbackNetwork : IAsyncDisposable
     /// <summary>Descriptors of all relays, as directory files.</summary>
     public List<DirectoryText> Directories { get; } = [];
 
-    public static async Task<LoopbackNetwork> StartAsync(ClientSection? client = null, DesiredState? wanted = null, ExitSection? exit = null, bool introduce = true)
+    /// <param name="regions">Of the exits, beginning with that of the last relay; default: there is one, of no region.</param>
+    public static async Task<LoopbackNetwork> StartAsync(
+        ClientSection? client = null, DesiredState? wanted = null, ExitSection? exit = null, bool introduce = true, params string[] regions)
     {
         var network = new LoopbackNetwork();
         for (var i = 1; i <= 3; i++)
         {
-            var relay = await network.AddAsync($"relay{i}", $"127.{100 + i}.0.1", new RelaySection { Enabled = true }, exit: i == 3 ? exit ?? new ExitSection { Enabled = true, Mode = ExitMode.User } : null);
+            var isExit = i > 3 - Math.Max(1, regions.Length);
+            var relay = await network.AddAsync(
+                $"relay{i}", $"127.{100 + i}.0.1",
+                new RelaySection { Enabled = true, Region = isExit ? regions.ElementAtOrDefault(3 - i) ?? "ZZ" : "ZZ" },
+                exit: isExit ? exit ?? new ExitSection { Enabled = true, Mode = ExitMode.User } : null);
             network.Directories.Add(await relay.ExportNetworkAsync());
         }
         network.Client = await network.AddAsync("client", "127.120.0.1", client: client, wanted: wanted);

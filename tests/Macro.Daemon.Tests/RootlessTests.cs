@@ -4,6 +4,7 @@ using Macro.Api;
 using Macro.Core;
 using Macro.Daemon.Hosting;
 using Macro.Daemon.Settings;
+using Macro.UserMode;
 
 namespace Macro.Daemon.Tests;
 
@@ -102,6 +103,38 @@ public sealed class RootlessTests
     }
 
     [Fact]
+    public async Task Users_and_sites_have_exits_where_the_settings_say_and_no_others()
+    {
+        var (section, proxy) = WithProxy();
+        section = section with { Exits = [Choice("user:alice CH"), Choice("user:carol SE"), Choice("*.example CH"), Choice("site.example SE")] };
+        await using var network = await LoopbackNetwork.StartAsync(section, regions: ["NL", "CH"]);
+        await network.Client.UpAsync(new UpRequest { Mode = Mode.Balanced, ExitRegion = "NL" });
+        await network.UntilAsync(s => s.State == ConnectionState.Active);
+
+        using var alice = await SocksAsync(proxy, "alice");
+        await EventuallyAsync(async () => Exits(await network.Client.CircuitAsync()) is ["CH"]);
+        using var bob = await SocksAsync(proxy, "bob");
+        await EventuallyAsync(async () => Exits(await network.Client.CircuitAsync()) is ["CH", "NL"]);
+        using var visit = await SocksAsync(proxy, "bob", "www.site.example");
+        await EventuallyAsync(async () => Exits(await network.Client.CircuitAsync()) is ["CH", "CH", "NL"]);
+
+        // In Sweden there is none: general failure, whatever stands elsewhere.
+        foreach (var (user, site) in ((string, string?)[])[("carol", null), ("carol", "site.test"), ("bob", "site.example")])
+        {
+            using var refused = await SocksAsync(proxy, user, site);
+            var answer = new byte[2];
+            await refused.GetStream().ReadExactlyAsync(answer);
+            Assert.Equal([5, 1], answer);
+        }
+        Assert.Equal(["CH", "CH", "NL"], Exits(await network.Client.CircuitAsync()));
+        Assert.DoesNotContain("example", (await network.Client.StatusAsync()).ToString() + await network.Client.CircuitAsync());
+
+        static string[] Exits(CircuitAnswer circuits) => [.. circuits.Isolated.Where(one => one.Ready).Select(one => one.Hops[^1].Region).Order()!];
+
+        static ExitChoice Choice(string text) => ExitChoice.TryParse(text, out var choice) ? choice : throw new FormatException(text);
+    }
+
+    [Fact]
     public async Task A_port_that_another_program_has_is_told_with_its_remedy()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
@@ -125,8 +158,8 @@ public sealed class RootlessTests
         await network.UntilAsync(s => s.State == ConnectionState.Active);
     }
 
-    /// <summary>Asks the proxy, under a user name, for an address that does not answer.</summary>
-    static async Task<TcpClient> SocksAsync(Endpoint proxy, string user)
+    /// <summary>Asks the proxy, under a user name, for a site, or for an address that does not answer.</summary>
+    static async Task<TcpClient> SocksAsync(Endpoint proxy, string user, string? site = null)
     {
         var client = new TcpClient();
         await client.ConnectAsync(IPEndPoint.Parse(proxy.ToString()));
@@ -138,7 +171,9 @@ public sealed class RootlessTests
         await stream.WriteAsync((byte[])[1, (byte)user.Length, .. System.Text.Encoding.UTF8.GetBytes(user), 1, (byte)'x']);
         await stream.ReadExactlyAsync(answer);
         Assert.Equal([1, 0], answer);
-        await stream.WriteAsync((byte[])[5, 1, 0, 1, 198, 51, 100, 1, 0, 80]);
+        await stream.WriteAsync(site is null
+            ? [5, 1, 0, 1, 198, 51, 100, 1, 0, 80]
+            : (byte[])[5, 1, 0, 3, (byte)site.Length, .. System.Text.Encoding.ASCII.GetBytes(site), 0, 80]);
         return client;
     }
 

@@ -41,6 +41,7 @@ public sealed class SettingsTests
             [client]
             mode = "private"
             exit_region = "CH"
+            exits = ["user:work ch,any", "BBC.co.uk. GB", "*.bbc.co.uk GB"]
             tunnel = "none"
             proxy = "192.0.2.1:9050"
             proxy_clients = ["192.0.2.0/24"]
@@ -77,6 +78,7 @@ public sealed class SettingsTests
         Assert.Equal("/srv/macrovpn", settings.Node.DataDirectory);
         Assert.Equal(4000, settings.Node.UdpPort);
         Assert.Equal(IpAddress.Parse("192.0.2.1"), settings.Node.Bind);
+        Assert.Equal(["user:work", "bbc.co.uk", "*.bbc.co.uk"], settings.Client.Exits.Select(choice => choice.Whose));
         Assert.Equal(TunnelMode.None, settings.Client.Tunnel);
         Assert.Equal(Endpoint.Parse("192.0.2.1:9050"), settings.Client.Proxy);
         Assert.Null(settings.Client.Dns);
@@ -145,6 +147,10 @@ public sealed class SettingsTests
         "settings.toml:2: client.proxy: '1080' is not an endpoint to listen at; use \"127.0.0.1:1080\" or \"off\"")]
     [InlineData("[client]\ndns = \"127.0.0.1:1080\"",
         "settings.toml:2: client.dns: the proxy listens there; use another port")]
+    [InlineData("[client]\nexits = [\"user:work CH\",\n  \"bbc.co.uk Britain\"]",
+        "settings.toml:3: client.exits: 'bbc.co.uk Britain' is not a user or site with regions for its exits; use \"user:work CH,any\", \"bbc.co.uk GB\" or \"*.bbc.co.uk GB\"")]
+    [InlineData("[client]\nexits = [\"BBC.co.uk GB\", \"bbc.co.uk. CH\"]",
+        "settings.toml:2: client.exits: 'bbc.co.uk' stands there twice; remove one of the two")]
     [InlineData("[exit]\nallow_private = [\"127.77.0.0/16\"]",
         "settings.toml:2: exit.allow_private: loopback addresses may be reached in a static or local network only; remove them")]
     [InlineData("[exit]\nallow_private = [\"127.0.0.0/8\"]\n[network]\nstatic = true",
@@ -157,6 +163,16 @@ public sealed class SettingsTests
     {
         var error = Assert.Throws<SettingsException>(() => SettingsReader.Read(text, "settings.toml"));
         Assert.Contains(sentence, error.Errors);
+    }
+
+    [Fact]
+    public void Exits_are_chosen_for_256_users_and_sites_at_most()
+    {
+        Assert.Equal(256, SettingsReader.Read(Exits(256), "s").Client.Exits.Count);
+        var error = Assert.Throws<SettingsException>(() => SettingsReader.Read(Exits(257), "s"));
+        Assert.Equal(["s:2: client.exits: at most 256; remove some"], error.Errors);
+
+        static string Exits(int count) => $"[client]\nexits = [{string.Join(", ", Enumerable.Range(0, count).Select(i => $"\"site{i}.example CH\""))}]";
     }
 
     [Fact]

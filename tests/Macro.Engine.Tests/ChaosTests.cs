@@ -1,3 +1,4 @@
+using Macro.Circuits;
 using Macro.Core;
 
 namespace Macro.Engine.Tests;

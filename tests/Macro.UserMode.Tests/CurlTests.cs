@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Macro.Circuits;
 
 namespace Macro.UserMode.Tests;
 
@@ -71,7 +72,7 @@ public sealed class CurlTests : IDisposable
         await Curl("--proxy", $"{scheme}://alice:x@127.0.0.1:{_world.Port}", $"http://web.example:{_web.Port}/");
         await Curl("--proxy", $"{scheme}://bob:x@127.0.0.1:{_world.Port}", $"http://web.example:{_web.Port}/");
 
-        Assert.Equal([("alice", "web.example"), ("bob", "web.example")], _world.Asked);
+        Assert.Equal([(IsolationKey.Named("alice"), "web.example"), (IsolationKey.Named("bob"), "web.example")], _world.Asked);
         Assert.NotSame(_world.Of("alice").Client, _world.Of("bob").Client);
     }
 

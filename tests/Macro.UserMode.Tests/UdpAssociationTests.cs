@@ -7,31 +7,11 @@ namespace Macro.UserMode.Tests;
 
 public sealed class UdpAssociationTests : IDisposable
 {
-    readonly UdpClient _echo = new(new IPEndPoint(IPAddress.Loopback, 0));
-
-    public UdpAssociationTests()
-    {
-        _ = Echo();
-        async Task Echo()
-        {
-            try
-            {
-                while (true)
-                {
-                    var datagram = await _echo.ReceiveAsync();
-                    await _echo.SendAsync(datagram.Buffer, datagram.RemoteEndPoint);
-                }
-            }
-            catch (Exception end) when (end is SocketException or ObjectDisposedException)
-            {
-                // Disposed.
-            }
-        }
-    }
+    readonly UdpEcho _echo = new();
 
     public void Dispose() => _echo.Dispose();
 
-    ushort Port => (ushort)((IPEndPoint)_echo.Client.LocalEndPoint!).Port;
+    ushort Port => _echo.Port;
 
     [Theory]
     [InlineData("198.51.100.7")]
@@ -41,11 +21,10 @@ public sealed class UdpAssociationTests : IDisposable
     {
         using var world = new TestWorld();
         using var control = world.Connect();
-        using var udp = Associate(control);
+        using var udp = control.Associate();
 
-        udp.Send([0, 0, 0, .. SocksClient.Request(0, host, Port)[3..], 1, 2, 3]);
+        var answer = udp.Exchange(host, Port, 1, 2, 3);
 
-        var answer = Receive(udp);
         Assert.Equal([0, 0, 0], answer[..3]);
         Assert.Equal([1, 2, 3], answer[^3..]);
     }
@@ -55,18 +34,18 @@ public sealed class UdpAssociationTests : IDisposable
     {
         using var world = new TestWorld();
         using var control = world.Connect();
-        using var udp = Associate(control);
+        using var udp = control.Associate();
         using var stranger = new UdpClient();
         stranger.Connect((IPEndPoint)udp.Client.RemoteEndPoint!);
         var request = SocksClient.Request(0, "198.51.100.7", Port)[3..];
         udp.Send([0, 0, 0, .. request, 1]);
-        Receive(udp);
+        udp.Receive();
 
         udp.Send([0, 0, 1, .. request, 2]);
         stranger.Send([0, 0, 0, .. request, 3]);
         udp.Send([0, 0, 0, .. request, 4]);
 
-        Assert.Equal(4, Receive(udp)[^1]);
+        Assert.Equal(4, udp.Receive()[^1]);
         Assert.Equal(0, stranger.Available);
     }
 
@@ -75,7 +54,7 @@ public sealed class UdpAssociationTests : IDisposable
     {
         using var world = new TestWorld();
         var control = world.Connect();
-        using var udp = Associate(control);
+        using var udp = control.Associate();
         Assert.Equal(1, world.Proxy.Counters.Associations);
 
         control.Dispose();
@@ -88,7 +67,7 @@ public sealed class UdpAssociationTests : IDisposable
     {
         using var world = new TestWorld();
         using var control = world.Connect();
-        using var udp = Associate(control);
+        using var udp = control.Associate();
 
         world.Of("").Client.Close();
 
@@ -100,7 +79,7 @@ public sealed class UdpAssociationTests : IDisposable
     {
         using var world = new TestWorld(new ProxyOptions { AssociationTimeout = TimeSpan.FromMilliseconds(200) });
         using var control = world.Connect();
-        using var udp = Associate(control);
+        using var udp = control.Associate();
 
         Assert.Equal(0, control.GetStream().Read(new byte[1]));
     }
@@ -110,7 +89,7 @@ public sealed class UdpAssociationTests : IDisposable
     {
         using var world = new TestWorld(new ProxyOptions { MaxAssociations = 1 });
         using var first = world.Connect();
-        using var udp = Associate(first);
+        using var udp = first.Associate();
         using var second = world.Connect();
 
         Assert.Equal(1, second.Ask(3, "0.0.0.0", 0));
@@ -122,7 +101,7 @@ public sealed class UdpAssociationTests : IDisposable
     {
         using var world = new TestWorld();
         using var control = world.Connect();
-        using var udp = Associate(control);
+        using var udp = control.Associate();
         var header = SocksClient.Request(0, "198.51.100.7", Port)[3..];
         foreach (var size in (int[])[0, 1, 1300, 1400, 9000, 30_000])
         {
@@ -131,24 +110,7 @@ public sealed class UdpAssociationTests : IDisposable
 
             udp.Send([0, 0, 0, .. header, .. payload]);
 
-            Assert.Equal(payload, Receive(udp)[10..]);
+            Assert.Equal(payload, udp.Receive()[10..]);
         }
-    }
-
-    static UdpClient Associate(TcpClient control)
-    {
-        control.Greet();
-        control.GetStream().Write(SocksClient.Request(3, "0.0.0.0", 0));
-        var answer = control.GetStream().Take(10);
-        Assert.Equal(0, answer[1]);
-        var udp = new UdpClient { Client = { ReceiveTimeout = 10_000 } };
-        udp.Connect(new IPAddress(answer[4..8]), answer[8] << 8 | answer[9]);
-        return udp;
-    }
-
-    static byte[] Receive(UdpClient udp)
-    {
-        IPEndPoint? from = null;
-        return udp.Receive(ref from);
     }
 }

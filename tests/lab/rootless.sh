@@ -4,7 +4,7 @@
 #   one namespace with a loopback, and a second interface that would take whatever leaves beside the tunnel
 #
 #   user nobody:  applications -- proxy, resolver -- client ---+
-#   user 65533:   entry -- middle -- exit -- web server   <----+    (addresses: tests/lab/lib/rootless.sh)
+#   other users:  entry -- middle -- exit -- web server   <----+    (addresses: tests/lab/lib/rootless.sh)
 #
 #   The kernel counts, by user, what nobody's processes send: to the relays, among themselves, and anything else.
 #
@@ -20,6 +20,8 @@ need_commands ip nft curl jq chromium proxychains4 dig iperf3 tcpdump setpriv
 
 trap 'status=$?; set +e; end_all; rm -rf "$demo_home"; (exit $status); clean_up' EXIT
 nobody=65534 others=65533
+declare -A exit_user=([exit1]=65532 [exit2]=65531) # the kernel tells the two apart by them
+client_settings='exits = ["user:carol DE"]'
 web_resolver= # the internet ends here
 scratch=$lab_home/nobody
 
@@ -32,7 +34,8 @@ as_user() {
 }
 
 as_host() {
-  local uid=$others name=$1
+  local name=$1
+  local uid=${exit_user[$name]:-$others}
   shift
   [ "$name" != client ] || uid=$nobody
   chown "$uid" "$demo_home/$name"
@@ -132,8 +135,28 @@ two_names_two_circuits() {
   equal "isolated circuits" $((after - before)) 2
 }
 
+# On loopback all come from 127.0.0.1; for this check each exit has the address of its node.
+exits_by_user() {
+  local seen
+  in_ns host nft -f - <<RULES
+table ip exits {
+    chain postrouting {
+        type nat hook postrouting priority srcnat; policy accept;
+        ip daddr $web meta skuid ${exit_user[exit1]} snat to $(address exit1)
+        ip daddr $web meta skuid ${exit_user[exit2]} snat to $(address exit2)
+    }
+}
+RULES
+  vpn client up --mode private --exit NL --wait >/dev/null || return 1
+  seen=$(for user in dave carol dave carol; do seen_from "$user"; done)
+  in_ns host nft delete table ip exits
+  equal "dave and carol by turns" "$(xargs <<<"$seen")" "$(address exit1) $(address exit2) $(address exit1) $(address exit2)"
+}
+
+seen_from() { nobody curl -sS --noproxy '' --max-time 30 --proxy "socks5h://$1:x@$proxy" "$site:$web_port/whoami" 2>&1; echo; }
+
 names_are_nowhere() {
-  ! grep -rqaE 'alice|bob|macro\.example' "$demo_home/client" "$demo_home/client.log" && echo "neither names of keys nor destinations in files or log"
+  ! grep -rqaE 'alice|bob|carol|macro\.example' "$demo_home/client" "$demo_home/client.log" && echo "neither names of keys nor destinations in files or log"
 }
 
 nothing_beside() {
@@ -206,6 +229,7 @@ check "iperf3 -R through a SOCKS wrapper" iperf_through_socks -R
 check "UDP ASSOCIATE" udp_through_socks
 check "1000 connections at once" crowd_through_socks
 check "a circuit for each user name" two_names_two_circuits
+check "a user's exit is in his region, another's where the connection's is" exits_by_user
 check "names are written nowhere" names_are_nowhere
 check "nothing leaves beside the tunnel" nothing_beside
 check "the capture shows the same" capture_shows_nothing

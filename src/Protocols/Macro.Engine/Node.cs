@@ -255,7 +255,7 @@ public sealed class Node
         if (Discovery is not { } discovery)
             return;
         discovery.Observe(now);
-        discovery.Follow(Controller.Main is not null, Controller.LacksRelays ? Controller.Connection.Request : null, Controller.Carrying?.Hops[0].Target, now);
+        discovery.Follow(Controller.Main is not null, Controller.Lacking, Controller.Carrying?.Hops[0].Target, now);
         Controller.SearchFailed = discovery.SearchFailed;
         if (_offered == (discovery, discovery.Version))
             return;

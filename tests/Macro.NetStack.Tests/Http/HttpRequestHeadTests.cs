@@ -90,7 +90,7 @@ public sealed class HttpRequestHeadTests
         var text = Encoding.ASCII.GetBytes($"CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: {credentials}\r\n\r\n");
         Assert.Equal(InputVerdict.Complete, HttpRequestHead.TryParse(text, out var head, out _));
 
-        Assert.Equal(expected is not null, head.TryReadIsolationKey(out var key));
+        Assert.Equal(expected is not null, head.TryReadUser(out var key));
         if (expected is not null)
             Assert.Equal(expected, key);
     }
@@ -101,7 +101,7 @@ public sealed class HttpRequestHeadTests
         var text = "CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: Basic YTpi\r\nProxy-Authorization: Basic YzpkCg==\r\n\r\n"u8;
         HttpRequestHead.TryParse(text, out var head, out _);
 
-        Assert.False(head.TryReadIsolationKey(out _));
+        Assert.False(head.TryReadUser(out _));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using Macro.Circuits;
 using Macro.Core;
 using Macro.Core.Packets;
 using Macro.Linux;
@@ -43,7 +44,7 @@ sealed class ResolverRig : ICircuitEnds, IDisposable
     public CircuitRefusal Refusal { get; set; }
 
     /// <summary>Isolation keys for which a circuit was asked.</summary>
-    public List<string> Opened { get; } = [];
+    public List<IsolationKey> Opened { get; } = [];
 
     /// <summary>Packets that went into the circuit, but for ICMP.</summary>
     public int Sent { get; private set; }
@@ -57,9 +58,9 @@ sealed class ResolverRig : ICircuitEnds, IDisposable
         _clientStacks.Clear();
     }
 
-    void ICircuitEnds.Open(string isolationKey, ICircuitWaiter waiter)
+    void ICircuitEnds.Open(IsolationKey key, ICircuitWaiter waiter)
     {
-        Opened.Add(isolationKey);
+        Opened.Add(key);
         if (Refusal != CircuitRefusal.None)
         {
             waiter.HandleCircuit(null, Refusal);
@@ -91,7 +92,7 @@ sealed class ResolverRig : ICircuitEnds, IDisposable
         return room[2..length];
     }
 
-    public (NameVerdict, IpAddress[]) Resolve(string name, string key)
+    public (NameVerdict, IpAddress[]) Resolve(string name, IsolationKey key)
     {
         var waiter = new Waiter();
         Loop.Enter(() => ((ICircuitEnds)this).Open(key, new Circuit(stack => Client.Resolve(stack, key, name, waiter))));
@@ -103,10 +104,10 @@ sealed class ResolverRig : ICircuitEnds, IDisposable
     public IReadOnlyList<NameVerdict> ResolveAtOnce(string name, int count)
     {
         var waiters = Enumerable.Range(0, count).Select(_ => new Waiter()).ToArray();
-        Loop.Enter(() => ((ICircuitEnds)this).Open("", new Circuit(stack =>
+        Loop.Enter(() => ((ICircuitEnds)this).Open(IsolationKey.Shared, new Circuit(stack =>
         {
             foreach (var waiter in waiters)
-                Client.Resolve(stack, "", name, waiter);
+                Client.Resolve(stack, IsolationKey.Shared, name, waiter);
         })));
         Assert.All(waiters, waiter => Assert.True(waiter.Done.Wait(TimeSpan.FromSeconds(10))));
         return [.. waiters.Select(waiter => waiter.Result.Item1)];

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Macro.Circuits;
 using Macro.Core;
 using Macro.NetStack.Dns;
 
@@ -17,7 +18,7 @@ public sealed class ResolverTests
         Assert.Equal(1, sent);
         Assert.Equal(1, Answers(rig.Ask("WWW.example.com"), out _));
         Assert.Equal(sent, rig.Sent);
-        Assert.Equal([""], rig.Opened);
+        Assert.Equal([IsolationKey.Shared], rig.Opened);
     }
 
     [Fact]
@@ -81,7 +82,7 @@ public sealed class ResolverTests
         rig.Ask("a.example.com");
         rig.Loop.Enter(rig.LoseCircuit);
         Assert.Equal(1, Answers(rig.Ask("b.example.com"), out _));
-        Assert.Equal(["", ""], rig.Opened);
+        Assert.Equal([IsolationKey.Shared, IsolationKey.Shared], rig.Opened);
     }
 
     [Fact]
@@ -108,12 +109,15 @@ public sealed class ResolverTests
     public void Isolation_keys_share_neither_circuit_nor_answers()
     {
         using var rig = new ResolverRig();
-        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", "alice").Item1);
+        var alice = IsolationKey.Named("alice");
+        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", alice).Item1);
         var sent = rig.Sent;
-        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", "alice").Item1);
+        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", alice).Item1);
         Assert.Equal(sent, rig.Sent);
-        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", "bob").Item1);
+        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", IsolationKey.Named("bob")).Item1);
         Assert.Equal(2 * sent, rig.Sent);
+        Assert.Equal(NameVerdict.Found, rig.Resolve("both.example.com", alice with { ExitRegion = "GB" }).Item1);
+        Assert.Equal(3 * sent, rig.Sent);
     }
 
     [Theory]
@@ -125,7 +129,7 @@ public sealed class ResolverTests
     public void The_proxy_resolves_names(string name, NameVerdict verdict, string addresses)
     {
         using var rig = new ResolverRig();
-        var (told, found) = rig.Resolve(name, "");
+        var (told, found) = rig.Resolve(name, IsolationKey.Shared);
         Assert.Equal(verdict, told);
         Assert.Equal(addresses, string.Join(' ', found));
     }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Macro.Core;
@@ -33,6 +34,31 @@ static class SocksClient
         var name = Encoding.UTF8.GetBytes(user);
         stream.Write([1, (byte)name.Length, .. name, 1, (byte)'x']);
         Assert.Equal([1, 0], stream.Take(2));
+    }
+
+    /// <summary>A socket that is joined to an association, which ends with the client.</summary>
+    internal static UdpClient Associate(this TcpClient client)
+    {
+        client.Greet();
+        client.GetStream().Write(Request(3, "0.0.0.0", 0));
+        var answer = client.GetStream().Take(10);
+        Assert.Equal(0, answer[1]);
+        var udp = new UdpClient { Client = { ReceiveTimeout = 10_000 } };
+        udp.Connect(new IPAddress(answer[4..8]), answer[8] << 8 | answer[9]);
+        return udp;
+    }
+
+    /// <summary>Sends a payload through an association; returns the datagram that comes next.</summary>
+    internal static byte[] Exchange(this UdpClient udp, string host, ushort port, params byte[] payload)
+    {
+        udp.Send([0, 0, 0, .. Request(0, host, port)[3..], .. payload]);
+        return udp.Receive();
+    }
+
+    internal static byte[] Receive(this UdpClient udp)
+    {
+        IPEndPoint? from = null;
+        return udp.Receive(ref from);
     }
 
     internal static byte[] Request(byte command, string host, ushort port)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Macro.Circuits;
 using Macro.Core;
 using Macro.Linux;
 using Macro.NetStack;
@@ -18,7 +19,7 @@ sealed class TestWorld : ICircuitEnds, INameResolver, IDisposable
 
     readonly BootClock _clock = new();
     readonly List<Wire> _wires = [];
-    readonly Dictionary<string, Circuit> _circuits = new(StringComparer.Ordinal);
+    readonly Dictionary<IsolationKey, Circuit> _circuits = [];
     readonly TcpOptions _tcp;
 
     internal TestWorld(ProxyOptions? options = null, long budget = 256 << 20, int window = 8 << 20)
@@ -43,7 +44,7 @@ sealed class TestWorld : ICircuitEnds, INameResolver, IDisposable
     internal ushort Port => Proxy.Endpoints[0].Port;
 
     /// <summary>The names that were asked for, with the keys that asked.</summary>
-    internal List<(string Key, string Name)> Asked { get; } = [];
+    internal List<(IsolationKey Key, string Name)> Asked { get; } = [];
 
     /// <summary>What names resolve to; others are not found.</summary>
     internal Dictionary<string, IpAddress[]> Names { get; } = new(StringComparer.Ordinal)
@@ -56,39 +57,42 @@ sealed class TestWorld : ICircuitEnds, INameResolver, IDisposable
     /// <summary>When set, there is no circuit for anybody.</summary>
     internal CircuitRefusal Refusal { get; set; }
 
+    /// <summary>For this key there is no exit.</summary>
+    internal IsolationKey? Refused { get; set; }
+
     /// <summary>When set, a circuit is asked for and never comes.</summary>
     internal bool Stalls { get; set; }
 
-    internal Circuit Of(string key) => _circuits[key];
+    internal Circuit Of(string user, string? exits = null) => _circuits[IsolationKey.Named(user) with { ExitRegion = exits }];
 
     internal int CircuitCount => _circuits.Count;
 
     internal sealed record Circuit(HostedStack Client, HostedStack ExitStack, TestExit Exit, Wire Up, Wire Down);
 
-    void ICircuitEnds.Open(string isolationKey, ICircuitWaiter waiter)
+    void ICircuitEnds.Open(IsolationKey key, ICircuitWaiter waiter)
     {
         if (Stalls)
             return;
-        if (Refusal != CircuitRefusal.None)
+        if (Refusal != CircuitRefusal.None || key == Refused)
         {
-            waiter.HandleCircuit(null, Refusal);
+            waiter.HandleCircuit(null, key == Refused ? CircuitRefusal.Failed : Refusal);
             return;
         }
-        if (!_circuits.TryGetValue(isolationKey, out var circuit) || circuit.Client.IsClosed)
-            circuit = _circuits[isolationKey] = Build();
+        if (!_circuits.TryGetValue(key, out var circuit) || circuit.Client.IsClosed)
+            circuit = _circuits[key] = Build();
         waiter.HandleCircuit(circuit.Client, CircuitRefusal.None);
     }
 
     /// <summary>Makes sure that there is a circuit for the default key before anything is asked for.</summary>
-    internal Circuit Prepare(string key = "")
+    internal Circuit Prepare()
     {
-        Client.Enter(() => _circuits.TryAdd(key, Build()));
-        return _circuits[key];
+        Client.Enter(() => _circuits.TryAdd(IsolationKey.Shared, Build()));
+        return _circuits[IsolationKey.Shared];
     }
 
-    void INameResolver.Resolve(HostedStack stack, string isolationKey, string name, INameWaiter waiter)
+    void INameResolver.Resolve(HostedStack stack, IsolationKey key, string name, INameWaiter waiter)
     {
-        Asked.Add((isolationKey, name));
+        Asked.Add((key, name));
         // Later, as a real one: nobody may rely on the answer coming at once.
         Client.Post(() =>
         {

@@ -23,6 +23,7 @@ declare -A region=([relay1]=CH [relay2]=SE [relay3]=IS [relay4]=NO [exit1]=NL [e
 declare -A pids=()
 web=127.77.0.1
 web_name=web.macro.example
+client_settings= # more of the client's section
 node_port=$((20000 + RANDOM % 20000))
 # Whom the demo's name server asks for names of the real internet.
 web_resolver=$(awk '$1 == "nameserver" {print $2; exit}' /etc/resolv.conf 2>/dev/null) || true
@@ -64,7 +65,7 @@ settings_of() {
   # Its own DHT, on these addresses alone; which network it is, the invite says.
   printf '\n[network]\nname = "demo"\nlocal = true\nbootstrap = ["%s:%s", "%s:%s"]\n' "$(address relay1)" "$node_port" "$(address exit1)" "$node_port"
   if [ "$1" = client ]; then
-    printf '\n[client]\ntunnel = "none"\nproxy = "127.0.0.1:%s"\ndns = "127.0.0.1:%s"\n' "$proxy_port" "$dns_port"
+    printf '\n[client]\ntunnel = "none"\nproxy = "127.0.0.1:%s"\ndns = "127.0.0.1:%s"\n%s\n' "$proxy_port" "$dns_port" "$client_settings"
   else
     printf '\n[client]\ntunnel = "none"\nproxy = "off"\ndns = "off"\n'
     printf '\n[relay]\nenabled = true\nregion = "%s"\nfamily = "%s"\nendpoints = ["%s:%s"]\n' \

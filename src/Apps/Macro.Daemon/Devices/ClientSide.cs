@@ -80,6 +80,7 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
             {
                 Listen = [endpoint],
                 Clients = settings.Client.ProxyClients,
+                Exits = settings.Client.Exits,
             });
     }
 

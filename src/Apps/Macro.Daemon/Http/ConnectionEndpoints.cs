@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
 using Macro.Api;
+using Macro.Circuits;
 using Macro.Daemon.Hosting;
 using Macro.Daemon.Settings;
 using Macro.Daemon.Storage;
@@ -80,9 +81,10 @@ static class ConnectionEndpoints
     /// <summary>Null for any; else regions of two capital letters in the order of preference, perhaps with "any" at the end.</summary>
     static string? Region(string? text)
     {
-        string? regions = null;
-        return text is null || ExitRegions.TryParse(text, out regions)
-            ? regions
+        if (text is null)
+            return null;
+        return ExitRegions.TryParse(text, out var regions)
+            ? regions == ExitRegions.Any ? null : regions
             : throw new NodeException(ProblemCodes.BadRequest, $"'{text}' is not a region.", "Use two letters as in 'CH', several as in 'CH,NL,any', or 'any'.");
     }
 

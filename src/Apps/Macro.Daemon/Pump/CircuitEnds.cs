@@ -5,7 +5,6 @@ using Macro.Linux;
 using Macro.NetStack;
 using Macro.Pump;
 using Macro.UserMode;
-using IsolationKey = Macro.Engine.IsolationKey;
 
 namespace Macro.Daemon.Pump;
 
@@ -20,7 +19,7 @@ sealed class CircuitEnds : ICircuitEnds, IDisposable
 
     readonly NodeThreads _threads;
     readonly StackOptions _options;
-    readonly Dictionary<string, StackEnd> _ends = new(StringComparer.Ordinal);
+    readonly Dictionary<IsolationKey, StackEnd> _ends = [];
 
     /// <param name="farLoopback">In a network on one machine, loopback addresses are far ends.</param>
     public CircuitEnds(NodeThreads threads, bool farLoopback)
@@ -28,8 +27,8 @@ sealed class CircuitEnds : ICircuitEnds, IDisposable
         _threads = threads;
         _options = new StackOptions { Addresses = [AddressPair.Inner.V4, AddressPair.Inner.V6], Mtu = CircuitMtu.Inner, FarLoopback = farLoopback };
         Loop = new StackLoop("client stacks", threads.Clock, new TcpMemory(Memory));
-        Shared = new StackEnd(this, "");
-        _ends[""] = Shared;
+        Shared = new StackEnd(this, IsolationKey.Shared);
+        _ends[Shared.Key] = Shared;
         Loop.Start();
     }
 
@@ -41,10 +40,10 @@ sealed class CircuitEnds : ICircuitEnds, IDisposable
     /// <summary>What was sent into circuits from here.</summary>
     public PlaneCounters Counters { get; } = new();
 
-    void ICircuitEnds.Open(string isolationKey, ICircuitWaiter waiter)
+    void ICircuitEnds.Open(IsolationKey key, ICircuitWaiter waiter)
     {
-        if (!_ends.TryGetValue(isolationKey, out var end))
-            _ends[isolationKey] = end = new StackEnd(this, isolationKey);
+        if (!_ends.TryGetValue(key, out var end))
+            _ends[key] = end = new StackEnd(this, key);
         end.Open(waiter);
     }
 
@@ -85,7 +84,7 @@ sealed class CircuitEnds : ICircuitEnds, IDisposable
 
     CircuitRefusal Use(Controller controller, StackEnd end)
     {
-        if (!controller.TryUse(IsolationKey.Named(end.Key), () => end, _threads.Clock.Now, out var kept))
+        if (!controller.TryUse(end.Key, () => end, _threads.Clock.Now, out var kept))
             return controller.Main is null ? CircuitRefusal.Down : CircuitRefusal.TooMany;
         return kept!.LooksHopeless ? CircuitRefusal.Failed : CircuitRefusal.None;
     }

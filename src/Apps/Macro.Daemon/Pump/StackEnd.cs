@@ -10,7 +10,7 @@ namespace Macro.Daemon.Pump;
 /// when it is lost, what hung on it is told so at once. But for the members of <see cref="ICircuitEnd"/> it is used under
 /// the loop's lock.
 /// </summary>
-sealed class StackEnd(CircuitEnds all, string key) : ICircuitEnd
+sealed class StackEnd(CircuitEnds all, IsolationKey key) : ICircuitEnd
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
@@ -28,7 +28,7 @@ sealed class StackEnd(CircuitEnds all, string key) : ICircuitEnd
         void ILoopTimer.HandleTimeout(Instant now) => end.GiveUp(this);
     }
 
-    public string Key => key;
+    public IsolationKey Key => key;
 
     public bool IsInUse => _waiters > 0 || _stack is { MemberCount: > 0 };
 

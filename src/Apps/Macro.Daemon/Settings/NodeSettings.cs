@@ -72,6 +72,9 @@ public sealed record ClientSection
     /// <summary>Two capital letters of ISO 3166-1; null: any. Default any.</summary>
     public string? ExitRegion { get; init; }
 
+    /// <summary>Other regions for users of the proxy and for sites; at most 256. Default none.</summary>
+    public IReadOnlyList<ExitChoice> Exits { get; init; } = [];
+
     /// <summary>How the machine's own traffic gets into the circuit; default auto.</summary>
     public TunnelMode Tunnel { get; init; } = TunnelMode.Auto;
 

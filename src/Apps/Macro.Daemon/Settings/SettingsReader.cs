@@ -63,7 +63,9 @@ public static class SettingsReader
     {
         Mode = document.Choice("client.mode", defaults.Mode, "a mode",
             ("speed", Mode.Speed), ("balanced", Mode.Balanced), ("private", Mode.Private), ("paranoid", Mode.Paranoid)),
-        ExitRegion = document.Text("client.exit_region", "any", RegionOrAny) is { } text && ExitRegions.TryParse(text, out var regions) ? regions : null,
+        ExitRegion = document.Text("client.exit_region", "any", RegionOrAny) is { } text && ExitRegions.TryParse(text, out var regions) && regions != ExitRegions.Any ? regions : null,
+        Exits = document.List("client.exits", defaults.Exits, (string text, out ExitChoice choice) => ExitChoice.TryParse(text, out choice),
+            "a user or site with regions for its exits; use \"user:work CH,any\", \"bbc.co.uk GB\" or \"*.bbc.co.uk GB\""),
         Tunnel = document.Choice("client.tunnel", defaults.Tunnel, "a kind of tunnel",
             ("auto", TunnelMode.Auto), ("tun", TunnelMode.Tun), ("none", TunnelMode.None)),
         Proxy = document.Parsed("client.proxy", defaults.Proxy, ParseListener, "an endpoint to listen at; use \"127.0.0.1:1080\" or \"off\""),
@@ -148,6 +150,10 @@ public static class SettingsReader
             document.Refuse("exit.allow_private", "of 127.0.0.0/8, only prefixes of /16 and longer outside of 127.0.0.0/16 may be reached; use others");
         if (settings.Network.Bootstrap.Count > 16)
             document.Refuse("network.bootstrap", "at most sixteen; remove some");
+        if (settings.Client.Exits.Count > 256)
+            document.Refuse("client.exits", "at most 256; remove some");
+        if (settings.Client.Exits.GroupBy(choice => choice.Whose).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            document.Refuse("client.exits", $"'{twice.Key}' stands there twice; remove one of the two");
         if (settings.Client.Proxy is { } proxy && settings.Client.Dns == proxy)
             document.Refuse("client.dns", "the proxy listens there; use another port");
         if (settings.Relay.Enabled && settings.Node.UdpPort == 0)

@@ -1,3 +1,5 @@
+using Macro.Circuits;
+
 namespace Macro.UserMode;
 
 /// <summary>Why there is no circuit for an isolation key.</summary>
@@ -8,7 +10,7 @@ public enum CircuitRefusal
     /// <summary>The user has switched the node off, or is not connected.</summary>
     Down,
 
-    /// <summary>The node could not build one: no relay answers, or no path fits the settings.</summary>
+    /// <summary>The node could not build one: no relay answers, or no path fits the settings, or no exit is known where one is wanted.</summary>
     Failed,
 
     /// <summary>It took too long.</summary>
@@ -31,8 +33,8 @@ public interface ICircuitEnds
     /// Asks for the stack of a key. The answer comes under the loop's lock, during this call or later, and exactly once,
     /// in bounded time; a waiter that was told a stack joins it in the same call.
     /// </summary>
-    /// <param name="isolationKey">The user name at the proxy; empty for the default key.</param>
-    void Open(string isolationKey, ICircuitWaiter waiter);
+    /// <param name="key">Of the user at the proxy, and perhaps with regions for the exit.</param>
+    void Open(IsolationKey key, ICircuitWaiter waiter);
 }
 
 /// <summary>Whoever asked for a circuit.</summary>

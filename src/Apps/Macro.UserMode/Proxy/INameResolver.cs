@@ -1,3 +1,4 @@
+using Macro.Circuits;
 using Macro.Core;
 
 namespace Macro.UserMode;
@@ -29,9 +30,9 @@ public interface INameResolver
     /// exactly once, and in bounded time.
     /// </summary>
     /// <param name="stack">The end of the circuit that the question takes.</param>
-    /// <param name="isolationKey">The partition of the cache.</param>
+    /// <param name="key">The partition of the cache.</param>
     /// <param name="name">A domain name in ASCII, 1 to 253 bytes, without a final dot; not yet checked for more.</param>
-    void Resolve(HostedStack stack, string isolationKey, string name, INameWaiter waiter);
+    void Resolve(HostedStack stack, IsolationKey key, string name, INameWaiter waiter);
 }
 
 /// <summary>Whoever asked for a name.</summary>

@@ -11,6 +11,9 @@ public sealed record ProxyOptions
     /// <summary>Clients that may use it, by address. Default: this machine only.</summary>
     public IReadOnlyList<Prefix> Clients { get; init; } = [Prefix.Parse("127.0.0.0/8"), Prefix.Parse("::1/128")];
 
+    /// <summary>Where the exits of users and sites are to be. Default: where all of the connection's are.</summary>
+    public IReadOnlyList<ExitChoice> Exits { get; init; } = [];
+
     /// <summary>Most connections at once, 1 to 65535. Default 4096; one more is closed at once.</summary>
     public int MaxConnections { get; init; } = 4096;
 

@@ -1,3 +1,4 @@
+using Macro.Circuits;
 using Macro.Core;
 using Macro.Linux;
 
@@ -32,8 +33,8 @@ public readonly record struct ProxyCounters
 }
 
 /// <summary>
-/// The proxy of the client: SOCKS5, SOCKS4a and HTTP on one port, told apart by the first byte. The user name is the
-/// isolation key: connections of different names never share a circuit, nor a line of the DNS cache.
+/// The proxy of the client: SOCKS5, SOCKS4a and HTTP on one port, told apart by the first byte. The isolation key is the user name with
+/// the exits that are chosen for it or for the site: connections of different keys never share a circuit, nor a line of the DNS cache.
 /// </summary>
 public sealed class ProxyServer : IDisposable, ILoopTimer
 {
@@ -73,6 +74,9 @@ public sealed class ProxyServer : IDisposable, ILoopTimer
 
     /// <summary>For one datagram, within one call.</summary>
     internal Span<byte> Scratch => _scratch;
+
+    /// <param name="site">The name that is asked for; null: an address, or none yet.</param>
+    internal IsolationKey KeyOf(string user, string? site) => IsolationKey.Named(user) with { ExitRegion = ExitChoice.For(user, site, Options.Exits) };
 
     internal bool MayAssociate => _associations.Count < Options.MaxAssociations;
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Macro.Circuits;
 using Macro.Core;
 using Macro.Linux;
 using Macro.NetStack;
@@ -30,6 +31,7 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
     Handshake? _handshake;
     byte[] _input = ArrayPool<byte>.Shared.Rent(FirstBuffer);
     int _inputLength;
+    IsolationKey _key;
     HostedStack? _stack;
     TargetConnector? _connector;
     Phase _phase;
@@ -104,7 +106,7 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
             Associate();
             return;
         }
-        _connector = new TargetConnector(stack, _server.Names, _handshake.IsolationKey, _handshake.Target, this);
+        _connector = new TargetConnector(stack, _server.Names, _key, _handshake.Target, this);
         _connector.Start();
     }
 
@@ -212,7 +214,8 @@ sealed class ProxySession : IReactive, ICircuitWaiter, IConnectWaiter, IStackMem
         _phase = Phase.Opening;
         _server.Leave(_idle);
         Loop.SetTimer(this, Loop.Now + _server.Options.ConnectTimeout);
-        _server.Circuits.Open(_handshake!.IsolationKey, this);
+        _key = _server.KeyOf(_handshake!.User, _handshake.Command == ProxyCommand.Associate ? null : _handshake.Target.Name);
+        _server.Circuits.Open(_key, this);
     }
 
     void Associate()

@@ -1,3 +1,4 @@
+using Macro.Circuits;
 using Macro.Core;
 using Macro.NetStack;
 
@@ -15,7 +16,7 @@ interface IConnectWaiter
 /// next one when the one before fails or has not answered for a quarter of a second (RFC 8305, without its sorting). The
 /// first that stands wins.
 /// </summary>
-sealed class TargetConnector(HostedStack stack, INameResolver names, string isolationKey, ProxyTarget target, IConnectWaiter waiter)
+sealed class TargetConnector(HostedStack stack, INameResolver names, IsolationKey key, ProxyTarget target, IConnectWaiter waiter)
     : INameWaiter, IConnectionHandler, ILoopTimer
 {
     /// <summary>RFC 8305 8.</summary>
@@ -42,7 +43,7 @@ sealed class TargetConnector(HostedStack stack, INameResolver names, string isol
         else if (ReservedNames.HasNoAddress(target.Name))
             End(null, ProxyFailure.NameNotFound);
         else
-            names.Resolve(stack, isolationKey, target.Name, this);
+            names.Resolve(stack, key, target.Name, this);
     }
 
     /// <summary>Gives up; the waiter hears nothing more.</summary>

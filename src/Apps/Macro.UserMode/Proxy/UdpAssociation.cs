@@ -5,11 +5,12 @@ using Macro.NetStack;
 namespace Macro.UserMode;
 
 /// <summary>
-/// A UDP association of SOCKS 5 (RFC 1928 7): datagrams of one client through one port of a stack. The relay's socket is
-/// bound where the client reached the proxy, and takes datagrams from the client's address only. It ends with the client's
-/// TCP connection, with the circuit, or when nothing has passed for a while. Fragments are refused.
+/// A UDP association of SOCKS 5 (RFC 1928 7): datagrams of one client through one port of a stack, and through one of another stack for
+/// sites with exits of their own. The relay's socket is bound where the client reached the proxy, and takes datagrams from the client's
+/// address only. It ends with the client's TCP connection, with the first circuit, or when nothing has passed for a while. Fragments
+/// are refused.
 /// </summary>
-sealed class UdpAssociation : IReactive, IUdpHandler, IStackMember, ILoopTimer, ILoopWork
+sealed class UdpAssociation : IReactive, ILoopTimer, ILoopWork
 {
     /// <summary>Names whose addresses are remembered, and datagrams that wait for one.</summary>
     const int MostNames = 64;
@@ -18,24 +19,23 @@ sealed class UdpAssociation : IReactive, IUdpHandler, IStackMember, ILoopTimer, 
     const int MostBytes = 65535;
 
     readonly ProxyServer _server;
-    readonly HostedStack _stack;
+    readonly List<AssociatedPort> _ports;
     readonly StreamSocket _control;
     readonly DatagramSocket _relay;
-    readonly string _isolationKey;
+    readonly string _user;
     readonly IpAddress _client;
     readonly Dictionary<string, AssociatedName> _names = new(StringComparer.Ordinal);
     Endpoint _clientPort;
-    Endpoint _localV4;
-    Endpoint _localV6;
     Instant _lastDatagram;
     bool _queued;
     bool _ended;
 
     UdpAssociation(ProxyServer server, HostedStack stack, StreamSocket control, DatagramSocket relay, Handshake request)
     {
-        (_server, _stack, _control, _relay, _isolationKey) = (server, stack, control, relay, request.IsolationKey);
+        (_server, _control, _relay, _user) = (server, control, relay, request.User);
+        _ports = [new AssociatedPort(this, stack)];
         _client = control.Remote.Address;
-        _lastDatagram = stack.Loop.Now;
+        _lastDatagram = Now;
         // A client that says from where it will send is held to it; others are by their first datagram.
         if (request.Target is { Name: null, Port: > 0 } from && (from.Address == _client || from.Address.IsAny))
             _clientPort = new Endpoint(_client, from.Port);
@@ -48,7 +48,11 @@ sealed class UdpAssociation : IReactive, IUdpHandler, IStackMember, ILoopTimer, 
 
     internal IpAddress Source => _client;
 
-    internal Instant Now => _stack.Loop.Now;
+    internal ProxyServer Server => _server;
+
+    internal Instant Now => Loop.Now;
+
+    StackLoop Loop => _server.Loop;
 
     /// <summary>Opens the relay. On success the association owns the client's connection.</summary>
     internal static ProxyFailure TryStart(ProxyServer server, HostedStack stack, StreamSocket control, Handshake request, out UdpAssociation? association)
@@ -82,32 +86,13 @@ sealed class UdpAssociation : IReactive, IUdpHandler, IStackMember, ILoopTimer, 
             Serve();
     }
 
-    IcmpReason IUdpHandler.Receive(Endpoint local, Endpoint remote, ReadOnlySpan<byte> payload, Instant now)
-    {
-        if (_ended || _clientPort.IsNone)
-            return IcmpReason.None;
-        var datagram = _server.Scratch;
-        var header = Socks5.WriteDatagramHeader(datagram, remote);
-        if (header + payload.Length > MostBytes)
-            return IcmpReason.None;
-        payload.CopyTo(datagram[header..]);
-        _ = _relay.TrySend(datagram[..(header + payload.Length)], _clientPort);
-        _lastDatagram = now;
-        return IcmpReason.None;
-    }
-
-    /// <summary>SOCKS has no words for it; the application's own time-outs must do.</summary>
-    void IUdpHandler.HandleError(Endpoint local, Endpoint remote, IcmpError error) { }
-
-    void IStackMember.HandleStackClosed() => End();
-
     void ILoopTimer.HandleTimeout(Instant now)
     {
         var idle = _server.Options.AssociationTimeout;
         if (now - _lastDatagram >= idle)
             End();
         else
-            _stack.Loop.SetTimer(this, _lastDatagram + idle);
+            Loop.SetTimer(this, _lastDatagram + idle);
     }
 
     internal void End()
@@ -115,37 +100,73 @@ sealed class UdpAssociation : IReactive, IUdpHandler, IStackMember, ILoopTimer, 
         if (_ended)
             return;
         _ended = true;
-        _stack.Loop.SetTimer(this, Instant.Never);
-        _stack.Leave(this);
-        if (!_localV4.IsNone)
-            _stack.Stack.Unbind(_localV4);
-        if (!_localV6.IsNone)
-            _stack.Stack.Unbind(_localV6);
+        Loop.SetTimer(this, Instant.Never);
+        foreach (var port in _ports)
+            port.Close();
+        _ports.Clear();
         _names.Clear();
         _relay.Dispose();
         _control.Dispose();
         _server.Leave(this);
     }
 
-    /// <summary>Passes a datagram on whose name is now known.</summary>
-    internal void SendNow(Endpoint remote, ReadOnlySpan<byte> payload)
+    /// <summary>Passes a datagram on.</summary>
+    internal void Send(AssociatedPort port, Endpoint remote, ReadOnlySpan<byte> payload)
     {
-        if (_ended || !TryGetLocal(remote.Address.IsV4, out var local))
-            return;
-        _ = _stack.Stack.TrySend(local, remote, payload);
-        _lastDatagram = _stack.Loop.Now;
+        if (!_ended && port.TrySend(remote, payload))
+            _lastDatagram = Now;
     }
 
-    internal void Forget(string name) => _names.Remove(name);
+    /// <summary>Takes a datagram that came out of a circuit.</summary>
+    internal void Receive(Endpoint remote, ReadOnlySpan<byte> payload)
+    {
+        if (_ended || _clientPort.IsNone)
+            return;
+        var datagram = _server.Scratch;
+        var header = Socks5.WriteDatagramHeader(datagram, remote);
+        if (header + payload.Length > MostBytes)
+            return;
+        payload.CopyTo(datagram[header..]);
+        _ = _relay.TrySend(datagram[..(header + payload.Length)], _clientPort);
+        _lastDatagram = Now;
+    }
+
+    /// <summary>The port in a circuit that was given for a site; null: it is too late.</summary>
+    internal AssociatedPort? PortIn(HostedStack stack)
+    {
+        if (_ended)
+            return null;
+        var port = _ports.Find(other => other.Stack == stack);
+        if (port is null)
+        {
+            _ports.Add(port = new AssociatedPort(this, stack));
+            stack.Join(port);
+        }
+        return port;
+    }
+
+    /// <summary>A circuit is gone. Sites that it led to are asked for anew.</summary>
+    internal void Lose(AssociatedPort port)
+    {
+        if (_ended || _ports[0] != port)
+            _ports.Remove(port);
+        else
+            End();
+    }
+
+    internal void Forget(string name, AssociatedName known)
+    {
+        if (_names.TryGetValue(name, out var current) && current == known)
+            _names.Remove(name);
+    }
 
     bool TryEnter()
     {
-        var loop = _stack.Loop;
-        if (!loop.Reactor.TryWatch(_relay, this) || !loop.Reactor.TryWatch(_control, new ControlWatch(this)))
+        if (!Loop.Reactor.TryWatch(_relay, this) || !Loop.Reactor.TryWatch(_control, new ControlWatch(this)))
             return false;
-        _stack.Join(this);
+        _ports[0].Stack.Join(_ports[0]);
         _server.Enter(this);
-        loop.SetTimer(this, loop.Now + _server.Options.AssociationTimeout);
+        Loop.SetTimer(this, Now + _server.Options.AssociationTimeout);
         return true;
     }
 
@@ -177,7 +198,7 @@ sealed class UdpAssociation : IReactive, IUdpHandler, IStackMember, ILoopTimer, 
         _clientPort = from;
         var payload = datagram[header..];
         if (target.Name is null)
-            SendNow(new Endpoint(target.Address, target.Port), payload);
+            Send(_ports[0], new Endpoint(target.Address, target.Port), payload);
         else
             SendToName(target.Name, target.Port, payload);
     }
@@ -188,23 +209,14 @@ sealed class UdpAssociation : IReactive, IUdpHandler, IStackMember, ILoopTimer, 
             return;
         if (_names.TryGetValue(name, out var known))
         {
-            if (known.TrySend(port, payload, _stack.Loop.Now))
+            if (known.TrySend(port, payload, Now))
                 return;
             _names.Remove(name);
         }
         if (_names.Count >= MostNames)
             return;
-        var asked = _names[name] = new AssociatedName(this, name, port, payload);
-        _server.Names.Resolve(_stack, _isolationKey, name, asked);
-    }
-
-    bool TryGetLocal(bool v4, out Endpoint local)
-    {
-        ref var bound = ref v4 ? ref _localV4 : ref _localV6;
-        if (bound.IsNone && _stack.Stack.TryBind(v4, this, out var port))
-            bound = port;
-        local = bound;
-        return !bound.IsNone;
+        var asked = _names[name] = new AssociatedName(this, _server.KeyOf(_user, name), name, port, payload);
+        asked.Start();
     }
 
     void ComeAgain()
@@ -212,7 +224,7 @@ sealed class UdpAssociation : IReactive, IUdpHandler, IStackMember, ILoopTimer, 
         if (_queued)
             return;
         _queued = true;
-        _stack.Loop.Later(this);
+        Loop.Later(this);
     }
 
     /// <summary>The client's TCP connection: nothing is expected there but its end.</summary>

@@ -1,3 +1,4 @@
+using Macro.Circuits;
 using Macro.Core;
 using Macro.Linux;
 using Macro.NetStack.Dns;
@@ -33,8 +34,6 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     /// <summary>Where every exit has its resolver.</summary>
     public static readonly Endpoint ExitEndpoint = Endpoint.Parse("100.64.0.53:53");
 
-    const string DefaultKey = "";
-
     /// <summary>Who waits for one question: as many as the proxy has connections, for they may all want the same name.</summary>
     const int MaxWaiting = 4096;
 
@@ -43,10 +42,10 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     readonly ClientResolverOptions _options;
     readonly IRandom _random;
     readonly List<SocketListener> _listeners = [];
-    readonly Dictionary<string, LinkedListNode<Key>> _keys = new(StringComparer.Ordinal);
-    readonly LinkedList<Key> _byUse = new();
+    readonly Dictionary<IsolationKey, LinkedListNode<Partition>> _partitions = [];
+    readonly LinkedList<Partition> _byUse = new();
 
-    sealed record Key(string Name, LoopResolver Resolver);
+    sealed record Partition(IsolationKey Key, LoopResolver Resolver);
 
     ClientResolver(StackLoop loop, ICircuitEnds circuits, ClientResolverOptions options, IRandom random) =>
         (_loop, _circuits, _options, _random) = (loop, circuits, options, random);
@@ -64,13 +63,13 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     public IReadOnlyList<Endpoint> Endpoints { get; private set; } = [];
 
     /// <summary>Of the default key, for whoever wants to see how it goes. Under the loop's lock.</summary>
-    public ResolverCounters Counters => Find(DefaultKey).Resolver.Counters;
+    public ResolverCounters Counters => Find(IsolationKey.Shared).Resolver.Counters;
 
-    public void Resolve(HostedStack stack, string isolationKey, string name, INameWaiter waiter)
+    public void Resolve(HostedStack stack, IsolationKey key, string name, INameWaiter waiter)
     {
-        var key = Find(isolationKey);
-        key.Resolver.Use(stack);
-        NameLookup.Start(key.Resolver, name, _random, waiter);
+        var resolver = Find(key).Resolver;
+        resolver.Use(stack);
+        NameLookup.Start(resolver, name, _random, waiter);
     }
 
     /// <summary>Stops to listen, and answers those who wait that it failed. Any thread.</summary>
@@ -78,14 +77,14 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     {
         foreach (var listener in _listeners)
             listener.Dispose();
-        foreach (var key in _byUse)
-            key.Resolver.Close();
+        foreach (var partition in _byUse)
+            partition.Resolver.Close();
         _byUse.Clear();
-        _keys.Clear();
+        _partitions.Clear();
     });
 
     AskVerdict IQuestionServer.Ask(Endpoint client, ReadOnlySpan<byte> query, Carrier carrier, IAnswerTaker taker, Span<byte> room, out int length) =>
-        Find(DefaultKey).Resolver.Ask(query, carrier, taker, room, out length);
+        Find(IsolationKey.Shared).Resolver.Ask(query, carrier, taker, room, out length);
 
     void Listen()
     {
@@ -103,17 +102,17 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
         Endpoints = [.. _listeners.Select(listener => listener.Endpoint)];
     }
 
-    Key Find(string name)
+    Partition Find(IsolationKey key)
     {
-        if (_keys.TryGetValue(name, out var node))
+        if (_partitions.TryGetValue(key, out var node))
         {
             _byUse.Remove(node);
             _byUse.AddLast(node);
             return node.Value;
         }
-        if (_keys.Count == _options.MaxKeys)
+        if (_partitions.Count == _options.MaxKeys)
             Forget();
-        var link = _options.Upstream.MakeLink(_loop, _circuits, name, _random);
+        var link = _options.Upstream.MakeLink(_loop, _circuits, key, _random);
         var resolver = new LoopResolver(_loop, _options.Upstream.Configure(new ResolverOptions
         {
             Upstreams = [ExitEndpoint],
@@ -121,7 +120,7 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
             MaxWaiting = MaxWaiting,
             Limits = new AnswerLimits { Bytes = _options.BytesPerKey },
         }), link, _random);
-        _keys[name] = _byUse.AddLast(new Key(name, resolver));
+        _partitions[key] = _byUse.AddLast(new Partition(key, resolver));
         return _byUse.Last!.Value;
     }
 
@@ -129,10 +128,10 @@ public sealed class ClientResolver : INameResolver, IQuestionServer, IDisposable
     {
         // The default key is everybody's who has none.
         for (var node = _byUse.First; node is not null; node = node.Next)
-            if (node.Value.Name != DefaultKey)
+            if (node.Value.Key != IsolationKey.Shared)
             {
                 node.Value.Resolver.Close();
-                _keys.Remove(node.Value.Name);
+                _partitions.Remove(node.Value.Key);
                 _byUse.Remove(node);
                 return;
             }

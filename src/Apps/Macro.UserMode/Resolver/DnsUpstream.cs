@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Macro.Circuits;
 using Macro.Core;
 using Macro.NetStack.Dns;
 
@@ -36,7 +37,7 @@ public abstract record DnsUpstream
     /// <summary>What the resolver has to know of it.</summary>
     internal virtual ResolverOptions Configure(ResolverOptions options) => options;
 
-    internal abstract StackLink MakeLink(StackLoop loop, ICircuitEnds circuits, string isolationKey, IRandom random);
+    internal abstract StackLink MakeLink(StackLoop loop, ICircuitEnds circuits, IsolationKey key, IRandom random);
 
     static TlsUpstream? ParseTls(string text)
     {
@@ -64,7 +65,7 @@ public abstract record DnsUpstream
 
     sealed record ExitUpstream : DnsUpstream
     {
-        internal override StackLink MakeLink(StackLoop loop, ICircuitEnds circuits, string isolationKey, IRandom random) => new(circuits, isolationKey);
+        internal override StackLink MakeLink(StackLoop loop, ICircuitEnds circuits, IsolationKey key, IRandom random) => new(circuits, key);
 
         public override string ToString() => "exit";
     }
@@ -83,19 +84,19 @@ public abstract record DnsUpstream
 
     sealed record TlsUpstream(Endpoint Server, string Name) : SecureUpstream
     {
-        internal override StackLink MakeLink(StackLoop loop, ICircuitEnds circuits, string isolationKey, IRandom random) =>
-            new SecureLink(circuits, isolationKey, new TlsTransport(Server, Name));
+        internal override StackLink MakeLink(StackLoop loop, ICircuitEnds circuits, IsolationKey key, IRandom random) =>
+            new SecureLink(circuits, key, new TlsTransport(Server, Name));
 
         public override string ToString() => $"{TlsScheme}{Server}#{Name}";
     }
 
     sealed record HttpsUpstream(Uri Uri, IpAddress? Address) : SecureUpstream
     {
-        internal override StackLink MakeLink(StackLoop loop, ICircuitEnds circuits, string isolationKey, IRandom random)
+        internal override StackLink MakeLink(StackLoop loop, ICircuitEnds circuits, IsolationKey key, IRandom random)
         {
             var exit = new LoopResolver(
-                loop, new ResolverOptions { Upstreams = [ClientResolver.ExitEndpoint] }, new StackLink(circuits, isolationKey), random);
-            return new SecureLink(circuits, isolationKey, new HttpsTransport(Uri, (stack, host, cancel) =>
+                loop, new ResolverOptions { Upstreams = [ClientResolver.ExitEndpoint] }, new StackLink(circuits, key), random);
+            return new SecureLink(circuits, key, new HttpsTransport(Uri, (stack, host, cancel) =>
                 Address is { } known ? Task.FromResult(known) : HostAddress.FindAsync(stack, exit, host, random, cancel)));
         }
 

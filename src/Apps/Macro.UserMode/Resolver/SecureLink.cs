@@ -1,5 +1,6 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
+using Macro.Circuits;
 using Macro.Core;
 
 namespace Macro.UserMode;
@@ -13,7 +14,7 @@ interface ISecureTransport : IDisposable
 }
 
 /// <summary>The way of a client's resolver to a resolver of the user's choice, within TLS, through the circuit of one isolation key.</summary>
-sealed class SecureLink(ICircuitEnds circuits, string isolationKey, ISecureTransport transport) : StackLink(circuits, isolationKey)
+sealed class SecureLink(ICircuitEnds circuits, IsolationKey key, ISecureTransport transport) : StackLink(circuits, key)
 {
     /// <summary>
     /// What all connections here have in common: neither revocation nor missing certificates are asked for, as the

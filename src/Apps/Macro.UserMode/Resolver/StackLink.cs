@@ -1,3 +1,4 @@
+using Macro.Circuits;
 using Macro.Core;
 using Macro.NetStack;
 
@@ -7,7 +8,7 @@ namespace Macro.UserMode;
 /// The way of a client's resolver to its upstreams: through the circuit of one isolation key and nowhere else. While
 /// there is no circuit yet, queries wait for it; when there is to be none, the resolver hears so at once.
 /// </summary>
-class StackLink(ICircuitEnds circuits, string isolationKey) : UpstreamLink, ICircuitWaiter, IStackMember
+class StackLink(ICircuitEnds circuits, IsolationKey key) : UpstreamLink, ICircuitWaiter, IStackMember
 {
     readonly record struct Query(long Number, Endpoint Upstream, byte[] Message, bool IsStream);
 
@@ -91,7 +92,7 @@ class StackLink(ICircuitEnds circuits, string isolationKey) : UpstreamLink, ICir
         if (_isAsking)
             return;
         _isAsking = true;
-        circuits.Open(isolationKey, this);
+        circuits.Open(key, this);
     }
 
     void Enter(HostedStack stack)

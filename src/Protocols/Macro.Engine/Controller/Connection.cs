@@ -86,18 +86,15 @@ public sealed record ConnectRequest
     public ConnectionMode Mode { get; init; } = ConnectionMode.Balanced;
 
     /// <summary>
-    /// ISO 3166 countries of the exit in the order of preference, as in "CH,NL"; "any" at the end allows every other after them.
-    /// Null: any.
+    /// Where the exit is to be, in the words of <see cref="ExitRegions"/>, as in "CH,NL"; null: any.
     /// </summary>
     public string? ExitRegion { get; init; }
 
-    internal IReadOnlyList<string> Regions => [.. Wanted.Where(region => region != Any)];
+    internal IReadOnlyList<string> Regions => [.. Wanted.Where(region => region != ExitRegions.Any)];
 
-    internal bool OtherRegions => Wanted.Contains(Any);
+    internal bool OtherRegions => Wanted.Contains(ExitRegions.Any);
 
     string[] Wanted => ExitRegion?.Split(',') ?? [];
-
-    const string Any = "any";
 }
 
 /// <summary>The connection as it is now; a new value at every change.</summary>

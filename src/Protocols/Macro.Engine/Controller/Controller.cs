@@ -120,8 +120,8 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// <summary>They were looked for everywhere, and too few found: until then, that there are none yet is no reason to despair.</summary>
     public bool SearchFailed { get; set; }
 
-    /// <summary>A circuit is wanted and none can be chosen of the relays that are known.</summary>
-    public bool LacksRelays => Main is { HasNoPath: true } || _isolated.Values.Any(kept => kept.HasNoPath);
+    /// <summary>What is wanted and cannot be chosen of the relays that are known; null: nothing is lacking.</summary>
+    public ConnectRequest? Lacking => _isolated.Values.Prepend(Main).FirstOrDefault(kept => kept is { HasNoPath: true })?.Request;
 
     /// <summary>
     /// The device must be up, from the moment that a connection is wanted: while there is no circuit, what it takes in goes
@@ -174,8 +174,8 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     }
 
     /// <summary>
-    /// The circuit of an isolation key, built if it is not there. False when nothing is wanted to be connected, or when as
-    /// many keys as may be are in use.
+    /// The circuit of an isolation key, built if it is not there; its exit is where the key says, or else where the connection's is. False
+    /// when nothing is wanted to be connected, or when as many keys as may be are in use.
     /// </summary>
     /// <param name="makeEnd">Makes the end of a new circuit.</param>
     public bool TryUse(IsolationKey key, Func<ICircuitEnd> makeEnd, Instant now, out KeptCircuit? kept)
@@ -281,7 +281,8 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
 
     KeptCircuit Keep(IsolationKey key, ICircuitEnd end, Instant now)
     {
-        var kept = new KeptCircuit(key, end, Connection.Request, _source);
+        var request = Connection.Request;
+        var kept = new KeptCircuit(key, end, request with { ExitRegion = key.ExitRegion ?? request.ExitRegion }, _source);
         kept.Use(now);
         kept.Build(now);
         return kept;

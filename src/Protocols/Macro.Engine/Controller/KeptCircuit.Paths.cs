@@ -45,7 +45,7 @@ public sealed partial class KeptCircuit
     void BeginPaths(Circuit circuit, Instant now)
     {
         circuit.IsRerouted = circuit.Hops.Length > 1;
-        circuit.MostPaths = _source.MostPaths(_request.Mode);
+        circuit.MostPaths = _source.MostPaths(Request.Mode);
         _nextPathAt = now;
     }
 
@@ -97,7 +97,7 @@ public sealed partial class KeptCircuit
     void BuildPath(KnownCircuit carrying, Instant now)
     {
         var isStranded = carrying.Circuit.Stranded is not null;
-        if (_source.TryStartPath(_request, carrying, _others, apart: !isStranded, now, out var started))
+        if (_source.TryStartPath(Request, carrying, _others, apart: !isStranded, now, out var started))
             _others.Add(started!);
         else
             _nextPathAt = now + (isStranded ? s_strandedRetry : s_noPath);

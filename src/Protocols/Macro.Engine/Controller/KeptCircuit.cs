@@ -18,7 +18,6 @@ public sealed partial class KeptCircuit
     // Where another circuit stands at once, the user is still to see that one was lost.
     static readonly TimeSpan s_notice = TimeSpan.FromSeconds(10);
 
-    readonly ConnectRequest _request;
     readonly CircuitSource _source;
     readonly Attempts _attempts;
     KnownCircuit? _carrying, _leaving;
@@ -28,12 +27,15 @@ public sealed partial class KeptCircuit
     internal KeptCircuit(IsolationKey key, ICircuitEnd end, ConnectRequest request, CircuitSource source)
     {
         (Key, End) = (key, end);
-        (_request, _source, _attempts) = (request, source, new Attempts(request, source));
+        (Request, _source, _attempts) = (request, source, new Attempts(request, source));
     }
 
     public IsolationKey Key { get; }
 
     public ICircuitEnd End { get; }
+
+    /// <summary>What is wanted of its circuits.</summary>
+    internal ConnectRequest Request { get; }
 
     /// <summary>The circuit that packets take, or null.</summary>
     public Circuit? Carrying => _carrying?.Circuit;
@@ -88,7 +90,7 @@ public sealed partial class KeptCircuit
     internal void Build(Instant now)
     {
         HasNoPath = false;
-        if (_source.Spares.TryTake(now, out var spare))
+        if (_source.Spares.TryTake(Request, now, out var spare))
             Adopt(spare, now);
         else
             Begin(now);
@@ -101,7 +103,7 @@ public sealed partial class KeptCircuit
         HasNoPath = _attempts.IsEmpty;
         // No attempt: nobody has failed. Other relays, when they are known, are tried at once.
         if (HasNoPath)
-            Trouble = _source.Paths.Explain(answer, _request);
+            Trouble = _source.Paths.Explain(answer, Request);
     }
 
     internal void HandleTimeout(Instant now)
@@ -115,7 +117,7 @@ public sealed partial class KeptCircuit
         if (now >= _noticeEnds)
             (Trouble, _noticeEnds) = (_carrying is null ? Trouble : null, Instant.Never);
         if (_carrying is { Circuit.State: CircuitState.Ready } old && now >= old.RotateAt
-            && Rotation.MayChange(_request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(now, out var next))
+            && Rotation.MayChange(Request.Mode, End.IsInUse, old.Circuit.LastTraffic, now) && _source.Spares.TryChange(Request, now, out var next))
         {
             Leave(now);
             DropPaths(now);

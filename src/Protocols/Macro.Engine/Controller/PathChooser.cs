@@ -102,6 +102,16 @@ sealed class PathChooser
 
     public bool IsAvoided(Candidate relay, Instant now) => _avoided.TryGetValue(relay.Target.Name, out var avoided) && avoided.Until > now;
 
+    /// <summary>An exit stands where a request wants it first, of those regions that have exits now.</summary>
+    public bool IsPreferred(Candidate exit, ConnectRequest request, Instant now)
+    {
+        Refresh(now);
+        foreach (var region in request.Regions)
+            if (exit.Region == region || _allowed.Any(relay => relay.IsExit && relay.Region == region && !IsAvoided(relay, now)))
+                return exit.Region == region;
+        return request.OtherRegions || request.Regions.Count == 0;
+    }
+
     public void ForgetFailures() => _avoided.Clear();
 
     /// <summary>Relays are found by the node itself and not told by a file.</summary>

@@ -5,8 +5,8 @@ namespace Macro.Engine;
 
 /// <summary>
 /// Circuits that are built before they are wanted: for the next isolation key, for the place of one that is lost, and for rotation. As
-/// many as were wanted lately, at most four; each serves one key and never another, and expires when nobody wants it. They also
-/// are how relays are tried that have no record yet: with them it costs no user's packet.
+/// many as were wanted lately, at most four, and as the last one was wanted; each serves one key and never another, and expires when
+/// nobody wants it. They also are how relays are tried that have no record yet: with them it costs no user's packet.
 /// </summary>
 sealed class SpareCircuits(CircuitSource source, IRandom random)
 {
@@ -21,7 +21,7 @@ sealed class SpareCircuits(CircuitSource source, IRandom random)
     Instant _demandAt, _pauseUntil;
     int _failures;
 
-    sealed record Spare(KnownCircuit Known, Instant Expires)
+    sealed record Spare(KnownCircuit Known, ConnectRequest Request, Instant Expires)
     {
         public Circuit Circuit => Known.Circuit;
     }
@@ -38,7 +38,7 @@ sealed class SpareCircuits(CircuitSource source, IRandom random)
 
     public int Ready => _spares.Count(spare => spare.Circuit.State == CircuitState.Ready);
 
-    /// <summary>What they are built for; null: nothing, and none is kept.</summary>
+    /// <summary>What they are built for until something else is wanted; null: nothing, and none is kept.</summary>
     public void Serve(ConnectRequest? request, Instant now)
     {
         foreach (var spare in _spares)
@@ -59,20 +59,26 @@ sealed class SpareCircuits(CircuitSource source, IRandom random)
     }
 
     /// <summary>A key wants one: it is taken if it stands, and in any case the wish counts for how many are built.</summary>
-    public bool TryTake(Instant now, out KnownCircuit taken) => TryTake(Demand(now) + 1, now, out taken);
+    public bool TryTake(ConnectRequest request, Instant now, out KnownCircuit taken) => TryTake(request, Demand(now) + 1, now, out taken);
 
     /// <summary>A circuit that still carries may be changed: the wish keeps one being built, and is repeated until it stands.</summary>
-    public bool TryChange(Instant now, out KnownCircuit taken) => TryTake(Math.Max(1, Demand(now)), now, out taken);
+    public bool TryChange(ConnectRequest request, Instant now, out KnownCircuit taken) =>
+        TryTake(request, Math.Max(1 + _spares.Count(spare => !Suits(spare, request, now)), Demand(now)), now, out taken);
 
-    bool TryTake(double demand, Instant now, out KnownCircuit taken)
+    bool TryTake(ConnectRequest request, double demand, Instant now, out KnownCircuit taken)
     {
-        (_demand, _demandAt) = (Math.Min(Limit, demand), now);
-        var place = _spares.FindIndex(spare => spare.Circuit.State == CircuitState.Ready && !spare.Known.Path.Hops.Any(hop => source.Paths.IsAvoided(hop.Relay, now)));
+        (_request, _demand, _demandAt) = (request, Math.Min(Limit, demand), now);
+        var place = _spares.FindIndex(spare => spare.Circuit.State == CircuitState.Ready && Suits(spare, request, now)
+            && !spare.Known.Path.Hops.Any(hop => source.Paths.IsAvoided(hop.Relay, now)));
         taken = place < 0 ? null! : _spares[place].Known;
         if (place >= 0)
             _spares.RemoveAt(place);
         return place >= 0;
     }
+
+    /// <summary>It was built as this one is wanted, or its exit is where such a one would be looked for first.</summary>
+    bool Suits(Spare spare, ConnectRequest request, Instant now) =>
+        spare.Request == request || source.Paths.IsPreferred(spare.Known.Path.Hops[^1].Relay, request, now);
 
     public void HandleTimeout(Instant now)
     {
@@ -88,7 +94,7 @@ sealed class SpareCircuits(CircuitSource source, IRandom random)
         (_demand, _demandAt) = (Demand(now), now);
         Observe(now);
         while (MayBuild && _request is not null && now >= _pauseUntil && _spares.Count < Wanted(now) && source.TryStart(_request, null, [], now, out var known).Path is not null)
-            _spares.Add(new Spare(known!, now + 0.75 * s_life + random.NextTime(0.5 * s_life)));
+            _spares.Add(new Spare(known!, _request, now + 0.75 * s_life + random.NextTime(0.5 * s_life)));
         if (MayBuild && _spares.Count < Wanted(now))
             Pause(now);
     }

@@ -114,14 +114,14 @@ public readonly ref struct HttpRequestHead
     }
 
     /// <summary>
-    /// Reads the isolation key from Proxy-Authorization; without that field it is the default key. False: the field is there
+    /// Reads the user name from Proxy-Authorization; without that field it is empty. False: the field is there
     /// and is not Basic, or is no name.
     /// </summary>
-    public bool TryReadIsolationKey(out string key)
+    public bool TryReadUser(out string name)
     {
-        key = "";
+        name = "";
         if (Fields.TryFindOnly("Proxy-Authorization"u8, out var credentials, out var several))
-            return IsolationKey.TryParseBasic(credentials, out key);
+            return ProxyUser.TryParseBasic(credentials, out name);
         return !several;
     }
 

@@ -16,7 +16,7 @@ public static class Socks4
     public const int ReplySize = 8;
 
     /// <summary>Bytes of the longest request: header, user and name, each with its zero.</summary>
-    public const int MaxRequest = HeaderSize + IsolationKey.MaxBytes + 1 + ProxyTarget.MaxName + 2;
+    public const int MaxRequest = HeaderSize + ProxyUser.MaxBytes + 1 + ProxyTarget.MaxName + 2;
 
     const int HeaderSize = 8;
     const byte Connect = 1;
@@ -31,19 +31,19 @@ public static class Socks4
     /// </code>
     /// </summary>
     /// <param name="supported">False for a whole request that is no CONNECT, or has no target that one could connect to.</param>
-    public static InputVerdict TryParseRequest(ReadOnlySpan<byte> bytes, out string isolationKey, out ProxyTarget target, out bool supported, out int length)
+    public static InputVerdict TryParseRequest(ReadOnlySpan<byte> bytes, out string user, out ProxyTarget target, out bool supported, out int length)
     {
-        (isolationKey, target, supported, length) = ("", default, false, 0);
+        (user, target, supported, length) = ("", default, false, 0);
         if (bytes.Length > 0 && bytes[0] != 4)
             return InputVerdict.Malformed;
         if (bytes.Length < HeaderSize)
             return InputVerdict.Incomplete;
-        var verdict = TryReadText(bytes[HeaderSize..], IsolationKey.MaxBytes, out var user);
+        var verdict = TryReadText(bytes[HeaderSize..], ProxyUser.MaxBytes, out var userId);
         if (verdict != InputVerdict.Complete)
             return verdict;
-        if (!IsolationKey.TryParse(user, out isolationKey))
+        if (!ProxyUser.TryParse(userId, out user))
             return InputVerdict.Malformed;
-        length = HeaderSize + user.Length + 1;
+        length = HeaderSize + userId.Length + 1;
         var port = BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]);
         var address = IpAddress.Read(bytes[4..8]);
         if (address.V4Bits is 0 or > 255)

@@ -94,15 +94,15 @@ public static class Socks5
     /// ..   length     of the password; then the password
     /// </code>
     /// </summary>
-    public static InputVerdict TryParseCredentials(ReadOnlySpan<byte> bytes, out string isolationKey, out int length)
+    public static InputVerdict TryParseCredentials(ReadOnlySpan<byte> bytes, out string user, out int length)
     {
-        (isolationKey, length) = ("", 0);
+        (user, length) = ("", 0);
         if (bytes.Length > 0 && bytes[0] != CredentialsVersion)
             return InputVerdict.Malformed;
         if (bytes.Length < 2 || bytes.Length < 3 + bytes[1] || bytes.Length < 3 + bytes[1] + bytes[2 + bytes[1]])
             return InputVerdict.Incomplete;
         length = 3 + bytes[1] + bytes[2 + bytes[1]];
-        return IsolationKey.TryParse(bytes.Slice(2, bytes[1]), out isolationKey) ? InputVerdict.Complete : InputVerdict.Malformed;
+        return ProxyUser.TryParse(bytes.Slice(2, bytes[1]), out user) ? InputVerdict.Complete : InputVerdict.Malformed;
     }
 
     /// <summary>Writes 2 bytes.</summary>

@@ -45,7 +45,7 @@ sealed class HttpTarget : IFuzzTarget
         InvariantException.Require(HttpRequestHead.TryParse(bytes[..(length - 1)], out _, out _) == InputVerdict.Incomplete, "a beginning is incomplete");
         seen.Add((int)head.Form);
         seen.Add((int)head.Framing);
-        seen.Add(head.TryReadIsolationKey(out _) ? 1 : 0);
+        seen.Add(head.TryReadUser(out _) ? 1 : 0);
         if (!head.TryReadTarget(out var target))
             return;
         seen.Add(target.Name is null ? 2 : 3);

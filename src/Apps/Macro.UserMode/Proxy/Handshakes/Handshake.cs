@@ -40,7 +40,8 @@ abstract class Handshake
     /// <summary>Bytes that are kept at most while a message is incomplete.</summary>
     internal abstract int MaxInput { get; }
 
-    internal string IsolationKey { get; private protected set; } = "";
+    /// <summary>The name of the user; empty: none.</summary>
+    internal string User { get; private protected set; } = "";
 
     internal ProxyTarget Target { get; private protected set; }
 

@@ -47,11 +47,11 @@ sealed class HttpHandshake : Handshake
     {
         if (head.Form is HttpTargetForm.Origin or HttpTargetForm.Asterisk)
             return Fail(ProxyFailure.NotAProxyRequest);
-        if (!head.TryReadIsolationKey(out var key))
+        if (!head.TryReadUser(out var user))
             return Fail(ProxyFailure.BadCredentials);
         if (!head.TryReadTarget(out var target))
             return Fail(ProxyFailure.Malformed);
-        (IsolationKey, Target) = (key, target);
+        (User, Target) = (user, target);
         if (head.IsConnect)
         {
             Command = ProxyCommand.Connect;

@@ -11,12 +11,12 @@ sealed class Socks4Handshake : Handshake
     internal override HandshakeStep Advance(ReadOnlySpan<byte> input, Span<byte> answer, out int taken, out int answered)
     {
         answered = 0;
-        var verdict = Socks4.TryParseRequest(input, out var key, out var target, out var supported, out taken);
+        var verdict = Socks4.TryParseRequest(input, out var user, out var target, out var supported, out taken);
         if (verdict == InputVerdict.Incomplete)
             return HandshakeStep.NeedsMore;
         if (verdict != InputVerdict.Complete)
             return Fail(ProxyFailure.Malformed);
-        (IsolationKey, Target, Command) = (key, target, ProxyCommand.Connect);
+        (User, Target, Command) = (user, target, ProxyCommand.Connect);
         return supported ? HandshakeStep.Requested : Fail(ProxyFailure.Unsupported);
     }
 

@@ -61,12 +61,12 @@ sealed class Socks5Handshake : Handshake
     HandshakeStep TakeName(ReadOnlySpan<byte> input, Span<byte> answer, out int taken, out int answered)
     {
         answered = 0;
-        var verdict = Socks5.TryParseCredentials(input, out var key, out taken);
+        var verdict = Socks5.TryParseCredentials(input, out var user, out taken);
         if (verdict == InputVerdict.Incomplete)
             return HandshakeStep.NeedsMore;
         if (verdict != InputVerdict.Complete)
             return Fail(ProxyFailure.BadCredentials);
-        IsolationKey = key;
+        User = user;
         Socks5.WriteCredentialsAnswer(answer, accepted: true);
         answered = 2;
         _phase = Phase.Request;

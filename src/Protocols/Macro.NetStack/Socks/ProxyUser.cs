@@ -4,7 +4,7 @@ using System.Text;
 namespace Macro.NetStack;
 
 /// <summary>The user name that a client gives at a proxy: different ones never share a circuit. Passwords mean nothing.</summary>
-public static class IsolationKey
+public static class ProxyUser
 {
     /// <summary>Most bytes of a name, the bound of RFC 1929.</summary>
     public const int MaxBytes = 255;
@@ -13,22 +13,22 @@ public static class IsolationKey
 
     /// <summary>
     /// Reads a name: UTF-8 without control characters. Anything else is refused, for a lossy reading would make two names one.
-    /// Empty: the default key.
+    /// Empty: none.
     /// </summary>
-    public static bool TryParse(ReadOnlySpan<byte> bytes, out string key)
+    public static bool TryParse(ReadOnlySpan<byte> bytes, out string name)
     {
-        key = "";
+        name = "";
         if (bytes.Length > MaxBytes || bytes.ContainsAnyInRange((byte)0, (byte)31) || bytes.Contains((byte)127)
             || !System.Text.Unicode.Utf8.IsValid(bytes))
             return false;
-        key = s_strict.GetString(bytes);
+        name = s_strict.GetString(bytes);
         return true;
     }
 
     /// <summary>Reads the credentials of HTTP's Basic scheme (RFC 7617): the name before the colon.</summary>
-    public static bool TryParseBasic(ReadOnlySpan<byte> credentials, out string key)
+    public static bool TryParseBasic(ReadOnlySpan<byte> credentials, out string name)
     {
-        key = "";
+        name = "";
         const int longest = (2 * MaxBytes + 1 + 2) / 3 * 4;
         if (credentials.Length < 6 || !Ascii.EqualsIgnoreCase(credentials[..6], "Basic "u8))
             return false;
@@ -38,6 +38,6 @@ public static class IsolationKey
             return false;
         var pair = decoded[..length];
         var colon = pair.IndexOf((byte)':');
-        return colon >= 0 && TryParse(pair[..colon], out key);
+        return colon >= 0 && TryParse(pair[..colon], out name);
     }
 }

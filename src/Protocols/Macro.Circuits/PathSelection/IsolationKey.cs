@@ -1,8 +1,9 @@
-namespace Macro.Engine;
+namespace Macro.Circuits;
 
 /// <summary>
-/// What keeps flows apart: two that differ in it never share a circuit, an exit session or a hop key. The name in it (of a
-/// SOCKS user, say) is the user's own affair: it is compared, and never shown, logged or written.
+/// What keeps flows apart: two that differ in it never share a circuit, an exit session or a hop key, nor a line of a DNS cache. What
+/// is in it (the name of a SOCKS user, say, or where a site's exits are to be) is the user's own affair: it is compared, and never
+/// shown, logged or written.
 /// </summary>
 public readonly record struct IsolationKey
 {
@@ -31,6 +32,9 @@ public readonly record struct IsolationKey
         return name.Length == 0 ? Shared : new(Kind.Named, name);
     }
 
-    /// <summary>The kind, and never the name.</summary>
+    /// <summary>Where its exits are to be, in the words of <see cref="ExitRegions"/>; null: where the connection's are.</summary>
+    public string? ExitRegion { get; init; }
+
+    /// <summary>The kind, and nothing else.</summary>
     public override string ToString() => _kind.ToString();
 }
