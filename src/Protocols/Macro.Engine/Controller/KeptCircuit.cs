@@ -132,6 +132,7 @@ public sealed partial class KeptCircuit
         if (_carrying is { Circuit.State: CircuitState.Closed } lost)
         {
             DropPaths(now);
+            _usedAt = UsedAt;
             _carrying = null;
             End.Circuit = null;
             WasLost = true;
@@ -194,6 +195,8 @@ public sealed partial class KeptCircuit
     void Adopt(KnownCircuit circuit, Instant now)
     {
         BeginPaths(circuit.Circuit, now);
+        // What was used a moment ago is not idle because another circuit carries now.
+        _usedAt = UsedAt;
         _carrying = circuit;
         circuit.Circuit.End = End;
         End.Circuit = circuit.Circuit;
