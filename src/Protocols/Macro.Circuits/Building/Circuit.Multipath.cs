@@ -14,7 +14,7 @@ public sealed partial class Circuit
 
     // Less than 2.5 Mbit/s fills no path.
     const long LeastBusy = 16_000;
-    const int MostKnocks = 10, ReleasedPackets = 256;
+    const int MostKnocks = 10;
 
     readonly Instant _epoch;
     readonly ReorderMemory _reorder = new(Resequencer.Size / ReorderMemory.BlockPackets);
@@ -106,7 +106,7 @@ public sealed partial class Circuit
     {
         if (Exit.Order is not { } order || order.NextTimeout > now || End is not { } end)
             return;
-        _released ??= new PacketBatch(ReleasedPackets * ReorderMemory.PacketBytes, ReleasedPackets);
+        _released ??= ReorderMemory.MakeBatch();
         _released.Clear();
         order.Release(_released, now);
         if (_released.Count > 0)

@@ -103,12 +103,11 @@ public sealed partial class Circuit
                 PathOf.RenewExit(now);
                 break;
             case { Type: ControlType.Bind, Status: ControlStatus.Busy } when !isNewest:
-            case { Type: ControlType.Bind, Status: ControlStatus.Ok }:
+            case { Type: ControlType.Bind, Status: ControlStatus.Ok or ControlStatus.NotFound }:
                 break;
-            case { Status: ControlStatus.Ok } when !_isBound:
-                BindIndices(now);
-                break;
-            case { Status: ControlStatus.Ok } or { Type: ControlType.Bind, Status: ControlStatus.NotFound }:
+            case { Type: ControlType.Extend, Status: ControlStatus.Ok }:
+                if (!_isBound)
+                    BindIndices(now);
                 break;
             case var _:
                 Fail(last.Index, $"{answer.Type} refused: {answer.Status}", now, CircuitFailureKind.Refused);

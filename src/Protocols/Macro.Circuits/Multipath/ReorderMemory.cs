@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Macro.Core;
 
 namespace Macro.Circuits;
 
@@ -11,7 +12,12 @@ sealed class ReorderMemory(int blocks = 512)
     /// <summary>Packets of a block.</summary>
     public const int BlockPackets = 64;
 
+    const int BatchPackets = 256;
+
     int _left = blocks;
+
+    /// <summary>Room for packets that come out in order; what it cannot take comes with the next.</summary>
+    public static PacketBatch MakeBatch() => new(BatchPackets * PacketBytes, BatchPackets);
 
     internal bool TryTake([NotNullWhen(true)] out byte[]? block)
     {

@@ -9,10 +9,8 @@ public sealed partial class DatagramPlane
     /// <summary>Sessions of several paths that are looked after together.</summary>
     const int MostInOrder = 16;
 
-    const int OrderedPackets = 256;
-
     readonly Tunnel?[] _inOrder = new Tunnel?[MostInOrder];
-    readonly Deliveries _ordered = new(MakeOrdered);
+    readonly Deliveries _ordered = new(ReorderMemory.MakeBatch);
     int _inOrderCount;
 
     /// <summary>As <see cref="ToClient"/>, of those circuits that have several paths: in the order in which the exit sealed them.</summary>
@@ -42,7 +40,7 @@ public sealed partial class DatagramPlane
             var tunnel = _inOrder[i]!;
             var (order, batch) = tunnel.Context switch
             {
-                Inbound inbound => (inbound.Order, ToExitInOrder ??= MakeOrdered()),
+                Inbound inbound => (inbound.Order, ToExitInOrder ??= ReorderMemory.MakeBatch()),
                 Hop { Circuit.End: { } end } hop => (hop.Order, _ordered.To(end)),
                 _ => (null, null),
             };
@@ -52,8 +50,6 @@ public sealed partial class DatagramPlane
         Array.Clear(_inOrder, 0, _inOrderCount);
         _inOrderCount = 0;
     }
-
-    static PacketBatch MakeOrdered() => new(OrderedPackets * ReorderMemory.PacketBytes, OrderedPackets);
 
     void ClearOrdered()
     {

@@ -20,8 +20,6 @@ public sealed partial class Relay
     /// <summary>Nobody is there to be covered who was not heard for so long.</summary>
     static readonly TimeSpan s_coverless = TimeSpan.FromSeconds(45);
 
-    const int ReleasedPackets = 256;
-
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IRandom _random;
@@ -309,7 +307,7 @@ public sealed partial class Relay
         }
         TakeEvents(inbound);
         if (inbound.Order is { } order && order.NextTimeout <= now)
-            order.Release(Released ??= new PacketBatch(ReleasedPackets * ReorderMemory.PacketBytes, ReleasedPackets), now);
+            order.Release(Released ??= ReorderMemory.MakeBatch(), now);
         SendCover(inbound, now);
         if (inbound.IsProven)
             inbound.Expires = inbound.Tunnel.Activity.LastReceived + s_silent;

@@ -75,7 +75,6 @@ readonly struct Poly1305x8 : IPoly1305Lanes
         StoreSum(ref rows, h0, h1, h2, h3, h4);
     }
 
-    /// <summary>One block in every lane: h = (h + 2^128 + block) r, its limbs brought back to 26 bits and little more.</summary>
     public static void AbsorbWords(ref ulong rows, int blocks, ref ulong words, int lanes)
     {
         for (var first = 0; first < lanes; first += Half)
@@ -99,6 +98,7 @@ readonly struct Poly1305x8 : IPoly1305Lanes
         StoreSum(ref rows, h0, h1, h2, h3, h4);
     }
 
+    /// <summary>One block in every lane: h = (h + 2^128 + block) r, its limbs brought back to 26 bits and little more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Step(
         Vector256<ulong> low, Vector256<ulong> high,
