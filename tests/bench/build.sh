@@ -31,14 +31,7 @@ for hops in 2 3; do
   bar "first byte, $hops hops (ms)" 'one flight' '<= 1.0'
 done
 
-host() {
-  namespace "$1"
-  cable "$1" eth0 "$1"
-  address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
-  ip_in internet address add "2a0e:44$(printf '%02x' "${net[$1]}")::1/64" dev "$1"
-  ip_in "$1" address add "$(v6 "$1")/64" dev eth0
-  ip_in "$1" route add default via "2a0e:44$(printf '%02x' "${net[$1]}")::1"
-}
+host() { cabled_host "$1"; }
 
 declare -A side=([client]='one flight' [stepwise]=stepwise)
 net+=([stepwise]=165)

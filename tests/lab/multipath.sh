@@ -48,8 +48,7 @@ host() {
   in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1
 }
 
-plain_settings_of=$(declare -f settings_of)
-eval "plain_${plain_settings_of}"
+eval "plain_$(declare -f settings_of)"
 settings_of() { plain_settings_of "$1" | sed "s/^\[client\]/&\npaths = $(wc -w <<<"${entries[$1]:-x}")/"; }
 
 has_paths() { # CLIENT

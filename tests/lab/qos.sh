@@ -43,8 +43,7 @@ host() {
   in_ns "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.tcp_ecn=1
 }
 
-plain_settings_of=$(declare -f settings_of)
-eval "plain_${plain_settings_of}"
+eval "plain_$(declare -f settings_of)"
 settings_of() {
   plain_settings_of "$1" |
     if [ "$1" = client ]; then sed "s/^\[client\]/&\nupload_limit = ${limit[$1]:-0}/"; else sed "s/^\[relay\]/&\nbandwidth_limit = ${limit[$1]:-0}\nmonthly_limit = ${monthly[$1]:-0}/"; fi

@@ -46,16 +46,7 @@ region[relay4]=FI region[relay5]=NO region[relay6]=DK region[exit2]=PT
 pumps=1
 faults=("killed entry" "frozen middle" "cut-off entry" "lossy middle" "leaving entry" "killed middle" "frozen entry" "cut-off middle" "lossy entry" "leaving middle")
 
-host() {
-  local hex
-  hex=$(printf '%02x' "${net[$1]}")
-  namespace "$1"
-  cable "$1" eth0 "$1"
-  address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
-  ip_in internet address add "2a0e:44$hex::1/64" dev "$1"
-  ip_in "$1" address add "2a0e:44$hex::2/64" dev eth0
-  ip_in "$1" route add default via "2a0e:44$hex::1"
-}
+host() { cabled_host "$1"; }
 
 has_standby() { vpn client circuit --json | jq -e '.hops and ((.standby | length) == 2) and ([.hops[], .standby[]] | all(.health == "good"))' >/dev/null; }
 has_left() { local hops; hops=$(circuit) && [ -n "$hops" ] && ! grep -qx "$1" <<<"$hops"; }

@@ -60,6 +60,18 @@ cable() {
   ip_in internet address add "44.${net[$3]}.0.1/24" dev "$3"
 }
 
+# cabled_host NAME: what host makes, IPv6 included, but with such a cable.
+cabled_host() {
+  local hex
+  hex=$(printf '%02x' "${net[$1]}")
+  namespace "$1"
+  cable "$1" eth0 "$1"
+  address_v4 "$1" eth0 "$(v4 "$1")" "44.${net[$1]}.0.1"
+  ip_in internet address add "2a0e:44$hex::1/64" dev "$1"
+  ip_in "$1" address add "$(v6 "$1")/64" dev eth0
+  ip_in "$1" route add default via "2a0e:44$hex::1"
+}
+
 address_v4() { # NAMESPACE INTERFACE ADDRESS GATEWAY
   ip_in "$1" address add "$3/24" dev "$2"
   ip_in "$1" route add default via "$4"
