@@ -149,6 +149,22 @@ public class SurvivalTests
         Assert.Equal(CircuitState.Closed, call.Circuit.State);
     }
 
+    [Fact]
+    public void A_path_that_comes_back_by_itself_leaves_no_problem()
+    {
+        var call = new Call(726, standby: false, ConnectionMode.Private);
+        call.Run(3 * s_second);
+        call.CutClient();
+        call.Run(4 * s_second);
+        Assert.Equal(ConnectionState.Reconnecting, call.Client.Node.Controller.Connection.State);
+        Assert.NotNull(call.Client.Node.Controller.Connection.Problem);
+        call.Mend();
+        call.Run(4 * s_second);
+        Assert.Equal((CircuitState.Ready, 0), (call.Circuit.State, call.Circuit.Reroutes));
+        Assert.Equal(ConnectionState.Active, call.Client.Node.Controller.Connection.State);
+        Assert.Null(call.Client.Node.Controller.Connection.Problem);
+    }
+
     /// <summary>A client that sends a packet every 20 ms to the web, which sends it back.</summary>
     sealed class Call
     {
@@ -201,6 +217,8 @@ public class SurvivalTests
                 _lastHeard = _world.Now;
             }
         }
+
+        public void CutClient() => _world.Cut = (from, to) => from == Client.Endpoint || to == Client.Endpoint;
 
         public void Mend() => _world.Cut = null;
 

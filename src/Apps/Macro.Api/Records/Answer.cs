@@ -50,6 +50,9 @@ public static class ProblemCodes
     /// <summary>No exit offers the wanted region (409).</summary>
     public const string NoExitInRegion = "no-exit-in-region";
 
+    /// <summary>Told for ten seconds while traffic flows again: a circuit was lost, and its connections with it.</summary>
+    public const string CircuitLost = "circuit-lost";
+
     /// <summary>The node may not do this: it lacks a right of the operating system (403).</summary>
     public const string NotPermitted = "not-permitted";
 

@@ -41,9 +41,14 @@ static class Words
             BytesSent = sent,
             BytesReceived = received,
             Wire = connection.State == Engine.ConnectionState.Off ? null : Describe(node.Controller, circuit, coverReceived),
-            Problem = connection.Problem is null || connection.State == Engine.ConnectionState.Active
+            Problem = connection.Problem is null
                 ? client.Missing
-                : new Problem { Code = ProblemCodes.NoRelays, Message = connection.Problem, Remedy = connection.Remedy },
+                : new Problem
+                {
+                    Code = connection.State == Engine.ConnectionState.Active ? ProblemCodes.CircuitLost : ProblemCodes.NoRelays,
+                    Message = connection.Problem,
+                    Remedy = connection.Remedy,
+                },
             Relay = new RelayStatus
             {
                 Enabled = options.IsRelay,

@@ -80,7 +80,12 @@ public sealed partial class KeptCircuit
             FollowReroute(carrying, now);
         }
         if (circuit.Stranded is null)
+        {
+            // It came back by itself.
+            if (carrying.IsJudged)
+                Trouble = null;
             carrying.IsJudged = false;
+        }
         else if (circuit.Stranded is { } failure && !carrying.IsJudged)
         {
             _source.Record.Lost(carrying, failure, now);
