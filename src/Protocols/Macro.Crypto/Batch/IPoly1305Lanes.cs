@@ -26,13 +26,16 @@ interface IPoly1305Lanes
 /// </summary>
 static class Poly1305Lanes
 {
-    public const int MostLanes = 16, ChunkSize = 64;
+    public const int MostLanes = 16, ChunkSize = 64, BlocksInChunk = ChunkSize / Poly1305.BlockSize;
+
+    /// <summary>With fewer chunks, the powers of r cost more than they save.</summary>
+    public const int FewestChunksForPowers = 4;
 
     /// <summary>A text's last bytes, which are no whole chunk or just one, and the block of its length.</summary>
-    public const int MostLastBlocks = ChunkSize / Poly1305.BlockSize + 1;
+    public const int MostLastBlocks = BlocksInChunk + 1;
 
-    /// <summary>The rows: r0..r4; 5 r1..5 r4, which limbs beyond 2^130 are multiplied with; the sum h0..h4.</summary>
-    public const int R = 0, FiveR = 5, H = 9, Rows = 14;
+    /// <summary>The rows: r0..r4; 5 r1..5 r4, which limbs beyond 2^130 are multiplied with; the sum h0..h4; as r, its powers.</summary>
+    public const int R = 0, FiveR = 5, PowerRows = 9, H = PowerRows, Square = H + 5, Cube = Square + PowerRows, Fourth = Cube + PowerRows, Rows = Fourth + PowerRows;
 
     public const ulong LimbMask = (1 << 26) - 1;
 

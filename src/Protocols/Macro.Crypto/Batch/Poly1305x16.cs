@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Macro.Crypto.Batch;
 
 /// <summary>
-/// Poly1305 of sixteen texts at once with AVX-512, one text a lane: two vectors of eight for each limb, whose chains of
-/// multiplications and carries fill each other's waits.
+/// Poly1305 of sixteen texts at once with AVX-512, one text a lane and eight lanes a vector. Four blocks go in together, as
+/// (h + m0) r^4 + m1 r^3 + m2 r^2 + m3 r: one carry for all of them, and their products wait for nothing.
 /// </summary>
 readonly struct Poly1305x16 : IPoly1305Lanes
 {
@@ -16,111 +16,136 @@ readonly struct Poly1305x16 : IPoly1305Lanes
 
     public static void Absorb(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words, int lanes)
     {
-        if (lanes > Half)
-            AbsorbBoth(ref rows, ref buffer, ref texts, chunks, ref words);
-        else
-            AbsorbFirst(ref rows, ref buffer, ref texts, chunks, ref words);
-    }
-
-    // Compiled once and for all, not tier by tier; see ChaCha20.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    static void AbsorbBoth(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words)
-    {
-        ref var second = ref Unsafe.Add(ref rows, Half);
-        var a0 = Row(ref rows, Poly1305Lanes.H);
-        var a1 = Row(ref rows, Poly1305Lanes.H + 1);
-        var a2 = Row(ref rows, Poly1305Lanes.H + 2);
-        var a3 = Row(ref rows, Poly1305Lanes.H + 3);
-        var a4 = Row(ref rows, Poly1305Lanes.H + 4);
-        var b0 = Row(ref second, Poly1305Lanes.H);
-        var b1 = Row(ref second, Poly1305Lanes.H + 1);
-        var b2 = Row(ref second, Poly1305Lanes.H + 2);
-        var b3 = Row(ref second, Poly1305Lanes.H + 3);
-        var b4 = Row(ref second, Poly1305Lanes.H + 4);
-
-        for (var at = 0; chunks > 0; chunks--, at += Poly1305Lanes.ChunkSize)
-        {
-            Transpose(ref Unsafe.Add(ref buffer, at), ref texts, ref words);
-            Transpose(ref Unsafe.Add(ref buffer, at), ref Unsafe.Add(ref texts, Half), ref Unsafe.Add(ref words, Half));
-            for (var block = 0; block < 4; block++)
-            {
-                ref var low = ref Unsafe.Add(ref words, block * 2 * Poly1305Lanes.MostLanes);
-                ref var high = ref Unsafe.Add(ref low, Poly1305Lanes.MostLanes);
-                Step(Vector512.LoadUnsafe(ref low), Vector512.LoadUnsafe(ref high), ref a0, ref a1, ref a2, ref a3, ref a4, ref rows);
-                Step(Vector512.LoadUnsafe(ref low, Half), Vector512.LoadUnsafe(ref high, Half), ref b0, ref b1, ref b2, ref b3, ref b4, ref second);
-            }
-        }
-
-        StoreSum(ref rows, a0, a1, a2, a3, a4);
-        StoreSum(ref second, b0, b1, b2, b3, b4);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    static void AbsorbFirst(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words)
-    {
-        var h0 = Row(ref rows, Poly1305Lanes.H);
-        var h1 = Row(ref rows, Poly1305Lanes.H + 1);
-        var h2 = Row(ref rows, Poly1305Lanes.H + 2);
-        var h3 = Row(ref rows, Poly1305Lanes.H + 3);
-        var h4 = Row(ref rows, Poly1305Lanes.H + 4);
-
-        for (var at = 0; chunks > 0; chunks--, at += Poly1305Lanes.ChunkSize)
-        {
-            Transpose(ref Unsafe.Add(ref buffer, at), ref texts, ref words);
-            for (var block = 0; block < 4; block++)
-            {
-                ref var low = ref Unsafe.Add(ref words, block * 2 * Poly1305Lanes.MostLanes);
-                var high = Vector512.LoadUnsafe(ref low, Poly1305Lanes.MostLanes);
-                Step(Vector512.LoadUnsafe(ref low), high, ref h0, ref h1, ref h2, ref h3, ref h4, ref rows);
-            }
-        }
-
-        StoreSum(ref rows, h0, h1, h2, h3, h4);
+        for (var first = 0; first < lanes; first += Half)
+            AbsorbChunks(ref Unsafe.Add(ref rows, first), ref buffer, ref Unsafe.Add(ref texts, first), chunks, ref Unsafe.Add(ref words, first));
     }
 
     public static void AbsorbWords(ref ulong rows, int blocks, ref ulong words, int lanes)
     {
         for (var first = 0; first < lanes; first += Half)
-            AbsorbHalf(ref Unsafe.Add(ref rows, first), blocks, ref Unsafe.Add(ref words, first));
+            AbsorbBlocks(ref Unsafe.Add(ref rows, first), blocks, ref Unsafe.Add(ref words, first));
     }
 
+    // Compiled once and for all, not tier by tier; see ChaCha20.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    static void AbsorbHalf(ref ulong rows, int blocks, ref ulong words)
+    static void AbsorbChunks(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words)
     {
-        var h0 = Row(ref rows, Poly1305Lanes.H);
-        var h1 = Row(ref rows, Poly1305Lanes.H + 1);
-        var h2 = Row(ref rows, Poly1305Lanes.H + 2);
-        var h3 = Row(ref rows, Poly1305Lanes.H + 3);
-        var h4 = Row(ref rows, Poly1305Lanes.H + 4);
+        if (chunks < Poly1305Lanes.FewestChunksForPowers)
+        {
+            for (var at = 0; chunks > 0; chunks--, at += Poly1305Lanes.ChunkSize)
+            {
+                Transpose(ref Unsafe.Add(ref buffer, at), ref texts, ref words);
+                AbsorbBlocks(ref rows, Poly1305Lanes.BlocksInChunk, ref words);
+            }
+            return;
+        }
+        RaiseKeys(ref rows);
+        Load(ref rows, Poly1305Lanes.H, out var h0, out var h1, out var h2, out var h3, out var h4);
+        for (var at = 0; chunks > 0; chunks--, at += Poly1305Lanes.ChunkSize)
+        {
+            Transpose(ref Unsafe.Add(ref buffer, at), ref texts, ref words);
+            AddBlock(ref words, 0, ref h0, ref h1, ref h2, ref h3, ref h4);
+            Multiply(ref rows, Poly1305Lanes.Fourth, h0, h1, h2, h3, h4, out var d0, out var d1, out var d2, out var d3, out var d4);
+            AddProduct(ref words, 1, ref rows, Poly1305Lanes.Cube, ref d0, ref d1, ref d2, ref d3, ref d4);
+            AddProduct(ref words, 2, ref rows, Poly1305Lanes.Square, ref d0, ref d1, ref d2, ref d3, ref d4);
+            AddProduct(ref words, 3, ref rows, Poly1305Lanes.R, ref d0, ref d1, ref d2, ref d3, ref d4);
+            Carry(d0, d1, d2, d3, d4, out h0, out h1, out h2, out h3, out h4);
+        }
+        Store(ref rows, Poly1305Lanes.H, h0, h1, h2, h3, h4);
+    }
+
+    /// <summary>One block after the other: h = (h + m) r.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    static void AbsorbBlocks(ref ulong rows, int blocks, ref ulong words)
+    {
+        Load(ref rows, Poly1305Lanes.H, out var h0, out var h1, out var h2, out var h3, out var h4);
         for (var block = 0; block < blocks; block++)
         {
-            ref var low = ref Unsafe.Add(ref words, block * 2 * Poly1305Lanes.MostLanes);
-            var high = Vector512.LoadUnsafe(ref low, Poly1305Lanes.MostLanes);
-            Step(Vector512.LoadUnsafe(ref low), high, ref h0, ref h1, ref h2, ref h3, ref h4, ref rows);
+            AddBlock(ref words, block, ref h0, ref h1, ref h2, ref h3, ref h4);
+            Multiply(ref rows, Poly1305Lanes.R, h0, h1, h2, h3, h4, out var d0, out var d1, out var d2, out var d3, out var d4);
+            Carry(d0, d1, d2, d3, d4, out h0, out h1, out h2, out h3, out h4);
         }
-        StoreSum(ref rows, h0, h1, h2, h3, h4);
+        Store(ref rows, Poly1305Lanes.H, h0, h1, h2, h3, h4);
     }
 
-    /// <summary>One block in every lane: h = (h + 2^128 + block) r, its limbs brought back to 26 bits and little more.</summary>
+    /// <summary>The second, third and fourth power of r, each with its limbs taken five times.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    static void RaiseKeys(ref ulong rows)
+    {
+        Load(ref rows, Poly1305Lanes.R, out var p0, out var p1, out var p2, out var p3, out var p4);
+        for (var power = Poly1305Lanes.Square; power <= Poly1305Lanes.Fourth; power += Poly1305Lanes.PowerRows)
+        {
+            Multiply(ref rows, Poly1305Lanes.R, p0, p1, p2, p3, p4, out var d0, out var d1, out var d2, out var d3, out var d4);
+            Carry(d0, d1, d2, d3, d4, out p0, out p1, out p2, out p3, out p4);
+            Store(ref rows, power, p0, p1, p2, p3, p4);
+            Store(ref rows, power + Poly1305Lanes.FiveR, p1 + (p1 << 2), p2 + (p2 << 2), p3 + (p3 << 2), p4 + (p4 << 2));
+        }
+    }
+
+    /// <summary>Adds 2^128 + a block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Step(
-        Vector512<ulong> low, Vector512<ulong> high,
-        ref Vector512<ulong> h0, ref Vector512<ulong> h1, ref Vector512<ulong> h2, ref Vector512<ulong> h3, ref Vector512<ulong> h4, ref ulong rows)
+    static void AddBlock(ref ulong words, int block, ref Vector512<ulong> h0, ref Vector512<ulong> h1, ref Vector512<ulong> h2, ref Vector512<ulong> h3, ref Vector512<ulong> h4)
+    {
+        Split(ref words, block, out var m0, out var m1, out var m2, out var m3, out var m4);
+        h0 += m0;
+        h1 += m1;
+        h2 += m2;
+        h3 += m3;
+        h4 += m4;
+    }
+
+    /// <summary>Adds the product of 2^128 + a block and a power of r. So many that the sums stay below 2^60, and then they are carried.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void AddProduct(ref ulong words, int block, ref ulong rows, int power, ref Vector512<ulong> d0, ref Vector512<ulong> d1, ref Vector512<ulong> d2, ref Vector512<ulong> d3, ref Vector512<ulong> d4)
+    {
+        Split(ref words, block, out var m0, out var m1, out var m2, out var m3, out var m4);
+        Multiply(ref rows, power, m0, m1, m2, m3, m4, out var e0, out var e1, out var e2, out var e3, out var e4);
+        d0 += e0;
+        d1 += e1;
+        d2 += e2;
+        d3 += e3;
+        d4 += e4;
+    }
+
+    /// <summary>2^128 + a block, in limbs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Split(ref ulong words, int block, out Vector512<ulong> m0, out Vector512<ulong> m1, out Vector512<ulong> m2, out Vector512<ulong> m3, out Vector512<ulong> m4)
+    {
+        ref var at = ref Unsafe.Add(ref words, block * 2 * Poly1305Lanes.MostLanes);
+        var low = Vector512.LoadUnsafe(ref at);
+        var high = Vector512.LoadUnsafe(ref at, Poly1305Lanes.MostLanes);
+        var mask = Vector512.Create(Poly1305Lanes.LimbMask);
+        m0 = low & mask;
+        m1 = (low >>> 26) & mask;
+        m2 = ((low >>> 52) | (high << 12)) & mask;
+        m3 = (high >>> 14) & mask;
+        m4 = (high >>> 40) | Vector512.Create(Poly1305Lanes.BlockEnd);
+    }
+
+    /// <summary>The product with a power of r, not carried.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Multiply(
+        ref ulong rows, int power, Vector512<ulong> a0, Vector512<ulong> a1, Vector512<ulong> a2, Vector512<ulong> a3, Vector512<ulong> a4,
+        out Vector512<ulong> d0, out Vector512<ulong> d1, out Vector512<ulong> d2, out Vector512<ulong> d3, out Vector512<ulong> d4)
+    {
+        rows = ref Unsafe.Add(ref rows, power * Poly1305Lanes.MostLanes);
+        d0 = Multiply(a0, ref rows, R0) + Multiply(a1, ref rows, FiveR4) + (Multiply(a2, ref rows, FiveR3) + Multiply(a3, ref rows, FiveR2)) + Multiply(a4, ref rows, FiveR1);
+        d1 = Multiply(a0, ref rows, R1) + Multiply(a1, ref rows, R0) + (Multiply(a2, ref rows, FiveR4) + Multiply(a3, ref rows, FiveR3)) + Multiply(a4, ref rows, FiveR2);
+        d2 = Multiply(a0, ref rows, R2) + Multiply(a1, ref rows, R1) + (Multiply(a2, ref rows, R0) + Multiply(a3, ref rows, FiveR4)) + Multiply(a4, ref rows, FiveR3);
+        d3 = Multiply(a0, ref rows, R3) + Multiply(a1, ref rows, R2) + (Multiply(a2, ref rows, R1) + Multiply(a3, ref rows, R0)) + Multiply(a4, ref rows, FiveR4);
+        d4 = Multiply(a0, ref rows, R4) + Multiply(a1, ref rows, R3) + (Multiply(a2, ref rows, R2) + Multiply(a3, ref rows, R1)) + Multiply(a4, ref rows, R0);
+    }
+
+    /// <summary>
+    /// Brings the limbs back to 26 bits and little more, in two chains side by side, from limb 0 and from limb 3; what leaves limb 4 comes in again
+    /// five times at limb 0.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Carry(
+        Vector512<ulong> d0, Vector512<ulong> d1, Vector512<ulong> d2, Vector512<ulong> d3, Vector512<ulong> d4,
+        out Vector512<ulong> h0, out Vector512<ulong> h1, out Vector512<ulong> h2, out Vector512<ulong> h3, out Vector512<ulong> h4)
     {
         var mask = Vector512.Create(Poly1305Lanes.LimbMask);
-        h0 += low & mask;
-        h1 += (low >>> 26) & mask;
-        h2 += ((low >>> 52) | (high << 12)) & mask;
-        h3 += (high >>> 14) & mask;
-        h4 += (high >>> 40) | Vector512.Create(Poly1305Lanes.BlockEnd);
-
-        var d0 = Multiply(h0, ref rows, R0) + Multiply(h1, ref rows, FiveR4) + (Multiply(h2, ref rows, FiveR3) + Multiply(h3, ref rows, FiveR2)) + Multiply(h4, ref rows, FiveR1);
-        var d1 = Multiply(h0, ref rows, R1) + Multiply(h1, ref rows, R0) + (Multiply(h2, ref rows, FiveR4) + Multiply(h3, ref rows, FiveR3)) + Multiply(h4, ref rows, FiveR2);
-        var d2 = Multiply(h0, ref rows, R2) + Multiply(h1, ref rows, R1) + (Multiply(h2, ref rows, R0) + Multiply(h3, ref rows, FiveR4)) + Multiply(h4, ref rows, FiveR3);
-        var d3 = Multiply(h0, ref rows, R3) + Multiply(h1, ref rows, R2) + (Multiply(h2, ref rows, R1) + Multiply(h3, ref rows, R0)) + Multiply(h4, ref rows, FiveR4);
-        var d4 = Multiply(h0, ref rows, R4) + Multiply(h1, ref rows, R3) + (Multiply(h2, ref rows, R2) + Multiply(h3, ref rows, R1)) + Multiply(h4, ref rows, R0);
-
-        // Two carry chains side by side, from limb 0 and from limb 3; what leaves limb 4 comes in again five times at limb 0.
         d1 += d0 >>> 26;
         d4 += d3 >>> 26;
         h0 = d0 & mask;
@@ -149,13 +174,29 @@ readonly struct Poly1305x16 : IPoly1305Lanes
     static Vector512<ulong> Row(ref ulong rows, int row) => Vector512.LoadUnsafe(ref rows, (nuint)(row * Poly1305Lanes.MostLanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void StoreSum(ref ulong rows, Vector512<ulong> h0, Vector512<ulong> h1, Vector512<ulong> h2, Vector512<ulong> h3, Vector512<ulong> h4)
+    static void Load(ref ulong rows, int row, out Vector512<ulong> l0, out Vector512<ulong> l1, out Vector512<ulong> l2, out Vector512<ulong> l3, out Vector512<ulong> l4)
     {
-        h0.StoreUnsafe(ref rows, (Poly1305Lanes.H + 0) * Poly1305Lanes.MostLanes);
-        h1.StoreUnsafe(ref rows, (Poly1305Lanes.H + 1) * Poly1305Lanes.MostLanes);
-        h2.StoreUnsafe(ref rows, (Poly1305Lanes.H + 2) * Poly1305Lanes.MostLanes);
-        h3.StoreUnsafe(ref rows, (Poly1305Lanes.H + 3) * Poly1305Lanes.MostLanes);
-        h4.StoreUnsafe(ref rows, (Poly1305Lanes.H + 4) * Poly1305Lanes.MostLanes);
+        l0 = Row(ref rows, row);
+        l1 = Row(ref rows, row + 1);
+        l2 = Row(ref rows, row + 2);
+        l3 = Row(ref rows, row + 3);
+        l4 = Row(ref rows, row + 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Store(ref ulong rows, int row, Vector512<ulong> l0, Vector512<ulong> l1, Vector512<ulong> l2, Vector512<ulong> l3)
+    {
+        l0.StoreUnsafe(ref rows, (nuint)(row * Poly1305Lanes.MostLanes));
+        l1.StoreUnsafe(ref rows, (nuint)((row + 1) * Poly1305Lanes.MostLanes));
+        l2.StoreUnsafe(ref rows, (nuint)((row + 2) * Poly1305Lanes.MostLanes));
+        l3.StoreUnsafe(ref rows, (nuint)((row + 3) * Poly1305Lanes.MostLanes));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Store(ref ulong rows, int row, Vector512<ulong> l0, Vector512<ulong> l1, Vector512<ulong> l2, Vector512<ulong> l3, Vector512<ulong> l4)
+    {
+        Store(ref rows, row, l0, l1, l2, l3);
+        l4.StoreUnsafe(ref rows, (nuint)((row + 4) * Poly1305Lanes.MostLanes));
     }
 
     /// <summary>Turns 64 bytes of eight texts into rows: the low words of block 0 of all, the high words of block 0, and so on.</summary>
