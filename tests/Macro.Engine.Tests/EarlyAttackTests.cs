@@ -108,9 +108,9 @@ public class EarlyAttackTests
     }
 
     [Fact]
-    public void Nothing_but_one_Extend_and_messages_for_the_next_hop_is_taken()
+    public void Nothing_but_one_request_and_messages_for_the_next_hop_is_taken()
     {
-        foreach (var message in (ControlMessage[])[new OpenExit { V4 = true, V6 = true }, new Hello { Version = 1 }, new Probe { Token = 1 }, new Bind { Channel = 1, Index = 1 }, new Close { Channel = 0 }, new Cover { Machine = 1, Budget = 1 }])
+        foreach (var message in (ControlMessage[])[new Hello { Version = 1 }, new Probe { Token = 1 }, new Bind { Channel = 1, Index = 1 }, new Close { Channel = 0 }, new Cover { Machine = 1, Budget = 1 }])
         {
             var flight = new Flight(6);
             var sent = 0;
@@ -119,9 +119,32 @@ public class EarlyAttackTests
             flight.Send(FrameType.Cover, 0, []);
             flight.Send(FrameType.Forward, 1, new byte[40]);
             flight.Send(FrameType.Control, 2, ControlCodec.Encode(new Extend { Channel = 1, Descriptor = flight.Next.Candidate.Target.Descriptor }));
-            Assert.Equal((0, 4L), (sent, flight.Relay.Node.Relay.Counters.Malformed));
-            Assert.Null(flight.Relay.Node.Relay.Leases!.Count is 0 ? null : "a lease");
+            flight.Send(FrameType.Control, 3, ControlCodec.Encode(new OpenExit { V4 = true, V6 = true }));
+            Assert.Equal((0, 5L), (sent, flight.Relay.Node.Relay.Counters.Malformed));
+            Assert.Equal(0, flight.Relay.Node.Relay.Leases!.Count);
         }
+    }
+
+    [Fact]
+    public void Strangers_do_not_use_up_the_addresses_of_an_exit()
+    {
+        var flight = new Flight(11);
+        var sent = 0;
+        flight.World.Tap = (from, _, bytes) => sent += from == flight.Relay.Endpoint && bytes[0] == (byte)MessageType.Data ? bytes.Length : 0;
+        for (var second = 0; second < 60; second++)
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                flight.Begin();
+                flight.Send(FrameType.Control, 1, ControlCodec.Encode(new OpenExit { V4 = true, V6 = true }));
+            }
+            flight.World.Run(s_second);
+            Assert.InRange(flight.Relay.Node.Relay.Leases!.Count, 1, 20 * 16);
+        }
+        // What was asked in few bytes is not answered in more.
+        Assert.Equal(0, sent);
+        flight.World.Run(20 * s_second);
+        Assert.Equal(0, flight.Relay.Node.Relay.Leases!.Count);
     }
 
     [Fact]

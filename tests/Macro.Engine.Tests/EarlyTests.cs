@@ -17,9 +17,12 @@ public class EarlyTests
     {
         var (world, client, relays) = Networks.Six(1);
         Assert.Equal(legs, Legs(world, client, mode));
-        Assert.Equal(mode.Hops() - 1, relays.Sum(r => r.Node.Relay.Counters.Early));
+        Assert.Equal(mode.Hops(), relays.Sum(r => r.Node.Relay.Counters.Early));
         Assert.Equal(mode.Hops(), relays.Sum(r => r.Node.Relay.Counters.Handshakes));
+        var reached = world.Now;
         world.RunUntil(() => client.Node.Controller.Connection.State == ConnectionState.Active, s_second);
+        // The exit's consent comes right behind its response, and a packet that leaves now arrives.
+        Assert.Equal(reached, world.Now);
         client.SendPacket(Packets.Udp(Packets.Client, IpAddress.Parse("203.0.114.7"), 4000, 53, "hello"u8));
         world.RunUntil(() => client.Inbox.Count > 0, s_second);
     }
@@ -46,6 +49,22 @@ public class EarlyTests
         var began = world.Now;
         world.RunUntil(() => circuit.HopsReached == 3, 5 * s_second);
         Assert.Equal(legs * s_leg, world.Now - began);
+    }
+
+    [Theory]
+    [InlineData(9, 6)]
+    [InlineData(1, 6 + 6 + 2)]
+    public void What_an_exit_was_asked_early_in_vain_it_is_asked_again(int nth, int legs)
+    {
+        var (world, client, relays) = Networks.Six(11);
+        var count = 0;
+        world.Cut = (from, to) => to == relays[4].Endpoint && count++ == nth;
+        var path = relays.Skip(2).Take(3).Select(relay => relay.Candidate.Target);
+        var circuit = Begin(world, client, [.. path], CircuitGoal.Exit);
+        var began = world.Now;
+        world.RunUntil(() => circuit.State == CircuitState.Ready, 5 * s_second);
+        Assert.Equal(legs, (int)Math.Ceiling((world.Now - began) / s_leg));
+        Assert.Equal(1, relays[4].Node.Relay.Leases!.Count);
     }
 
     [Fact]
@@ -173,9 +192,9 @@ public class EarlyTests
     }
 
     /// <summary>A circuit that no controller keeps.</summary>
-    internal static Circuit Begin(World world, SimNode client, HopTarget[] path)
+    internal static Circuit Begin(World world, SimNode client, HopTarget[] path, CircuitGoal goal = CircuitGoal.Directory)
     {
-        var circuit = new Circuit(path, client.Node.Indices, client.Node.Outbox, world.Random, world.Now) { GoesEarly = true, Goal = CircuitGoal.Directory };
+        var circuit = new Circuit(path, client.Node.Indices, client.Node.Outbox, world.Random, world.Now) { GoesEarly = true, Goal = goal };
         client.Drives = () => circuit;
         client.Do(() => circuit.Start(world.Now));
         return circuit;

@@ -53,15 +53,27 @@ public class AddressPoolTests
         Assert.Equal(IpAddress.Parse("10.0.0.6"), pairs[^1].V4);
         Assert.False(pool.TryTake("late", Start, out _));
 
-        Assert.True(pool.Return(pairs[2], Start));
+        Assert.True(pool.Return(pairs[2], wasUsed: true, Start));
 
         Assert.Null(pool.Find(pairs[2].V4));
         Assert.Null(pool.Find(pairs[2].V6));
-        Assert.False(pool.Return(pairs[2], Start));
+        Assert.False(pool.Return(pairs[2], wasUsed: true, Start));
         Assert.False(pool.TryTake("late", Start + Quarantine - TimeSpan.FromTicks(1), out _));
         Assert.True(pool.TryTake("late", Start + Quarantine, out var again));
         Assert.Equal(pairs[2], again);
         Assert.Equal("late", pool.Find(again.V6));
+    }
+
+    [Fact]
+    public void A_pair_that_was_not_used_needs_no_rest()
+    {
+        var pool = new AddressPool<string>(Prefix.Parse("10.0.0.0/29"), quarantine: Quarantine);
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.True(pool.TryTake("stranger", Start, out var pair));
+            Assert.True(pool.Return(pair, wasUsed: false, Start));
+        }
+        Assert.Equal(0, pool.Count);
     }
 
     [Fact]
@@ -71,21 +83,21 @@ public class AddressPoolTests
         pool.TryTake("alice", Start, out var alice);
         pool.TryTake("bob", Start, out var bob);
 
-        Assert.False(pool.Return(new AddressPair(alice.V4, bob.V6), Start));
-        Assert.False(pool.Return(default, Start));
-        Assert.False(pool.Return(pool.Gateway, Start));
+        Assert.False(pool.Return(new AddressPair(alice.V4, bob.V6), wasUsed: true, Start));
+        Assert.False(pool.Return(default, wasUsed: true, Start));
+        Assert.False(pool.Return(pool.Gateway, wasUsed: true, Start));
         Assert.Equal(2, pool.Count);
     }
 
     [Fact]
     public void Agrees_with_a_plain_model() =>
-        Gen.Select(Gen.Bool, Gen.Int[0, 20], Gen.Int[0, 30]).Array[0, 200].Sample(steps =>
+        Gen.Select(Gen.Bool, Gen.Int[0, 20], Gen.Int[0, 30], Gen.Bool).Array[0, 200].Sample(steps =>
         {
             var pool = new AddressPool<object>(Prefix.Parse("10.0.0.0/28"), quarantine: Quarantine);
             var held = new List<(AddressPair Pair, object Session)>();
             var returned = new Dictionary<AddressPair, Instant>();
             var now = Start;
-            foreach (var (take, which, seconds) in steps)
+            foreach (var (take, which, seconds, wasUsed) in steps)
             {
                 now += TimeSpan.FromSeconds(seconds);
                 if (take)
@@ -103,9 +115,10 @@ public class AddressPoolTests
                 else if (held.Count > 0)
                 {
                     var (pair, _) = held[which % held.Count];
-                    Assert.True(pool.Return(pair, now));
+                    Assert.True(pool.Return(pair, wasUsed, now));
                     held.RemoveAt(which % held.Count);
-                    returned[pair] = now;
+                    if (wasUsed)
+                        returned[pair] = now;
                 }
                 Assert.Equal(held.Count, pool.Count);
                 Assert.All(held, entry => Assert.True(ReferenceEquals(pool.Find(entry.Pair.V4), entry.Session) && ReferenceEquals(pool.Find(entry.Pair.V6), entry.Session)));
@@ -129,7 +142,7 @@ public class AddressPoolTests
         for (var i = 0; i < 200_000; i++)
         {
             Assert.True(pool.TryTake(Tuple.Create(default(AddressPair)), Start, out var pair));
-            Assert.True(pool.Return(pair, Start));
+            Assert.True(pool.Return(pair, wasUsed: true, Start));
         }
         stop.Cancel();
         reader.Join();

@@ -5,8 +5,9 @@ namespace Macro.Circuits;
 
 /// <summary>
 /// The handshakes of a circuit, one after the other or all in one flight: what would follow the answer of a hop, <see cref="Extend"/> and the
-/// initiation for the next one, goes as early data right behind its initiation, so that the whole circuit takes one round trip to its last hop. Only
-/// behind first handshakes: where something is lost, or a relay does not take it, the circuit goes on hop by hop. Documented in docs/protocol/early.md.
+/// initiation for the next one, or of an exit <see cref="OpenExit"/>, goes as early data right behind its initiation, so that the whole circuit is
+/// ready after one round trip to its last hop. Only behind first handshakes: where something is lost, or a relay does not take it, the circuit goes on
+/// hop by hop. Documented in docs/protocol/early.md.
 /// </summary>
 public sealed partial class Circuit
 {
@@ -16,8 +17,13 @@ public sealed partial class Circuit
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan s_mostPatience = TimeSpan.FromMilliseconds(1500);
 
-    /// <summary>Its answer to the Extend follows a hop's response at once. Else the hop took the handshake and not what came behind it.</summary>
+    /// <summary>Its answer to what it was asked early follows a hop's response at once. Else the hop took the handshake and not what came behind it.</summary>
     static readonly TimeSpan s_leastGrace = TimeSpan.FromMilliseconds(25);
+
+    /// <summary>Nobody answers early data with more than came: as long as what an exit has to say.</summary>
+    const int EarlyRoom = 160;
+
+    static readonly OpenExit s_openExit = new() { V4 = true, V6 = true };
 
     bool _goesEarly;
 
@@ -65,19 +71,25 @@ public sealed partial class Circuit
             Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);
         else
             SettleEarly(Hops[hop.Index - 1]);
+        if (hop == Exit)
+            ReachedAt = now;
         if (hop.IsEarly)
-        {
             AwaitEarly(now);
-            return;
-        }
-        if (hop.Index + 1 < Hops.Length)
+        else
+            GoOn(hop, now);
+    }
+
+    /// <summary>What follows when a hop has answered its handshake, and nothing early was taken by it.</summary>
+    void GoOn(Hop hop, Instant now)
+    {
+        if (hop != Exit)
         {
             Connect(hop.Index + 1, now);
             return;
         }
-        (_hopDeadline, ReachedAt) = (Instant.Never, now);
+        _hopDeadline = Instant.Never;
         if (Goal == CircuitGoal.Exit)
-            Ask(hop, new OpenExit { V4 = true, V6 = true }, now);
+            Ask(hop, s_openExit, now);
         else if (Goal == CircuitGoal.Registration)
             Register(hop, now);
         else if (Goal == CircuitGoal.Path)
@@ -86,17 +98,32 @@ public sealed partial class Circuit
             State = CircuitState.Ready;
     }
 
-    /// <summary>Begins the handshake with a hop together with that of the one before, if that takes early data.</summary>
+    /// <summary>Begins the handshake with a hop together with that of the one before, if that takes early data; an exit is asked to be one.</summary>
     void ConnectEarly(int index, Instant now)
     {
-        if (!_goesEarly || index == Hops.Length || Hops[index - 1] is not { Attempts: 1, Target.TakesEarly: true } before
-            || Hops[index].Target is not { Introducer.IsEmpty: true, Endpoint.IsNone: false })
+        if (!_goesEarly || Hops[index - 1] is not { Attempts: 1, Target.TakesEarly: true } before)
             return;
-        before.IsEarly = true;
-        Connect(index, now);
+        if (index == Hops.Length && Goal == CircuitGoal.Exit)
+        {
+            before.IsEarly = true;
+            Ask(before, s_openExit, now);
+        }
+        else if (index < Hops.Length && Hops[index].Target is { Introducer.IsEmpty: true, Endpoint.IsNone: false })
+        {
+            before.IsEarly = true;
+            Connect(index, now);
+        }
     }
 
-    /// <summary>A hop has answered; the next one is on its way already, if what went early was taken.</summary>
+    /// <summary>Lengthens a frame by the padding that its payload may have.</summary>
+    ReadOnlySpan<byte> MakeRoom(ReadOnlySpan<byte> frame)
+    {
+        var padded = _frame.AsSpan(0, Math.Max(frame.Length, EarlyRoom));
+        padded[frame.Length..].Clear();
+        return padded;
+    }
+
+    /// <summary>A hop has answered; what went early to it is on its way already, if it was taken.</summary>
     void AwaitEarly(Instant now) => _hopDeadline = now + Longest(s_leastGrace, LastRoundTrip / 4);
 
     /// <summary>Nothing is awaited any more of what went early to it.</summary>
@@ -104,6 +131,7 @@ public sealed partial class Circuit
     {
         hop.IsEarly = false;
         hop.Requests.Forget(ControlType.Extend);
+        hop.Requests.Forget(ControlType.OpenExit);
     }
 
     void HandleTaken(Hop hop, Instant now)
@@ -120,7 +148,7 @@ public sealed partial class Circuit
             return false;
         LeaveFlight(_reached);
         SettleEarly(Hops[_reached]);
-        Connect(_reached + 1, now);
+        GoOn(Hops[_reached], now);
         return true;
     }
 

@@ -310,7 +310,7 @@ public sealed partial class Circuit
                 (Observed, _observedIsNew) = (hello.Observed, !hello.Observed.IsNone);
                 break;
             case OpenExitAnswer terms:
-                ExitTerms = terms;
+                (ExitTerms, hop.IsEarly) = (terms, false);
                 BecomeReady(now);
                 break;
             case { Type: ControlType.Register, Status: ControlStatus.Ok }:
@@ -415,7 +415,7 @@ public sealed partial class Circuit
     {
         var body = ControlCodec.Encode(message);
         var id = _nextRequest++;
-        if (hop.Tunnel.Sending is null && hop.IsEarly)
+        if (hop.AwaitsSession)
             hop.Requests.AddOnce(id, message.Type, body);
         else
             hop.Requests.Add(id, message.Type, body, now);
@@ -426,6 +426,8 @@ public sealed partial class Circuit
     void Send(Hop hop, FrameType type, uint channel, ReadOnlySpan<byte> body, Instant now, bool mayCopy = true)
     {
         var frame = Frame.Wrap(_frame, type, channel, body, ControlFlags);
+        if (hop.AwaitsSession)
+            frame = MakeRoom(frame);
         Transmit(hop, hop.Seal(frame, _layers[hop.Index], now), now, mayCopy);
     }
 

@@ -96,9 +96,12 @@ public sealed class Hop
     /// <summary>It takes early data, and some goes behind its handshake: <see cref="Circuit.GoesEarly"/>.</summary>
     internal bool IsEarly { get; set; }
 
+    /// <summary>What is sent to it goes as early data.</summary>
+    internal bool AwaitsSession => IsEarly && Tunnel.Sending is null;
+
     /// <summary>Seals for it, in its session; or while that does not stand yet, as early data.</summary>
     internal TunnelOutput Seal(ReadOnlySpan<byte> frame, Span<byte> buffer, Instant now) =>
-        IsEarly && Tunnel.Sending is null ? Tunnel.EncapsulateEarly(frame, buffer, now) : Tunnel.Encapsulate(frame, buffer, now);
+        AwaitsSession ? Tunnel.EncapsulateEarly(frame, buffer, now) : Tunnel.Encapsulate(frame, buffer, now);
 
     /// <summary>An answer to early data overtook the response by which it can be opened. Only a few are kept.</summary>
     internal void Hold(ReadOnlySpan<byte> datagram)

@@ -6,7 +6,7 @@ namespace Macro.Circuits;
 /// <summary>
 /// The addresses that an exit hands out, one pair per exit session, and the way back from an address to its session.
 /// Taking and returning belong to the owner's thread; <see cref="Find"/> may be called by any thread at any time and
-/// locks nothing. A returned pair rests for the quarantine before it is used again, so that late answers meant for one
+/// locks nothing. A returned pair that was used rests for the quarantine before it is used again, so that late answers meant for one
 /// client never reach another.
 /// </summary>
 /// <typeparam name="TSession">What the pump threads want to find: the exit session.</typeparam>
@@ -25,6 +25,7 @@ public sealed class AddressPool<TSession> where TSession : class
     readonly TimeSpan _quarantine;
     readonly TSession?[] _sessions;
     readonly Queue<(int Number, Instant Until)> _resting = new();
+    readonly Stack<int> _unused = new();
     int _fresh = FirstNumber;
 
     /// <param name="v4">/29 or shorter; of a prefix shorter than /16 the first 65536 addresses are used. Null: 100.65.0.0/16.</param>
@@ -74,7 +75,11 @@ public sealed class AddressPool<TSession> where TSession : class
         ArgumentNullException.ThrowIfNull(make);
         session = null;
         int number;
-        if (_fresh < _sessions.Length)
+        if (_unused.TryPop(out number))
+        {
+            // As good as fresh.
+        }
+        else if (_fresh < _sessions.Length)
             number = _fresh++;
         else if (_resting.TryPeek(out var rested) && rested.Until <= now)
             number = _resting.Dequeue().Number;
@@ -87,12 +92,15 @@ public sealed class AddressPool<TSession> where TSession : class
     }
 
     /// <summary>Takes a pair back; from now on nobody finds the session by it. False when it is not in use.</summary>
-    public bool Return(AddressPair pair, Instant now)
+    public bool Return(AddressPair pair, bool wasUsed, Instant now)
     {
         if (!TryNumber(pair.V4, out var number) || Pair(number) != pair || _sessions[number] is null)
             return false;
         Volatile.Write(ref _sessions[number], null);
-        _resting.Enqueue((number, now + _quarantine));
+        if (wasUsed)
+            _resting.Enqueue((number, now + _quarantine));
+        else
+            _unused.Push(number);
         Count--;
         return true;
     }

@@ -25,9 +25,10 @@ public sealed class ExitLeases(AddressPool<ExitLease> pool)
     public ExitLease? TryRent(Inbound inbound, Instant now) =>
         pool.TryTake(pair => new ExitLease(inbound, pair.V4, pair.V6), now, out var lease) ? lease : null;
 
-    public void Return(ExitLease lease, Instant now)
+    /// <param name="wasUsed">False when no packet can have left from its addresses: nothing that is still on its way is meant for them.</param>
+    public void Return(ExitLease lease, bool wasUsed, Instant now)
     {
-        if (pool.Return(new AddressPair(lease.V4, lease.V6), now))
+        if (pool.Return(new AddressPair(lease.V4, lease.V6), wasUsed, now))
             Returned?.Invoke(lease);
     }
 

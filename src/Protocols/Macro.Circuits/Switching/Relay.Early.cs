@@ -4,8 +4,8 @@ using Macro.WireGuard;
 namespace Macro.Circuits;
 
 /// <summary>
-/// Early data: the <see cref="Extend"/> of a client and what it has for the next hop, right behind its initiation, so that all handshakes of a
-/// circuit take one round trip together. Nothing else is taken early, for it can be read by whoever gets the relay's key later, and
+/// Early data: the <see cref="Extend"/> of a client and what it has for the next hop, or its <see cref="OpenExit"/>, right behind its initiation, so
+/// that a circuit takes one round trip. Nothing else is taken early, for it can be read by whoever gets the relay's key later, and
 /// comes from an address that is not proven. What it draws goes back in the new session, and is no longer than it was.
 /// </summary>
 public sealed partial class Relay
@@ -64,11 +64,11 @@ public sealed partial class Relay
             else
                 SwitchInitiation(inbound, frame.Channel, body, now);
         }
-        else if (isFirst && frame.Type == FrameType.Control && ControlCodec.Decode(body, out var message, out _, out _) == ControlVerdict.Ok && message is Extend extend)
+        else if (isFirst && frame.Type == FrameType.Control && ControlCodec.Decode(body, out var message, out _, out _) == ControlVerdict.Ok && message is Extend or OpenExit)
         {
             Pad(inbound, frame, payload.Length);
-            if (HandleExtend(inbound, frame.Channel, extend, now) is { } status)
-                Answer(inbound, frame.Channel, new StatusAnswer(ControlType.Extend) { Status = status }, now);
+            if (Handle(inbound, frame.Channel, message, now) is { } reply)
+                Answer(inbound, frame.Channel, reply, now);
         }
         else
             Counters.Malformed++;

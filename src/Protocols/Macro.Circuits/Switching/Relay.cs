@@ -228,7 +228,7 @@ public sealed partial class Relay
             _inbounds[initiation.Remote] = inbound;
         }
         // A client that comes again takes the long way.
-        var early = Options.IsRelay && inbound.Tunnel.Activity.LastReceived == default && _early.IsFresh(initiation, now)
+        var early = inbound.Tunnel.Activity.LastReceived == default && _early.IsFresh(initiation, now)
             ? initiation.DeriveEarlyKey(Options.PresharedKey)
             : null;
         var output = inbound.Tunnel.AcceptInitiation(initiation, _buffer, now);
@@ -369,7 +369,7 @@ public sealed partial class Relay
         if (inbound.Lease is { } lease)
         {
             inbound.SetLease(null);
-            Leases?.Return(lease, now);
+            Leases?.Return(lease, wasUsed: inbound.IsProven, now);
         }
         inbound.Order?.Dispose();
         _deadlines.Remove(inbound);
