@@ -37,7 +37,7 @@ public class ReputationTests
     public void Many_circuits_that_end_at_one_blow_are_one_failure()
     {
         for (var i = 0; i < 32; i++)
-            _book.Failed(s_entry, _now);
+            _book.Failed(s_entry, answered: true, _now);
         Assert.Equal(1, _book.Outcomes(s_entry, _now).Bad, 6);
     }
 
@@ -153,6 +153,26 @@ public class ReputationTests
         var (entry, middle, _) = Bad();
         Assert.InRange(middle, 0.85, 0.95);
         Assert.Equal(1, entry + middle, 2);
+    }
+
+    [Fact]
+    public void Who_is_down_is_unreliable_and_not_suspect()
+    {
+        for (var i = 0; i < 50; i++)
+            Fail(s_entry, answered: false);
+        Assert.InRange(_book.Reliability(s_entry, _now), 0, 0.1);
+        for (var i = 10; i < 60; i++)
+            Blame.Assign(new CircuitLoss([Nodes.Id(i), s_middle, s_exit], 1, true, false, Answered: false), _book, _now += s_hour);
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+    }
+
+    [Fact]
+    public void Who_says_that_nobody_answers_behind_him_is_suspect_all_the_same()
+    {
+        for (var i = 10; i < 40; i++)
+            Blame.Assign(new CircuitLoss([s_entry, Nodes.Id(i), s_exit], 1, true, false, Answered: false), _book, _now += s_hour);
+        Assert.True(_book.TryTakeSuspect(out var id, out var offence));
+        Assert.Equal((s_entry, Offence.NotForwarding), (id, offence));
     }
 
     [Fact]
@@ -312,9 +332,9 @@ public class ReputationTests
 
     void Succeed(NodeId id) => _book.Succeeded(id, _now += TimeSpan.FromSeconds(11));
 
-    void Fail(NodeId id) => _book.Failed(id, _now += TimeSpan.FromSeconds(11));
+    void Fail(NodeId id, bool answered = true) => _book.Failed(id, answered, _now += TimeSpan.FromSeconds(11));
 
-    void FailBetween(NodeId before, NodeId silent) => _book.Failed(before, silent, _now += TimeSpan.FromSeconds(11));
+    void FailBetween(NodeId before, NodeId silent) => _book.Failed(before, silent, answered: true, _now += TimeSpan.FromSeconds(11));
 
     void Lose(int silent, bool networkWorked, bool slept = false) =>
         Blame.Assign(new CircuitLoss([s_entry, s_middle, s_exit], silent, networkWorked, slept), _book, _now);

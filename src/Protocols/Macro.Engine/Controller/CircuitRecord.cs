@@ -71,7 +71,7 @@ sealed class CircuitRecord(PathChooser paths)
             return;
         var heard = circuit.Circuit.Hops[failure.HopIndex].Tunnel.Activity.LastReceived;
         var (since, asked) = heard == default ? (circuit.StartedAt, circuit.Circuit.HandshakeStarted) : (heard, now);
-        var loss = new CircuitLoss(ids, failure.HopIndex, Network.WorkedSince(since, asked, ids[0]), Network.SleptSince(since));
+        var loss = new CircuitLoss(ids, failure.HopIndex, Network.WorkedSince(since, asked, ids[0]), Network.SleptSince(since), Answered: failure.HopIndex < circuit.Circuit.HopsReached);
         Blame.Assign(loss, paths.Book, now);
         if (failure.HopIndex == 0 && ids.Length > 1 && !loss.Slept)
             paths.Guards.Failed(ids[0], loss.NetworkWorked, now);

@@ -7,13 +7,15 @@ namespace Macro.Peers;
 /// <param name="Silent">The first hop that did not answer, from 0; as many as there are hops: all did, and the destination failed.</param>
 /// <param name="NetworkWorked">Others than the entry were heard while it was silent.</param>
 /// <param name="Slept">The machine was asleep, or too busy to listen.</param>
-public readonly record struct CircuitLoss(IReadOnlyList<NodeId> Hops, int Silent, bool NetworkWorked, bool Slept);
+/// <param name="Answered">The silent hop had taken part in this circuit: it had answered its handshake.</param>
+public readonly record struct CircuitLoss(IReadOnlyList<NodeId> Hops, int Silent, bool NetworkWorked, bool Slept, bool Answered = true);
 
 /// <summary>
 /// Who is to blame for a lost circuit: the own machine and network before the entry, the entry before the middle, the middle before the
 /// exit, the exit before the destination. A hop behind a silent one is never to blame. Where a hop falls silent, it or the one before
-/// it broke the way between them, and nobody can tell which: both share the blame (<see cref="ReputationBook.Failed(NodeId, NodeId, Instant)"/>). So
-/// who drops what he should pass on cannot put it all on his neighbours: they change and he stays.
+/// it broke the way between them, and nobody can tell which: both share the blame (<see cref="ReputationBook.Failed(NodeId, NodeId, bool, Instant)"/>). So
+/// who drops what he should pass on cannot put it all on his neighbours: they change and he stays. A hop that did not even answer its handshake is
+/// down or not to be reached: that makes it unreliable, but it spoils nothing, for another is taken, and at that moment it knew nothing by which to choose.
 /// </summary>
 public static class Blame
 {
@@ -26,8 +28,8 @@ public static class Blame
             return;
         var silent = loss.Hops[loss.Silent];
         if (loss.Silent > 0)
-            book.Failed(loss.Hops[loss.Silent - 1], silent, now);
+            book.Failed(loss.Hops[loss.Silent - 1], silent, loss.Answered, now);
         else if (loss.NetworkWorked)
-            book.Failed(silent, now);
+            book.Failed(silent, loss.Answered, now);
     }
 }

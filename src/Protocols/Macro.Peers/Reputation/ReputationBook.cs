@@ -45,11 +45,12 @@ public sealed class ReputationBook
     }
 
     /// <summary>A circuit failed, and nobody else can have caused it.</summary>
-    public void Failed(NodeId id, Instant now)
+    /// <param name="answered">It had answered the handshake. If not, it is unreliable and not suspect.</param>
+    public void Failed(NodeId id, bool answered, Instant now)
     {
         if (!TryBegin(id, now))
             return;
-        Note(id, Offence.Dropping, 1, null, 0, now);
+        Note(id, answered ? Offence.Dropping : null, 1, null, 0, now);
         Judge(id, now);
     }
 
@@ -57,7 +58,9 @@ public sealed class ReputationBook
     /// A circuit broke between two neighbours, and nobody can tell who broke it: both share the blame, in proportion to how unreliable each was so far.
     /// </summary>
     /// <param name="silent">The first that was not heard.</param>
-    public void Failed(NodeId before, NodeId silent, Instant now) => Share(before, Offence.NotForwarding, silent, Offence.Dropping, now);
+    /// <param name="answered"><inheritdoc cref="Failed(NodeId, bool, Instant)" path="/param[@name='answered']"/></param>
+    public void Failed(NodeId before, NodeId silent, bool answered, Instant now) =>
+        Share(before, Offence.NotForwarding, silent, answered ? Offence.Dropping : null, now);
 
     /// <summary>
     /// What a relay handed over from the one behind it was changed on the way, in a circuit that both serve: one of them did it, or somebody on the line between them,
@@ -117,7 +120,7 @@ public sealed class ReputationBook
         return taken;
     }
 
-    void Share(NodeId one, Offence kind, NodeId other, Offence othersKind, Instant now)
+    void Share(NodeId one, Offence kind, NodeId other, Offence? othersKind, Instant now)
     {
         var (bad, othersBad) = (1 - Outcomes(one, now).Mean, 1 - Outcomes(other, now).Mean);
         var share = bad / (bad + othersBad);
@@ -141,11 +144,13 @@ public sealed class ReputationBook
         return true;
     }
 
-    void Note(NodeId id, Offence kind, double share, NodeId? neighbour, double neighboursShare, Instant now)
+    /// <param name="kind">Null: it is suspected of nothing.</param>
+    void Note(NodeId id, Offence? kind, double share, NodeId? neighbour, double neighboursShare, Instant now)
     {
         var entry = Meet(id, now);
         entry.Outcomes = entry.Outcomes.With(0, share, now);
-        entry.Suspicion.Failed(kind, neighbour, neighboursShare);
+        if (kind is { } offence)
+            entry.Suspicion.Failed(offence, neighbour, neighboursShare);
     }
 
     void Judge(NodeId id, Instant now)
