@@ -32,7 +32,7 @@ sealed class LoopbackNetwork : IAsyncDisposable
 
     /// <param name="regions">Of the exits, beginning with that of the last relay; default: there is one, of no region.</param>
     public static async Task<LoopbackNetwork> StartAsync(
-        ClientSection? client = null, DesiredState? wanted = null, ExitSection? exit = null, bool introduce = true, params string[] regions)
+        ClientSection? client = null, Wishes? wanted = null, ExitSection? exit = null, bool introduce = true, params string[] regions)
     {
         var network = new LoopbackNetwork();
         for (var i = 1; i <= 3; i++)
@@ -131,7 +131,7 @@ sealed class LoopbackNetwork : IAsyncDisposable
     }
 
     async Task<NodeClient> AddAsync(
-        string name, string address, RelaySection? relay = null, ExitSection? exit = null, ClientSection? client = null, DesiredState? wanted = null)
+        string name, string address, RelaySection? relay = null, ExitSection? exit = null, ClientSection? client = null, Wishes? wanted = null)
     {
         var settings = new NodeSettings
         {

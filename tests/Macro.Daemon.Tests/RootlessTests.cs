@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Macro.Api;
+using Macro.Circuits;
 using Macro.Core;
 using Macro.Daemon.Hosting;
 using Macro.Daemon.Settings;
@@ -56,7 +57,7 @@ public sealed class RootlessTests
     [Fact]
     public async Task What_was_wanted_when_the_node_stopped_is_tried_until_it_can_be_had()
     {
-        await using var network = await LoopbackNetwork.StartAsync(wanted: new DesiredState { Up = true, Mode = Mode.Private }, introduce: false);
+        await using var network = await LoopbackNetwork.StartAsync(wanted: new Wishes { Up = true, Mode = Mode.Private }, introduce: false);
         var status = await network.UntilAsync(s => s.State == ConnectionState.Waiting);
         Assert.Equal("No relay is known.", status.Problem!.Message);
         Assert.NotNull(status.Problem.Remedy);
@@ -100,6 +101,25 @@ public sealed class RootlessTests
         Assert.Empty((await network.Client.CircuitAsync()).Isolated);
         await EndsAsync(alice);
         await EndsAsync(bob);
+    }
+
+    [Fact]
+    public async Task An_exit_reaches_only_what_its_operator_accepts()
+    {
+        var (section, proxy) = WithProxy();
+        await using var network = await LoopbackNetwork.StartAsync(section, exit: new ExitSection
+        {
+            Enabled = true,
+            Mode = ExitMode.User,
+            Policy = [ExitRule.TryParse("accept *:443/tcp", out var only) ? only : default],
+            AllowPrivate = [Prefix.Parse("198.51.100.0/24")],
+        });
+        await ConnectAsync(network);
+        using var denied = await SocksAsync(proxy, "alice");
+        var reply = new byte[2];
+        await denied.GetStream().ReadExactlyAsync(reply);
+        // RFC 1928 6: not allowed by the ruleset.
+        Assert.Equal([5, 2], reply);
     }
 
     [Fact]

@@ -42,13 +42,14 @@ public sealed class SettingsTests
             mode = "private"
             exit_region = "CH"
             exits = ["user:work ch,any", "BBC.co.uk. GB", "*.bbc.co.uk GB"]
-            tunnel = "none"
+            tunnel = "tun"
             proxy = "192.0.2.1:9050"
             proxy_clients = ["192.0.2.0/24"]
             dns = "off"
             device = "mv0"
             routes = ["10.0.0.0/8", "2001:db8::/32"]
             kill_switch = true
+            allow_lan = true
             [relay]
             enabled = true
             bandwidth_limit = 200
@@ -79,7 +80,7 @@ public sealed class SettingsTests
         Assert.Equal(4000, settings.Node.UdpPort);
         Assert.Equal(IpAddress.Parse("192.0.2.1"), settings.Node.Bind);
         Assert.Equal(["user:work", "bbc.co.uk", "*.bbc.co.uk"], settings.Client.Exits.Select(choice => choice.Whose));
-        Assert.Equal(TunnelMode.None, settings.Client.Tunnel);
+        Assert.Equal(TunnelMode.Tun, settings.Client.Tunnel);
         Assert.Equal(Endpoint.Parse("192.0.2.1:9050"), settings.Client.Proxy);
         Assert.Null(settings.Client.Dns);
         Assert.Equal([Prefix.Parse("192.0.2.0/24")], settings.Client.ProxyClients);
@@ -89,6 +90,7 @@ public sealed class SettingsTests
         Assert.Equal((Mode.Private, "CH", "mv0", true), (settings.Client.Mode, settings.Client.ExitRegion, settings.Client.Device, settings.Client.KillSwitch));
         Assert.Equal([Prefix.Parse("10.0.0.0/8"), Prefix.Parse("2001:db8::/32")], settings.Client.Routes.Prefixes);
         Assert.False(settings.Client.Routes.Everything);
+        Assert.True(settings.Client.AllowLan);
         Assert.Equal([Endpoint.Parse("192.0.2.1:4000"), Endpoint.Parse("[2001:db8::1]:4000")], settings.Relay.Endpoints);
         Assert.False(settings.Relay.PortMapping);
         Assert.Equal(443, settings.Relay.TcpPort);
@@ -137,6 +139,8 @@ public sealed class SettingsTests
         "settings.toml:2: relay.endpoints: 'example.org:51900' is not an endpoint; use \"192.0.2.1:51900\" or \"[2001:db8::1]:51900\"")]
     [InlineData("[relay]\ntcp_port = 443",
         "settings.toml:2: relay.tcp_port: takes in strangers only where relay.endpoints says where; set that too, or remove this")]
+    [InlineData("[exit]\npolicy = [\"reject *:80\"]", "settings.toml:2: exit.policy: accepts nothing, and what no rule matches is refused; end it with \"accept *\"")]
+    [InlineData("[client]\ntunnel = \"none\"\nkill_switch = true", "settings.toml:3: client.kill_switch: needs the TUN device; set client.tunnel to \"auto\", or remove this")]
     [InlineData("[exit]\npolicy = [\"permit any\"]",
         "settings.toml:2: exit.policy: 'permit any' is not a rule; use \"accept|reject ADDRESSES[:PORTS][/PROTOCOL]\", as in \"reject *:25/tcp\"")]
     [InlineData("[exit]\ndevice = \"macro0\"",

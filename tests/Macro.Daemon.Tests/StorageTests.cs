@@ -93,6 +93,24 @@ public sealed class StorageTests : IDisposable
         Assert.Equal(new DesiredState(), new DesiredStateFile(Folder(), new NodeSettings()).Current);
     }
 
+    [Fact]
+    public void What_nobody_said_stays_with_the_settings()
+    {
+        var first = new DesiredStateFile(Folder(), new NodeSettings());
+        first.Change(said => said with { Up = true, Relay = false });
+
+        var settings = new NodeSettings
+        {
+            Client = new ClientSection { Mode = Mode.Paranoid, ExitRegion = "CH" },
+            Relay = new RelaySection { Enabled = true },
+            Exit = new ExitSection { Enabled = true },
+        };
+        var again = new DesiredStateFile(Folder(), settings);
+        Assert.Equal(new DesiredState { Up = true, Mode = Mode.Paranoid, ExitRegion = "CH", Relay = false, Exit = true }, again.Current);
+        again.Change(said => said with { ExitRegion = "any", Mode = Mode.Speed });
+        Assert.Equal(new DesiredState { Up = true, Mode = Mode.Speed, Relay = false, Exit = true }, new DesiredStateFile(Folder(), settings).Current);
+    }
+
     KeyRing Open(NodeSettings? settings = null) => new(Folder(), settings ?? new NodeSettings(), _clock, SystemRandom.Shared);
 
     [Fact]

@@ -110,6 +110,12 @@ public sealed class FirewallTests
                 Assert.Equal(1L, Transmitted("ping -m 7 -c 1 -W 0.1 10.79.0.2"));
             }
             Assert.Equal(1L, Transmitted("ping -c 1 -W 0.1 10.79.0.2"));
+            using (KillSwitch.Install("tun9", mark: 7, allowsLan: true))
+            {
+                Assert.Equal(1L, Transmitted("ping -c 1 -W 0.1 10.79.0.2"));
+                Shell("ip route add 203.0.114.0/24 via 10.79.0.2");
+                Assert.Equal(0L, Transmitted("ping -c 1 -W 0.1 203.0.114.7"));
+            }
         }
         finally
         {
@@ -192,7 +198,7 @@ public sealed class FirewallTests
         try
         {
             using var routes = ClientRoutes.Install("tun9", new ClientRouteOptions { Mark = 7 });
-            using var guard = KillSwitch.Install("tun9", 7, "exit3");
+            using var guard = KillSwitch.Install("tun9", 7, allowsLan: false, "exit3");
             using var gateway = ExitGateway.Install("exit3", [Prefix.Parse("100.65.0.0/16")], mark: 7);
             // UDP from 100.65.0.9 to 192.0.2.1, port 9, one byte; and the same from outside the pool.
             var batch = new PacketBatch(4096, 4);

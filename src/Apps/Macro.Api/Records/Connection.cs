@@ -109,6 +109,9 @@ public sealed record Status : Answer
     /// <summary>The name of the client's network device, or null.</summary>
     public string? Device { get; init; }
 
+    /// <summary>The kill switch is closed: nothing leaves the machine beside the circuit.</summary>
+    public bool KillSwitch { get; init; }
+
     /// <summary>Where the proxy listens (SOCKS5, SOCKS4a, HTTP), as in "127.0.0.1:1080"; null while it does not.</summary>
     public string? Proxy { get; init; }
 

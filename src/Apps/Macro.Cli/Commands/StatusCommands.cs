@@ -218,6 +218,7 @@ static class StatusCommands
             ("entry", status.OverTcp ? "reached over TCP 443, since UDP does not pass; UDP is tried again from time to time" : null),
             ("exit", status.ExitRegion is { } region ? $"{Words.Region(region)}, {Words.Families(status)}" : null),
             ("device", status.Device),
+            ("kill switch", status.KillSwitch ? "closed: nothing leaves beside the circuit" : null),
             ("proxy", status.Proxy),
             ("resolver", status.Dns),
             ("rights", status.Rootless ? "none used" : "administrator's"),

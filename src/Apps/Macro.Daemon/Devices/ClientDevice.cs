@@ -67,7 +67,7 @@ sealed class ClientDevice : IDisposable
         network.Up();
         // First the guard, then the routes: at no moment does a packet that should be inside go outside.
         if (settings.KillSwitch)
-            _undo.Add(KillSwitch.Install(Tun.Name, mark, exitDevice is null ? [] : [exitDevice]));
+            _undo.Add(KillSwitch.Install(Tun.Name, mark, settings.AllowLan, exitDevice is null ? [] : [exitDevice]));
         if (settings.Routes.Everything && settings.Dns is not null)
             _undo.Add(DnsRedirect.Install(Tun.Name, [.. Resolvers()], mark, ExitResolver.Address.V4, ExitResolver.Address.V6));
         if (settings.Routes.Everything)

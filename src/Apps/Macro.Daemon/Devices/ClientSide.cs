@@ -24,12 +24,16 @@ sealed class ClientSide(NodeSettings settings, NodeThreads threads, CircuitEnds 
     /// <summary>The machine's own traffic is to go through the circuit, and not only what the proxy takes.</summary>
     public static bool UsesTun(NodeSettings settings) => settings.Client.Tunnel switch
     {
-        TunnelMode.Auto => Machine.MayConfigureNetworks && Machine.HasTun,
+        // Who wants nothing to leave beside the circuit would rather hear that it can't be prevented.
+        TunnelMode.Auto => settings.Client.KillSwitch || (Machine.MayConfigureNetworks && Machine.HasTun),
         TunnelMode.Tun => true,
         TunnelMode.None => false,
     };
 
     public TunDevice? Tun => _device?.Tun;
+
+    /// <summary>Nothing leaves the machine beside the circuit.</summary>
+    public bool IsGuarded => _device is not null && settings.Client.KillSwitch;
 
     public Endpoint? Proxy => _proxy is { Endpoints: [var first, ..] } ? first : null;
 

@@ -39,9 +39,8 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
         if (Leases is not null)
             return;
         var leases = new ExitLeases(new AddressPool<ExitLease>(settings.Exit.PoolV4, settings.Exit.PoolV6));
-        // A policy of the operator's own names exceptions; what it does not name is allowed.
         var policy = new ExitPolicy(
-            [.. settings.Exit.Policy, ExitPolicy.AcceptAll],
+            settings.Exit.Policy,
             Local.Addresses().Concat(settings.Relay.Endpoints.Select(e => e.Address)),
             settings.Exit.AllowPrivate);
         try

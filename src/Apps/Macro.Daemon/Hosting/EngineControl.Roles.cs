@@ -128,7 +128,7 @@ sealed partial class EngineControl
         var options = change(Node.Relay.Options) with
         {
             Region = settings.Relay.Region,
-            PolicySummary = settings.Exit.Policy.Count == 0 ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
+            PolicySummary = settings.Exit.IsOpen ? "all but private addresses and mail" : $"{settings.Exit.Policy.Count} rules of the operator",
             // Where bytes are counted, they are for packets.
             CoverLimit = allowance.IsLimited ? 0 : new RelayOptions().CoverLimit,
         };

@@ -73,7 +73,7 @@ public sealed class OwnDescriptor(NodeSettings settings, KeyRing keys, NetworkDi
             NextRelayKey = next,
             Capabilities = Capabilities.Relay | Capabilities.EarlyData | (isExit ? Capabilities.Exit | Capabilities.ExitV4 | Capabilities.ExitV6 : Capabilities.None)
                 | (TakesTcp && settings.Relay.Endpoints.Count > 0 ? Capabilities.Tcp443 : Capabilities.None),
-            Policy = !isExit ? PolicyClass.None : settings.Exit.Policy is [var only] && only == ExitPolicy.AcceptAll ? PolicyClass.Open : PolicyClass.Custom,
+            Policy = !isExit ? PolicyClass.None : settings.Exit.IsOpen ? PolicyClass.Open : PolicyClass.Custom,
             Region = settings.Relay.Region,
             Asn = settings.Relay.Asn,
             Mtu = settings.Relay.Mtu,

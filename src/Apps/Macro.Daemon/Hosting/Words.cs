@@ -35,6 +35,7 @@ static class Words
             ExitIpv4 = circuit?.ExitTerms?.V4 ?? false,
             ExitIpv6 = circuit?.ExitTerms?.V6 ?? false,
             Device = client.Tun?.Name,
+            KillSwitch = client.IsGuarded,
             Proxy = client.Proxy?.ToString(),
             Dns = client.Resolver?.ToString(),
             Rootless = client.Tun is null && exit.Tun is null,

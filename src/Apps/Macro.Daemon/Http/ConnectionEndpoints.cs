@@ -40,7 +40,7 @@ static class ConnectionEndpoints
         var mode = request.Mode ?? settings.Client.Mode;
         var region = Region(request.ExitRegion) ?? (request.ExitRegion is null ? settings.Client.ExitRegion : null);
         var status = await node.UpAsync(mode, region, cancel);
-        desired.Change(d => d with { Up = true, Mode = mode, ExitRegion = region });
+        desired.Change(d => d with { Up = true, Mode = request.Mode, ExitRegion = request.ExitRegion is null ? null : region ?? ExitRegions.Any });
         return status;
     }
 

@@ -105,6 +105,9 @@ public sealed record ClientSection
     /// <summary>While the client is wanted, nothing leaves past the circuit, also when it stands still. Default false.</summary>
     public bool KillSwitch { get; init; }
 
+    /// <summary>The kill switch lets the local network be reached: printers, file servers. Default false.</summary>
+    public bool AllowLan { get; init; }
+
     /// <summary>Circuits are built in one round trip, except in paranoid; false: hop by hop. Default true.</summary>
     public bool EarlyData { get; init; } = true;
 
@@ -198,6 +201,9 @@ public sealed record ExitSection
 
     /// <summary>Rules in order, the first that matches decides; what no rule matches is refused. Default "accept *".</summary>
     public IReadOnlyList<ExitRule> Policy { get; init; } = [ExitPolicy.AcceptAll];
+
+    /// <summary>The operator refuses nothing.</summary>
+    public bool IsOpen => Policy is [var only] && only == ExitPolicy.AcceptAll;
 
     /// <summary>
     /// Private prefixes that this exit may reach all the same: for labs and company networks. In a static network also

@@ -79,6 +79,7 @@ public static class SettingsReader
             : document.Parsed("client.routes", defaults.Routes, ParseRoutes, "a choice of routes; use \"all\", \"none\" or a list of prefixes"),
         UploadLimit = (int)document.Number("client.upload_limit", defaults.UploadLimit, 0, 100_000, "rate in Mbit/s"),
         KillSwitch = document.Flag("client.kill_switch", defaults.KillSwitch),
+        AllowLan = document.Flag("client.allow_lan", defaults.AllowLan),
         Paths = (int)document.Number("client.paths", defaults.Paths, 1, 4, "number of paths"),
         EarlyData = document.Flag("client.early_data", defaults.EarlyData),
         CoverBudget = (int)document.Number("client.cover_budget", defaults.CoverBudget, 0, 64, "number of MB an hour"),
@@ -140,6 +141,10 @@ public static class SettingsReader
             document.Refuse("relay.endpoints", "a descriptor holds three endpoints of a family; remove some");
         if (settings.Node.StunServers.Count > 8)
             document.Refuse("node.stun_servers", "at most eight; remove some");
+        if (!settings.Exit.Policy.Any(rule => rule.Accepts))
+            document.Refuse("exit.policy", "accepts nothing, and what no rule matches is refused; end it with \"accept *\"");
+        if (settings.Client is { KillSwitch: true, Tunnel: TunnelMode.None })
+            document.Refuse("client.kill_switch", "needs the TUN device; set client.tunnel to \"auto\", or remove this");
         if (settings.Exit.Resolvers.Count > 8)
             document.Refuse("exit.resolvers", "at most eight; remove some");
         if (settings.Relay.TcpPort != 0 && settings.Relay.Endpoints.Count == 0)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Macro.Circuits;
 using Macro.Daemon.Hosting;
 using Macro.Daemon.Settings;
 
@@ -10,41 +11,51 @@ public sealed class DesiredStateFile
     const string Name = "desired.json";
 
     readonly DataFolder _folder;
+    readonly NodeSettings _settings;
     readonly Lock _lock = new();
+    Wishes _wishes;
 
     /// <summary>Reads the file; without one, or with one that is damaged, the settings say what is wanted.</summary>
     public DesiredStateFile(DataFolder folder, NodeSettings settings)
     {
-        _folder = folder;
-        var fallback = new DesiredState
-        {
-            Mode = settings.Client.Mode,
-            ExitRegion = settings.Client.ExitRegion,
-            Relay = settings.Relay.Enabled || settings.Exit.Enabled,
-            Exit = settings.Exit.Enabled,
-        };
-        Current = Parse(folder.TryRead(Name)) ?? fallback;
+        (_folder, _settings) = (folder, settings);
+        _wishes = Parse(folder.TryRead(Name)) ?? new Wishes();
     }
 
-    public DesiredState Current { get; private set; }
-
-    public void Change(Func<DesiredState, DesiredState> change)
+    public DesiredState Current
     {
-        lock (_lock)
+        get
         {
-            var next = change(Current);
-            if (next == Current)
-                return;
-            _folder.Write(Name, JsonSerializer.SerializeToUtf8Bytes(next, DesiredStateJson.Default.DesiredState));
-            Current = next;
+            var wishes = _wishes;
+            var exit = wishes.Exit ?? _settings.Exit.Enabled;
+            return new DesiredState
+            {
+                Up = wishes.Up,
+                Mode = wishes.Mode ?? _settings.Client.Mode,
+                ExitRegion = wishes.ExitRegion is { } regions ? regions == ExitRegions.Any ? null : regions : _settings.Client.ExitRegion,
+                Relay = wishes.Relay ?? (_settings.Relay.Enabled || exit),
+                Exit = exit,
+            };
         }
     }
 
-    static DesiredState? Parse(byte[]? json)
+    public void Change(Func<Wishes, Wishes> change)
+    {
+        lock (_lock)
+        {
+            var next = change(_wishes);
+            if (next == _wishes)
+                return;
+            _folder.Write(Name, JsonSerializer.SerializeToUtf8Bytes(next, WishesJson.Default.Wishes));
+            _wishes = next;
+        }
+    }
+
+    static Wishes? Parse(byte[]? json)
     {
         try
         {
-            return json is null ? null : JsonSerializer.Deserialize(json, DesiredStateJson.Default.DesiredState);
+            return json is null ? null : JsonSerializer.Deserialize(json, WishesJson.Default.Wishes);
         }
         catch (JsonException)
         {

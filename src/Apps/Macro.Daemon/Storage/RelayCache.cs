@@ -5,9 +5,9 @@ using Macro.Peers;
 namespace Macro.Daemon.Storage;
 
 /// <summary>
-/// Relays of the network for the next start: the file "relays", sealed, so that the disk tells
-/// neither who they are nor which network this node is in. At most 200, drawn at random from all that are known: nothing
-/// tells which of them were used. Layout of the plaintext: count u16, then for each its length u16 and its bytes, little-endian,
+/// Relays of the network for the next start, the file "relays", and a relay's neighbours in the DHT, the file "dht": sealed, so that the disk tells
+/// neither who they are nor which network this node is in. Of relays at most 200, drawn at random from all that are known: nothing
+/// tells which of them were used. Layout of their plaintext: count u16, then for each its length u16 and its bytes, little-endian,
 /// padded with zeros to a multiple of 16 KiB.
 /// </summary>
 public sealed class RelayCache(DataFolder folder, SealedFolder vault)
@@ -37,9 +37,9 @@ public sealed class RelayCache(DataFolder folder, SealedFolder vault)
     }
 
     /// <summary>What a relay keeps of its place in the DHT; empty when there is nothing.</summary>
-    public byte[] LoadDht() => folder.TryRead(DhtFileName) ?? [];
+    public byte[] LoadDht() => vault.TryRead(DhtFileName) ?? [];
 
-    public void SaveDht(ReadOnlySpan<byte> saved) => folder.Write(DhtFileName, saved);
+    public void SaveDht(ReadOnlySpan<byte> saved) => vault.Write(DhtFileName, saved);
 
     /// <summary>Another network is another network: nothing of the old one stays.</summary>
     public void Forget()

@@ -7,15 +7,24 @@ namespace Macro.Linux;
 /// </summary>
 public sealed class KillSwitch : IDisposable
 {
+    /// <summary>What no router passes on to the internet: private and link-local addresses, and multicast as far as a site. Its names are asked inside.</summary>
+    const string LocalNetwork = """
+
+                    meta l4proto { tcp, udp } th dport { 53, 853 } reject with icmpx type admin-prohibited
+                    ip daddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, 224.0.0.0/24, 239.0.0.0/8, 255.255.255.255 } accept
+                    ip6 daddr { fc00::/7, fe80::/10, ff02::/16, ff05::/16 } accept
+        """;
+
     readonly OwnTable _table;
 
     KillSwitch(OwnTable table) => _table = table;
 
     /// <param name="interfaceName">The tunnel's interface; it must exist.</param>
     /// <param name="mark">Firewall mark of the node's own socket.</param>
+    /// <param name="allowsLan">The local network stays reachable.</param>
     /// <param name="exempt">Further interfaces that forwarded packets may use, such as an exit's.</param>
     /// <exception cref="LinuxException">nft refused; nothing is left in place.</exception>
-    public static KillSwitch Install(string interfaceName, uint mark, params IReadOnlyList<string> exempt)
+    public static KillSwitch Install(string interfaceName, uint mark, bool allowsLan = false, params IReadOnlyList<string> exempt)
     {
         ArgumentOutOfRangeException.ThrowIfZero(mark);
         ArgumentNullException.ThrowIfNull(exempt);
@@ -29,7 +38,7 @@ public sealed class KillSwitch : IDisposable
                     fib daddr type local accept
                     udp sport 68 udp dport 67 accept
                     udp sport 546 udp dport 547 accept
-                    icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+                    icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept{{(allowsLan ? LocalNetwork : "")}}
                     reject with icmpx type admin-prohibited
                 }
                 chain forward {
