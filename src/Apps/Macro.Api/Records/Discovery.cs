@@ -159,7 +159,7 @@ public sealed record NetworkStatusAnswer : Answer
 /// <summary>Makes a network of one's own and moves this node into it.</summary>
 public sealed record CreateNetworkRequest
 {
-    /// <summary>1..63 characters.</summary>
+    /// <summary>1..64 bytes of UTF-8, no control characters.</summary>
     public required string Name { get; init; }
 }
 

@@ -42,7 +42,7 @@ static class NetworkCommands
 
     static Command Create()
     {
-        var name = new Argument<string>("NAME") { Description = "1 to 63 characters; for people." };
+        var name = new Argument<string>("NAME") { Description = "1 to 64 bytes; for people." };
         var command = new Command("create", "Make a network of your own and move this node into it. Invite others with 'macrovpn invite'.") { name };
         command.Run(async (client, parsed, cancel) =>
         {
