@@ -14,7 +14,7 @@ public class ExitLeasesTests
 
         Assert.True(leases.TryFind(lease.V4, out var byV4) && ReferenceEquals(byV4, lease));
         Assert.True(leases.TryFind(lease.V6, out var byV6) && ReferenceEquals(byV6, lease));
-        leases.Return(lease, wasUsed: true, s_start);
+        leases.Return(lease, s_start);
         Assert.False(leases.TryFind(lease.V4, out _));
         Assert.Equal(0, leases.Count);
     }
@@ -25,7 +25,8 @@ public class ExitLeasesTests
         var leases = new ExitLeases(new AddressPool<ExitLease>(Prefix.Parse("10.0.0.0/29"), quarantine: TimeSpan.FromSeconds(60)));
         var all = Enumerable.Range(0, 5).Select(_ => leases.TryRent(null!, s_start)!).ToArray();
         Assert.Null(leases.TryRent(null!, s_start));
-        leases.Return(all[1], wasUsed: true, s_start);
+        all[1].WasUsed = true;
+        leases.Return(all[1], s_start);
 
         Assert.Null(leases.TryRent(null!, s_start + TimeSpan.FromSeconds(59)));
         Assert.Equal(all[1].V4, leases.TryRent(null!, s_start + TimeSpan.FromSeconds(60))!.V4);

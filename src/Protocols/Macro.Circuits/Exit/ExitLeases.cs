@@ -3,7 +3,22 @@ using Macro.Core;
 namespace Macro.Circuits;
 
 /// <summary>What an exit session has outside: its own addresses in the exit's pool.</summary>
-public sealed record ExitLease(Inbound Inbound, IpAddress V4, IpAddress V6);
+public sealed record ExitLease(Inbound Inbound, IpAddress V4, IpAddress V6)
+{
+    volatile bool _wasUsed;
+
+    /// <summary>A packet has left from its addresses: something may still be on its way to them. Any thread.</summary>
+    public bool WasUsed
+    {
+        get => _wasUsed;
+        internal set
+        {
+            // Written once: pumps share what they only read.
+            if (_wasUsed != value)
+                _wasUsed = value;
+        }
+    }
+}
 
 /// <summary>
 /// The leases of an exit: one pair of pool addresses per session. Renting and returning belong to the owner's thread;
@@ -18,6 +33,9 @@ public sealed class ExitLeases(AddressPool<ExitLease> pool)
 
     public int Count => pool.Count;
 
+    /// <summary>Half of the pool is out: strangers get none.</summary>
+    public bool IsScarce => pool.Count > pool.Capacity / 2;
+
     /// <summary>Hears of every lease that is given back, before anybody else can have its addresses. On the owner's thread.</summary>
     public Action<ExitLease>? Returned { get; set; }
 
@@ -25,10 +43,9 @@ public sealed class ExitLeases(AddressPool<ExitLease> pool)
     public ExitLease? TryRent(Inbound inbound, Instant now) =>
         pool.TryTake(pair => new ExitLease(inbound, pair.V4, pair.V6), now, out var lease) ? lease : null;
 
-    /// <param name="wasUsed">False when no packet can have left from its addresses: nothing that is still on its way is meant for them.</param>
-    public void Return(ExitLease lease, bool wasUsed, Instant now)
+    public void Return(ExitLease lease, Instant now)
     {
-        if (pool.Return(new AddressPair(lease.V4, lease.V6), wasUsed, now))
+        if (pool.Return(new AddressPair(lease.V4, lease.V6), lease.WasUsed, now))
             Returned?.Invoke(lease);
     }
 

@@ -24,7 +24,7 @@ sealed class Resequencer(ReorderMemory memory) : IDisposable
     long _session = long.MinValue;
     ulong _first, _next, _end, _giveUp;
     Instant _due = Instant.Never;
-    bool _isTold;
+    bool _isTold, _isClosed;
 
     struct Entry
     {
@@ -52,7 +52,8 @@ sealed class Resequencer(ReorderMemory memory) : IDisposable
         {
             if (session > _session)
                 Begin(session, counter);
-            if (session < _session || _first + counter is var place && place < _next)
+            // The last place of all has none behind it.
+            if (_isClosed || session < _session || _first + counter is var place && (place < _next || place == ulong.MaxValue))
                 return false;
             if (place - _next >= Size)
             {
@@ -94,14 +95,14 @@ sealed class Resequencer(ReorderMemory memory) : IDisposable
         }
     }
 
-    /// <summary>Gives the memory back.</summary>
+    /// <summary>Gives the memory back; from now on every packet is passed on at once.</summary>
     public void Dispose()
     {
         lock (_gate)
         {
             memory.Return(_blocks.Count);
             Array.Clear(_state);
-            (_freeCount, _held, _next) = (0, 0, _end);
+            (_freeCount, _held, _next, _isClosed) = (0, 0, _end, true);
             _blocks.Clear();
         }
     }

@@ -121,7 +121,8 @@ public sealed partial class DatagramPlane
             Enqueue(session, datagram, offset, length, source, ecn, via, now);
         else if (via is null && _switches.TryFind(source, index, out var channel))
             Return(channel!, datagram, ecn, now);
-        else if (session is null && (tunnel is null ? via is null && EarlyKey.MayBe(datagram) : tunnel.Context is Hop) && _early.TrySpend(now, MostEarly))
+        else if (session is null && (tunnel is null ? via is null && EarlyKey.MayBe(datagram) : tunnel.Context is Hop)
+            && length <= CircuitMtu.Payload + Message.DataOverhead && _early.TrySpend(now, MostEarly))
             _owner.PostHandshake(datagram, source, via);
         else
             Counters.Unknown++;
@@ -365,6 +366,7 @@ public sealed partial class DatagramPlane
         else
         {
             Counters.ExitBytes += length;
+            lease.WasUsed = true;
             return isQuery ? 0 : length;
         }
         return 0;

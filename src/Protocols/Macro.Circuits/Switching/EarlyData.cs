@@ -16,6 +16,9 @@ sealed class EarlyData
     /// <summary>Between the clocks of both sides, and the time that the initiation takes.</summary>
     public static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
 
+    /// <summary>As long as any initiation is fresh, and then as long as its session waits for what comes behind it.</summary>
+    static readonly TimeSpan s_remembered = 2 * Window + Relay.Unproven;
+
     readonly Dictionary<uint, Inbound> _expected = [];
     readonly HashSet<PublicKey> _seen = [];
     readonly Queue<(Instant Until, PublicKey Client)> _forget = new();
@@ -47,7 +50,7 @@ sealed class EarlyData
             _seen.Remove(_forget.Dequeue().Client);
         if (_seen.Count >= MostRemembered || !_seen.Add(client))
             return false;
-        _forget.Enqueue((now + 2 * Window, client));
+        _forget.Enqueue((now + s_remembered, client));
         return true;
     }
 

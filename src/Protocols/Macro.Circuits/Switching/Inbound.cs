@@ -153,7 +153,15 @@ public sealed class Inbound : IDeadline
     internal void Owe(int bytes) => Interlocked.Add(ref _owed, bytes);
 
     /// <summary>Whether so many bytes may go to the client: to an address that is not proven no more than came from there. Any thread.</summary>
-    internal bool MayAnswer(int bytes) => _isProven || Interlocked.Add(ref _owed, -bytes) >= 0;
+    internal bool MayAnswer(int bytes)
+    {
+        if (_isProven)
+            return true;
+        for (var owed = Volatile.Read(ref _owed); owed >= bytes; owed = Volatile.Read(ref _owed))
+            if (Interlocked.CompareExchange(ref _owed, owed - bytes, owed) == owed)
+                return true;
+        return false;
+    }
 
     public Channel? FindChannel(uint number)
     {

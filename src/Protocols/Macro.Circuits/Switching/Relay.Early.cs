@@ -66,6 +66,9 @@ public sealed partial class Relay
         }
         else if (isFirst && frame.Type == FrameType.Control && ControlCodec.Decode(body, out var message, out _, out _) == ControlVerdict.Ok && message is Extend or OpenExit)
         {
+            // It is asked again in the session.
+            if (message is OpenExit && Leases is { IsScarce: true })
+                return;
             Pad(inbound, frame, payload.Length);
             if (Handle(inbound, frame.Channel, message, now) is { } reply)
                 Answer(inbound, frame.Channel, reply, now);

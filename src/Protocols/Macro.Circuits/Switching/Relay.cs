@@ -12,7 +12,10 @@ namespace Macro.Circuits;
 public sealed partial class Relay
 {
     /// <summary>An initiation proves little: whoever does not go on within this time is forgotten.</summary>
-    static readonly TimeSpan s_unproven = TimeSpan.FromSeconds(15);
+    internal static readonly TimeSpan Unproven = TimeSpan.FromSeconds(15);
+
+    /// <summary>Packets that find no room wait until those before them have left; that happens when all that is due is done.</summary>
+    static readonly TimeSpan s_leastPause = TimeSpan.FromMilliseconds(1);
 
     /// <summary>Clients probe every 25 s: one that is silent for so long is gone.</summary>
     static readonly TimeSpan s_silent = TimeSpan.FromSeconds(180);
@@ -224,7 +227,7 @@ public sealed partial class Relay
                 return;
             }
             var options = new TunnelOptions { PrivateKey = key, Remote = initiation.Remote, PresharedKey = Options.PresharedKey, MayInitiate = false, Mtu = Options.Mtu, StagedPackets = 4 };
-            inbound = new Inbound(new Tunnel(options, _indices, _random), source, key.PublicKey) { Expires = now + s_unproven };
+            inbound = new Inbound(new Tunnel(options, _indices, _random), source, key.PublicKey) { Expires = now + Unproven };
             _inbounds[initiation.Remote] = inbound;
         }
         // A client that comes again takes the long way.
@@ -294,7 +297,7 @@ public sealed partial class Relay
             inbound.Paths?.NoteSent(to, output.Length);
             _outbox.Send(_buffer.AsSpan(0, output.Length), to);
         }
-        Schedule(inbound);
+        Schedule(inbound, now);
     }
 
     void Drive(Inbound inbound, Instant now)
@@ -314,7 +317,7 @@ public sealed partial class Relay
         if (now >= inbound.Expires)
             Remove(inbound, now);
         else
-            Schedule(inbound);
+            Schedule(inbound, now);
     }
 
     void SendCover(Inbound inbound, Instant now)
@@ -340,11 +343,11 @@ public sealed partial class Relay
         }
     }
 
-    void Schedule(Inbound inbound)
+    void Schedule(Inbound inbound, Instant now)
     {
         if (IsServed(inbound))
             _deadlines.Set(inbound, Instant.Min(
-                Instant.Min(inbound.Cover?.NextTimeout ?? Instant.Never, inbound.Order?.NextTimeout ?? Instant.Never),
+                Instant.Min(inbound.Cover?.NextTimeout ?? Instant.Never, inbound.Order is { } order ? Instant.Max(order.NextTimeout, now + s_leastPause) : Instant.Never),
                 Instant.Min(inbound.Tunnel.NextTimeout, inbound.Expires)));
     }
 
@@ -369,7 +372,7 @@ public sealed partial class Relay
         if (inbound.Lease is { } lease)
         {
             inbound.SetLease(null);
-            Leases?.Return(lease, wasUsed: inbound.IsProven, now);
+            Leases?.Return(lease, now);
         }
         inbound.Order?.Dispose();
         _deadlines.Remove(inbound);

@@ -180,11 +180,13 @@ public sealed partial class Tunnel : IDisposable
 
     TunnelOutput Open(Session session, ReadOnlySpan<byte> datagram, Span<byte> buffer, Instant now)
     {
+        // Nobody has proven anything yet: a datagram may be of any length.
+        if (datagram.Length > buffer.Length)
+            return TunnelOutput.Dropped(DropReason.Malformed);
         if (!session.IsLive(now))
             return TunnelOutput.Dropped(DropReason.Expired);
         if (!session.MayOpen(Message.ReadCounter(datagram), now))
             return TunnelOutput.Dropped(DropReason.Replay);
-        ArgumentOutOfRangeException.ThrowIfLessThan(buffer.Length, datagram.Length);
         datagram.CopyTo(buffer);
         if (!session.TryOpen(buffer[..datagram.Length], now, out var packet))
             return TunnelOutput.Dropped(DropReason.NotAuthentic);
