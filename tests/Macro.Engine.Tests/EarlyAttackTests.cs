@@ -216,6 +216,43 @@ public class EarlyAttackTests
         Assert.Equal(DatagramPlane.MostEarly, relays[0].Counters.Unknown);
     }
 
+    [Fact]
+    public void A_datagram_of_any_length_ends_nobody()
+    {
+        var (world, client, relays) = Networks.Six(12);
+        var flight = Record(world, client, [relays[0], relays[1]], out var circuit);
+        var flood = new byte[60_000];
+        flood[0] = (byte)MessageType.Data;
+        // To the index that stands in the initiation, while its session does not stand, and when it does.
+        flight[0].AsSpan(4, 4).CopyTo(flood.AsSpan(4));
+        client.Receive(flood.ToArray(), relays[0].Endpoint);
+        client.Do(() => circuit.HandleHandshake(circuit.Hops[0], flood, world.Now));
+        world.RunUntil(() => circuit.State == CircuitState.Ready, s_second);
+        client.Receive(flood.ToArray(), relays[0].Endpoint);
+        client.Do(() => circuit.HandleHandshake(circuit.Hops[0], flood, world.Now));
+        client.Do(() => circuit.HandleHandshake(circuit.Hops[1], flood, world.Now));
+        relays[0].Receive(flood.ToArray(), client.Endpoint);
+        world.Run(s_second);
+        Assert.Equal(CircuitState.Ready, circuit.State);
+    }
+
+    [Fact]
+    public void An_initiation_that_waits_for_its_flight_is_not_outlived_by_the_memory_of_it()
+    {
+        var (world, client, relays) = Networks.Six(13);
+        var flight = Record(world, client, [relays[0], relays[1]], out var circuit);
+        world.RunUntil(() => circuit.State == CircuitState.Ready, s_second);
+        client.Do(() => circuit.Close(world.Now));
+        world.Run(8 * s_second);
+        relays[0].Receive(flight[0].ToArray(), s_stranger);
+        world.Run(12.5 * s_second);
+        var onward = 0;
+        world.Tap = (_, to, _) => onward += to == relays[1].Endpoint ? 1 : 0;
+        foreach (var datagram in flight.Skip(1))
+            relays[0].Receive(datagram.ToArray(), s_stranger);
+        Assert.Equal((0, 1), (onward, relays[0].Node.Relay.Counters.Replayed));
+    }
+
     /// <summary>What a client sends in one burst, which goes nowhere if nobody runs the world.</summary>
     static List<byte[]> Record(World world, SimNode client, SimNode[] path, out Circuit circuit)
     {

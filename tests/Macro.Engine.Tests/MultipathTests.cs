@@ -79,6 +79,23 @@ public class MultipathTests
     }
 
     [Fact]
+    public void More_packets_behind_a_gap_than_a_batch_holds_come_out_in_turn()
+    {
+        var transfer = new Transfer(907, (1000, 20, 60), (1000, 24, 60));
+        transfer.World.RunUntil(() => transfer.HasAllPaths, 5 * s_second);
+        var arrived = transfer.CountArrivals();
+        for (var burst = 0; burst < 4; burst++)
+        {
+            var lost = false;
+            transfer.World.Cut = (from, _) => from == transfer.Client.Endpoint && !lost && (lost = true);
+            for (var i = 0; i <= 600; i++)
+                transfer.Client.SendPacket(Packets.Udp(Packets.Client, IpAddress.Parse("203.0.114.7"), 4000, 9, [1]));
+            transfer.World.Run(s_second);
+        }
+        Assert.Equal(4 * 600, arrived());
+    }
+
+    [Fact]
     public void Four_paths_have_four_guards()
     {
         var transfer = Started(906, download: false, (20, 20, 60), (20, 20, 60), (20, 20, 60), (20, 20, 60));

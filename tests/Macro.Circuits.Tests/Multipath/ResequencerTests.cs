@@ -150,6 +150,32 @@ public class ResequencerTests
         Assert.InRange(_passed.Count, 0, 50);
     }
 
+    [Fact]
+    public void The_last_counter_of_all_makes_nobody_wait()
+    {
+        Assert.True(_order.Add(1, ulong.MaxValue - 4, BitConverter.GetBytes(1), At(0)));
+        Taken(0);
+        for (ulong counter = 0; counter < 8; counter++)
+            _order.Add(2, counter, BitConverter.GetBytes(2), At(1));
+        Taken(1);
+        Assert.False(_order.Add(3, ulong.MaxValue, BitConverter.GetBytes(3), At(2)));
+        Taken(2000);
+        Assert.Equal((0, Instant.Never), (_order.Count, _order.NextTimeout));
+    }
+
+    [Fact]
+    public void After_the_end_it_takes_no_memory()
+    {
+        var memory = new ReorderMemory(blocks: 1);
+        var ended = new Resequencer(memory);
+        ended.Dispose();
+        Assert.False(ended.Add(1, 0, [1], At(0)));
+        Assert.False(ended.Add(1, 2, [1], At(0)));
+        var next = new Resequencer(memory);
+        next.Add(1, 0, [], At(0));
+        Assert.True(next.Add(1, 2, [1], At(0)));
+    }
+
     static Instant At(double milliseconds) => s_start + TimeSpan.FromMilliseconds(milliseconds);
 
     void Come(int counter, double at, long session = 1)

@@ -54,6 +54,14 @@ sealed class Transfer
     /// <summary>All paths of the circuit are known to the exit.</summary>
     public bool HasAllPaths => Circuit.Paths is { } paths && paths.Paths.Count == _relays.Length && paths.Paths.All(path => path.Meter.IsKnown);
 
+    /// <summary>From now on packets that reach the internet are counted, and nobody gets them.</summary>
+    public Func<int> CountArrivals()
+    {
+        var count = 0;
+        _exit.Outside = _ => count++;
+        return () => count;
+    }
+
     public void Kill(int path) => World.Kill(_relays[path]);
 
     public void Revive(int path) => World.Revive(_relays[path]);
