@@ -39,18 +39,14 @@ public static class ApiPaths
 /// <summary>Where the socket of the API lies when nothing else is said.</summary>
 public static class ApiSocket
 {
-    /// <summary>/run/macrovpn/api.sock for root, else $XDG_RUNTIME_DIR/macrovpn/api.sock, else /tmp/macrovpn-NAME/api.sock.</summary>
-    public static string DefaultPath
-    {
-        get
-        {
-            if (Environment.IsPrivilegedProcess)
-                return "/run/macrovpn/api.sock";
-            var runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
-            var directory = string.IsNullOrEmpty(runtime)
-                ? Path.Combine(Path.GetTempPath(), "macrovpn-" + Environment.UserName)
-                : Path.Combine(runtime, "macrovpn");
-            return Path.Combine(directory, "api.sock");
-        }
-    }
+    /// <summary>
+    /// /run/macrovpn/api.sock for root, else macrovpn/api.sock in $XDG_RUNTIME_DIR, else in $XDG_STATE_HOME, else in
+    /// ~/.local/state: never where other users may have been first.
+    /// </summary>
+    public static string DefaultPath => Path.Combine(Environment.IsPrivilegedProcess ? "/run/macrovpn" : Path.Combine(UserFolder, "macrovpn"), "api.sock");
+
+    static string UserFolder => Variable("XDG_RUNTIME_DIR") ?? Variable("XDG_STATE_HOME")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local/state");
+
+    static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 }
