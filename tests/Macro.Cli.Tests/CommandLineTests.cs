@@ -69,6 +69,19 @@ public sealed class CommandLineTests : IDisposable
         var result = _cli.Run("version");
         Assert.Equal(0, result.ExitCode);
         Assert.Matches(@"^macrovpn   \d+\.\d+\.\d+\nmacrovpnd  not running\n$", result.Output);
+        Assert.False(_cli.Run("version", "--json").Json.TryGetProperty("node", out _));
+    }
+
+    [Theory]
+    [InlineData("file", "network", "import", "nowhere")]
+    [InlineData("file", "keys", "restore", "nowhere")]
+    [InlineData("bad-request", "keys", "backup", "backup")]
+    public void What_fails_before_a_node_is_asked_is_a_problem_record_with_a_remedy(string code, params string[] arguments)
+    {
+        var result = _cli.Run([.. arguments, "--json"]);
+        Assert.Equal((1, ""), (result.ExitCode, result.Error));
+        Assert.Equal(code, result.Json.GetProperty("code").GetString());
+        Assert.NotEmpty(result.Json.GetProperty("remedy").GetString()!);
     }
 
     [Fact]

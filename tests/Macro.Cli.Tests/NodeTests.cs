@@ -43,6 +43,13 @@ public sealed class NodeTests : IDisposable
     }
 
     [Fact]
+    public void Version_names_the_program_and_the_node()
+    {
+        var version = _cli.Run("version", "--json").Json;
+        Assert.Equal(version.GetProperty("program").GetString(), version.GetProperty("node").GetString());
+    }
+
+    [Fact]
     public void Doctor_says_of_each_finding_whether_it_is_well_and_else_what_helps()
     {
         var json = _cli.Run("doctor", "--json").Json.GetProperty("findings").EnumerateArray().ToArray();

@@ -76,4 +76,10 @@ public static class ProblemCodes
 
     /// <summary>Made by the client: the answer is not understood.</summary>
     public const string BadAnswer = "bad-answer";
+
+    /// <summary>Made by the client: it has waited as long as it was told to.</summary>
+    public const string Timeout = "timeout";
+
+    /// <summary>Made by the client: a file cannot be read or written.</summary>
+    public const string File = "file";
 }

@@ -38,6 +38,9 @@ public sealed record VersionAnswer : Answer
 
     /// <summary>Version of the wire protocol.</summary>
     public required int Protocol { get; init; }
+
+    /// <summary>From 'macrovpn version', whose own version is <see cref="Program"/>: the version of the node that runs, or null.</summary>
+    public string? Node { get; init; }
 }
 
 /// <summary>One relay of the directory, as its signed descriptor says.</summary>

@@ -94,7 +94,7 @@ static class ConnectionCommands
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
             throw new NodeException(
-                "timeout", "No circuit stands yet; the node goes on trying.", "See 'macrovpn status --watch', or give --timeout more seconds.", e);
+                ProblemCodes.Timeout, "No circuit stands yet; the node goes on trying.", "See 'macrovpn status --watch', or give --timeout more seconds.", e);
         }
     }
 
