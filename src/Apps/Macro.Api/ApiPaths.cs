@@ -39,11 +39,14 @@ public static class ApiPaths
 /// <summary>Where the socket of the API lies when nothing else is said.</summary>
 public static class ApiSocket
 {
+    /// <summary>The folder of root's node. Others cannot look into it, but see that it is there, and so that there is such a node.</summary>
+    public const string SystemFolder = "/run/macrovpn";
+
     /// <summary>
     /// /run/macrovpn/api.sock for root, else macrovpn/api.sock in $XDG_RUNTIME_DIR, else in $XDG_STATE_HOME, else in
     /// ~/.local/state: never where other users may have been first.
     /// </summary>
-    public static string DefaultPath => Path.Combine(Environment.IsPrivilegedProcess ? "/run/macrovpn" : Path.Combine(UserFolder, "macrovpn"), "api.sock");
+    public static string DefaultPath => Path.Combine(Environment.IsPrivilegedProcess ? SystemFolder : Path.Combine(UserFolder, "macrovpn"), "api.sock");
 
     static string UserFolder => Variable("XDG_RUNTIME_DIR") ?? Variable("XDG_STATE_HOME")
         ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local/state");

@@ -87,7 +87,7 @@ public sealed class NodeHost : IAsyncDisposable
     {
         await _app.StopAsync(cancel);
         await _control.StopAsync(cancel);
-        File.Delete(_socket);
+        ApiServer.Remove(_socket);
     }
 
     /// <summary>Runs until SIGTERM or SIGINT.</summary>

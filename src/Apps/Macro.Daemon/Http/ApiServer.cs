@@ -42,6 +42,22 @@ sealed class ApiServer
     /// <summary>Closes the socket to everybody but the owner. Called as soon as it is bound.</summary>
     public static void Protect(string socketPath) => File.SetUnixFileMode(socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
 
+    /// <summary>Takes the socket away, and root's folder with it, by which other users know that there is a node.</summary>
+    public static void Remove(string socketPath)
+    {
+        File.Delete(socketPath);
+        if (Path.GetDirectoryName(socketPath) != ApiSocket.SystemFolder)
+            return;
+        try
+        {
+            Directory.Delete(ApiSocket.SystemFolder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A service's folder is its manager's to remove, and another node may have its socket there.
+        }
+    }
+
     public static void Map(WebApplication app)
     {
         app.Use((context, next) => ApiProblems.Middleware(context, _ => next(context)));
