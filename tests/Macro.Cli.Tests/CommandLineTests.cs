@@ -59,7 +59,7 @@ public sealed class CommandLineTests : IDisposable
     {
         var result = _cli.RunBare("--help");
         Assert.Equal(0, result.ExitCode);
-        foreach (var command in new[] { "up", "down", "status", "circuit", "relay", "exit", "network", "keys", "version", "completion" })
+        foreach (var command in new[] { "up", "down", "stop", "status", "circuit", "relay", "exit", "network", "keys", "version", "completion" })
             Assert.Contains($"  {command} ", result.Output, StringComparison.Ordinal);
     }
 
@@ -82,6 +82,13 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal((1, ""), (result.ExitCode, result.Error));
         Assert.Equal(code, result.Json.GetProperty("code").GetString());
         Assert.NotEmpty(result.Json.GetProperty("remedy").GetString()!);
+    }
+
+    [Fact]
+    public void Stop_without_a_node_is_done_already()
+    {
+        Assert.Equal((0, "ok no node runs\n"), (_cli.Run("stop").ExitCode, _cli.Run("stop").Output));
+        Assert.False(_cli.Run("stop", "--json").Json.GetProperty("running").GetBoolean());
     }
 
     [Fact]

@@ -91,6 +91,26 @@ public sealed class NodeTests : IDisposable
     }
 
     [Fact]
+    public void Stop_ends_the_node_as_a_signal_does()
+    {
+        var result = _cli.Run("stop", "--json");
+        Assert.Equal(0, result.ExitCode);
+        Assert.False(result.Json.GetProperty("running").GetBoolean());
+        Assert.Equal(0, _cli.AwaitNode());
+        Assert.False(File.Exists(_cli.Socket));
+    }
+
+    [Fact]
+    public void A_node_that_ends_leaves_its_place_to_the_next_at_once()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("ok the node has ended\n", _cli.Run("stop").Output);
+            _cli.StartNode();
+        }
+    }
+
+    [Fact]
     public void The_node_ends_cleanly_and_takes_its_socket_away()
     {
         Assert.Equal(0, _cli.StopNode());

@@ -11,6 +11,10 @@ public static class ApiPaths
 
     public const string Up = "/v1/up";
     public const string Down = "/v1/down";
+
+    /// <summary>POST: disconnects as <see cref="Down"/> does and, once the answer is sent, ends the node.</summary>
+    public const string Stop = "/v1/stop";
+
     public const string Circuit = "/v1/circuit";
     public const string CircuitWhy = "/v1/circuit/why";
     public const string Proxy = "/v1/proxy";

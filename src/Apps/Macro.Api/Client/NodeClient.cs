@@ -65,6 +65,10 @@ public sealed class NodeClient : IDisposable
     public Task<Status> DownAsync(CancellationToken cancel = default) =>
         PostAsync(ApiPaths.Down, ApiJson.Default.Status, cancel);
 
+    /// <summary>Returns when the node is about to end; soon afterwards nobody answers.</summary>
+    public Task<StopAnswer> StopAsync(CancellationToken cancel = default) =>
+        PostAsync(ApiPaths.Stop, ApiJson.Default.StopAnswer, cancel);
+
     public Task<Status> RelayAsync(RelayRequest request, CancellationToken cancel = default) =>
         PostAsync(ApiPaths.Relay, request, ApiJson.Default.RelayRequest, ApiJson.Default.Status, cancel);
 

@@ -30,6 +30,13 @@ public static class ExitConsent
         """;
 }
 
+/// <summary>The end of the node.</summary>
+public sealed record StopAnswer : Answer
+{
+    /// <summary>True, from the node: it is disconnected, and ends now. False, from 'macrovpn stop': nobody answers any more, or nobody did.</summary>
+    public required bool Running { get; init; }
+}
+
 /// <summary>The versions of the program and of its protocols.</summary>
 public sealed record VersionAnswer : Answer
 {

@@ -58,7 +58,7 @@ static class NodeStarter
         }
     }
 
-    static async Task<bool> AnswersAsync(NodeClient client, CancellationToken cancel)
+    public static async Task<bool> AnswersAsync(NodeClient client, CancellationToken cancel)
     {
         try
         {
