@@ -52,7 +52,7 @@ public sealed class ApiTests
     {
         await using var node = await RunningNode.StartAsync();
         var error = await Assert.ThrowsAsync<NodeException>(() => node.Client.UpAsync(new UpRequest { ExitRegion = "YY" }));
-        Assert.Equal(ProblemCodes.Internal, error.Problem.Code);
+        Assert.Equal((ProblemCodes.Internal, Problem.ReportRemedy), (error.Problem.Code, error.Problem.Remedy));
         Assert.DoesNotContain("203.0.113.9", error.Message, StringComparison.Ordinal);
     }
 

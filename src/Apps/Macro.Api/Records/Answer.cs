@@ -30,6 +30,9 @@ public sealed record Problem : Answer
 
     /// <summary>What the user can do about it, in one sentence; or null when there is nothing to do.</summary>
     public string? Remedy { get; init; }
+
+    /// <summary>The remedy where only the log says more.</summary>
+    public const string ReportRemedy = "Run macrovpnd in a terminal or as a service to see its log, and report it.";
 }
 
 /// <summary>The words of <see cref="Problem.Code"/>.</summary>

@@ -89,7 +89,7 @@ static class ConnectionCommands
                 if (begun && !IsUnderWay(status))
                     return status;
             }
-            throw new NodeException(ProblemCodes.NotRunning, "The node stopped.", "Look into its log.");
+            throw new NodeException(ProblemCodes.NotRunning, "The node stopped.", Problem.ReportRemedy);
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {

@@ -247,7 +247,7 @@ sealed partial class EngineControl(
             {
                 Code = ProblemCodes.Internal,
                 Message = $"The device could not be set up ({e.Message.TrimEnd('.')}).",
-                Remedy = "Look into the node's log, and report it.",
+                Remedy = Problem.ReportRemedy,
             };
         }
     }
