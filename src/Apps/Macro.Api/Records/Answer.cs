@@ -47,10 +47,10 @@ public static class ProblemCodes
     /// <summary>Exiting needs the user's consent, which the request does not carry (409).</summary>
     public const string ConsentNeeded = "consent-needed";
 
-    /// <summary>The network has no relays that could make the wanted circuit (409).</summary>
+    /// <summary>The wanted circuit cannot be had: the relays that are known make none, or those that were chosen do not serve (409).</summary>
     public const string NoRelays = "no-relays";
 
-    /// <summary>No exit offers the wanted region (409).</summary>
+    /// <summary>No exit is known in the wanted region (409).</summary>
     public const string NoExitInRegion = "no-exit-in-region";
 
     /// <summary>Told for ten seconds while traffic flows again: a circuit was lost, and its connections with it.</summary>
