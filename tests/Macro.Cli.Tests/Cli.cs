@@ -50,7 +50,13 @@ sealed class Cli : IDisposable
     public int StopNode()
     {
         Execute("/bin/kill", [_node!.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        _node.WaitForExit();
+        return AwaitNode();
+    }
+
+    /// <summary>Waits for the end of the node and returns its exit code.</summary>
+    public int AwaitNode()
+    {
+        _node!.WaitForExit();
         var code = _node.ExitCode;
         _node.Dispose();
         _node = null;

@@ -11,6 +11,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("bogus")]
     [InlineData("up", "--mode", "fast")]
     [InlineData("up", "--exit", "Switzerland")]
+    [InlineData("up", "--exit", "12")]
+    [InlineData("up", "--exit", "any,CH")]
+    [InlineData("up", "--exit", "CH,,NL")]
+    [InlineData("up", "--exit", "AT,BE,CH,DE,ES,FR,GB,IE,IT,LU,NL,NO,PL,PT,SE,US,any")]
     [InlineData("up", "--wait", "--timeout", "soon")]
     [InlineData("relay")]
     [InlineData("relay", "maybe")]
@@ -55,7 +59,7 @@ public sealed class CommandLineTests : IDisposable
     {
         var result = _cli.RunBare("--help");
         Assert.Equal(0, result.ExitCode);
-        foreach (var command in new[] { "up", "down", "status", "circuit", "relay", "exit", "network", "keys", "version", "completion" })
+        foreach (var command in new[] { "up", "down", "stop", "status", "circuit", "relay", "exit", "network", "keys", "version", "completion" })
             Assert.Contains($"  {command} ", result.Output, StringComparison.Ordinal);
     }
 
@@ -65,6 +69,26 @@ public sealed class CommandLineTests : IDisposable
         var result = _cli.Run("version");
         Assert.Equal(0, result.ExitCode);
         Assert.Matches(@"^macrovpn   \d+\.\d+\.\d+\nmacrovpnd  not running\n$", result.Output);
+        Assert.False(_cli.Run("version", "--json").Json.TryGetProperty("node", out _));
+    }
+
+    [Theory]
+    [InlineData("file", "network", "import", "nowhere")]
+    [InlineData("file", "keys", "restore", "nowhere")]
+    [InlineData("bad-request", "keys", "backup", "backup")]
+    public void What_fails_before_a_node_is_asked_is_a_problem_record_with_a_remedy(string code, params string[] arguments)
+    {
+        var result = _cli.Run([.. arguments, "--json"]);
+        Assert.Equal((1, ""), (result.ExitCode, result.Error));
+        Assert.Equal(code, result.Json.GetProperty("code").GetString());
+        Assert.NotEmpty(result.Json.GetProperty("remedy").GetString()!);
+    }
+
+    [Fact]
+    public void Stop_without_a_node_is_done_already()
+    {
+        Assert.Equal((0, "ok no node runs\n"), (_cli.Run("stop").ExitCode, _cli.Run("stop").Output));
+        Assert.False(_cli.Run("stop", "--json").Json.GetProperty("running").GetBoolean());
     }
 
     [Fact]

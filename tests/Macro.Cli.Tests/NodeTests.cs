@@ -43,6 +43,13 @@ public sealed class NodeTests : IDisposable
     }
 
     [Fact]
+    public void Version_names_the_program_and_the_node()
+    {
+        var version = _cli.Run("version", "--json").Json;
+        Assert.Equal(version.GetProperty("program").GetString(), version.GetProperty("node").GetString());
+    }
+
+    [Fact]
     public void Doctor_says_of_each_finding_whether_it_is_well_and_else_what_helps()
     {
         var json = _cli.Run("doctor", "--json").Json.GetProperty("findings").EnumerateArray().ToArray();
@@ -81,6 +88,26 @@ public sealed class NodeTests : IDisposable
         var result = _cli.Run("up", "--wait", "--json");
         Assert.Equal(1, result.ExitCode);
         Assert.Equal(JsonValueKind.String, (result.Json.TryGetProperty("problem", out var problem) ? problem : result.Json).GetProperty("remedy").ValueKind);
+    }
+
+    [Fact]
+    public void Stop_ends_the_node_as_a_signal_does()
+    {
+        var result = _cli.Run("stop", "--json");
+        Assert.Equal(0, result.ExitCode);
+        Assert.False(result.Json.GetProperty("running").GetBoolean());
+        Assert.Equal(0, _cli.AwaitNode());
+        Assert.False(File.Exists(_cli.Socket));
+    }
+
+    [Fact]
+    public void A_node_that_ends_leaves_its_place_to_the_next_at_once()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("ok the node has ended\n", _cli.Run("stop").Output);
+            _cli.StartNode();
+        }
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using Macro.Api;
 using Macro.Daemon.Hosting;
+using Macro.Daemon.Http;
 
 namespace Macro.Daemon.Tests;
 
@@ -51,7 +52,7 @@ public sealed class ApiTests
     {
         await using var node = await RunningNode.StartAsync();
         var error = await Assert.ThrowsAsync<NodeException>(() => node.Client.UpAsync(new UpRequest { ExitRegion = "YY" }));
-        Assert.Equal(ProblemCodes.Internal, error.Problem.Code);
+        Assert.Equal((ProblemCodes.Internal, Problem.ReportRemedy), (error.Problem.Code, error.Problem.Remedy));
         Assert.DoesNotContain("203.0.113.9", error.Message, StringComparison.Ordinal);
     }
 
@@ -135,6 +136,22 @@ public sealed class ApiTests
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(node.Client.SocketPath)!));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(node.Data));
         Assert.All(Directory.GetFiles(node.Data), f => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(f)));
+    }
+
+    [Fact]
+    public async Task A_folder_that_others_may_enter_will_do_only_where_it_was_named()
+    {
+        const UnixFileMode everybody = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        var folder = Directory.CreateTempSubdirectory("macro").FullName;
+        var run = Directory.CreateDirectory(Path.Combine(folder, "run")).FullName;
+        File.SetUnixFileMode(run, everybody);
+        await using var node = await RunningNode.StartAsync(folder: folder);
+        Assert.Equal(everybody, File.GetUnixFileMode(run));
+
+        var refused = Assert.Throws<NodeException>(() => ApiServer.RequireOwn(run));
+        Assert.Equal(ProblemCodes.NotPermitted, refused.Problem.Code);
+        Assert.Contains("chmod 700", refused.Problem.Remedy, StringComparison.Ordinal);
+        ApiServer.RequireOwn(node.Data);
     }
 
     [Fact]

@@ -59,7 +59,7 @@ public sealed class RootlessTests
     {
         await using var network = await LoopbackNetwork.StartAsync(wanted: new Wishes { Up = true, Mode = Mode.Private }, introduce: false);
         var status = await network.UntilAsync(s => s.State == ConnectionState.Waiting);
-        Assert.Equal("No relay is known.", status.Problem!.Message);
+        Assert.Equal((ProblemCodes.NoRelays, "No relay is known."), (status.Problem!.Code, status.Problem.Message));
         Assert.NotNull(status.Problem.Remedy);
 
         await network.IntroduceAsync();
@@ -163,7 +163,30 @@ public sealed class RootlessTests
         await using var network = await LoopbackNetwork.StartAsync(new ClientSection { Tunnel = TunnelMode.None, Proxy = taken, Dns = null });
         await network.Client.UpAsync(new UpRequest());
         var status = await network.UntilAsync(s => s.State == ConnectionState.Failed);
-        Assert.Contains("client.proxy", status.Problem!.Remedy);
+        Assert.Equal(ProblemCodes.NotPermitted, status.Problem!.Code);
+        Assert.Contains("client.proxy", status.Problem.Remedy);
+    }
+
+    [Fact]
+    public async Task A_region_without_an_exit_has_a_code_of_its_own_and_no_relays_at_all_another()
+    {
+        await using var network = await LoopbackNetwork.StartAsync(introduce: false);
+        Assert.Equal(ProblemCodes.NoRelays, await RefusalAsync());
+        await network.IntroduceAsync();
+        Assert.Equal(ProblemCodes.NoExitInRegion, await RefusalAsync());
+
+        async Task<string> RefusalAsync() =>
+            (await Assert.ThrowsAsync<NodeException>(() => network.Client.UpAsync(new UpRequest { ExitRegion = "SE" }))).Problem.Code;
+    }
+
+    [Fact]
+    public async Task A_connection_that_waits_for_an_exit_in_its_region_says_so()
+    {
+        await using var network = await LoopbackNetwork.StartAsync(wanted: new DesiredState { Up = true, ExitRegion = "SE" }, introduce: false);
+        var status = await network.UntilAsync(s => s.State == ConnectionState.Waiting);
+        Assert.Equal(ProblemCodes.NoRelays, status.Problem!.Code);
+        await network.IntroduceAsync();
+        await network.UntilAsync(s => s.Problem?.Code == ProblemCodes.NoExitInRegion);
     }
 
     static (ClientSection Section, Endpoint Proxy) WithProxy()

@@ -314,6 +314,7 @@ public class CircuitTests
         client.Up(ConnectionMode.Speed, "JP");
         Assert.Equal(ConnectionState.Waiting, client.Node.Controller.Connection.State);
         Assert.Contains("JP", client.Node.Controller.Connection.Problem);
+        Assert.Equal(PathVerdict.NoExitInRegion, client.Node.Controller.Connection.Verdict);
     }
 
     [Fact]

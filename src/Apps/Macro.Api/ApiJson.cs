@@ -11,6 +11,7 @@ namespace Macro.Api;
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(UpRequest))]
 [JsonSerializable(typeof(Status))]
+[JsonSerializable(typeof(StopAnswer))]
 [JsonSerializable(typeof(CircuitAnswer))]
 [JsonSerializable(typeof(WhyAnswer))]
 [JsonSerializable(typeof(ProxyAnswer))]

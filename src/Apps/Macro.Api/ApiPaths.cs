@@ -11,6 +11,10 @@ public static class ApiPaths
 
     public const string Up = "/v1/up";
     public const string Down = "/v1/down";
+
+    /// <summary>POST: disconnects as <see cref="Down"/> does and, once the answer is sent, ends the node.</summary>
+    public const string Stop = "/v1/stop";
+
     public const string Circuit = "/v1/circuit";
     public const string CircuitWhy = "/v1/circuit/why";
     public const string Proxy = "/v1/proxy";
@@ -39,18 +43,17 @@ public static class ApiPaths
 /// <summary>Where the socket of the API lies when nothing else is said.</summary>
 public static class ApiSocket
 {
-    /// <summary>/run/macrovpn/api.sock for root, else $XDG_RUNTIME_DIR/macrovpn/api.sock, else /tmp/macrovpn-NAME/api.sock.</summary>
-    public static string DefaultPath
-    {
-        get
-        {
-            if (Environment.IsPrivilegedProcess)
-                return "/run/macrovpn/api.sock";
-            var runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
-            var directory = string.IsNullOrEmpty(runtime)
-                ? Path.Combine(Path.GetTempPath(), "macrovpn-" + Environment.UserName)
-                : Path.Combine(runtime, "macrovpn");
-            return Path.Combine(directory, "api.sock");
-        }
-    }
+    /// <summary>The folder of root's node. Others cannot look into it, but see that it is there, and so that there is such a node.</summary>
+    public const string SystemFolder = "/run/macrovpn";
+
+    /// <summary>
+    /// /run/macrovpn/api.sock for root, else macrovpn/api.sock in $XDG_RUNTIME_DIR, else in $XDG_STATE_HOME, else in
+    /// ~/.local/state: never where other users may have been first.
+    /// </summary>
+    public static string DefaultPath => Path.Combine(Environment.IsPrivilegedProcess ? SystemFolder : Path.Combine(UserFolder, "macrovpn"), "api.sock");
+
+    static string UserFolder => Variable("XDG_RUNTIME_DIR") ?? Variable("XDG_STATE_HOME")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local/state");
+
+    static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 }

@@ -12,6 +12,7 @@ var root = new RootCommand("Macro VPN: a peer-to-peer VPN. One node is client, r
 };
 root.Add(ConnectionCommands.Up());
 root.Add(ConnectionCommands.Down());
+root.Add(StopCommand.Stop());
 root.Add(StatusCommands.Status());
 root.Add(StatusCommands.Circuit());
 root.Add(StatusCommands.Proxy());

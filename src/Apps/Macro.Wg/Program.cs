@@ -10,9 +10,14 @@ if (args is ["--version"])
     Console.WriteLine($"macro-wg v{version}\n\nUserspace WireGuard for linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}.");
     return 0;
 }
+if (args is ["-h" or "--help"])
+{
+    Console.WriteLine(Settings.Help);
+    return 0;
+}
 if (Settings.Read(args) is not { } settings)
 {
-    Console.Error.WriteLine("Usage: macro-wg [-f|--foreground] INTERFACE-NAME\n       macro-wg --version");
+    Console.Error.WriteLine(Settings.Usage);
     return 2;
 }
 return settings.Foreground ? Serve(settings) : StartInBackground(args);

@@ -12,6 +12,29 @@ enum LogLevel
 /// <summary>What the command line and the environment ask for, with the names that wireguard-go uses.</summary>
 sealed record Settings
 {
+    internal const string Usage = """
+        Usage: macro-wg [-f|--foreground] INTERFACE-NAME
+               macro-wg --version
+               macro-wg --help
+        """;
+
+    internal const string Help = $"""
+        {Usage}
+
+        Makes a WireGuard interface in this program instead of the kernel; wg sets it up. For wg-quick:
+
+          WG_QUICK_USERSPACE_IMPLEMENTATION=macro-wg wg-quick up INTERFACE-NAME
+
+        which takes this program where the kernel has no WireGuard.
+
+        Environment:
+          LOG_LEVEL                verbose or debug, error (the default), silent
+          WG_PROCESS_FOREGROUND=1  as --foreground
+          WG_TUN_FD                an open TUN device to take over
+          WG_UAPI_FD               a listening socket to take over
+          MACRO_WG_PUMPS           threads that receive at the port; 0 (the default) for as many as the processors want
+        """;
+
     internal required string InterfaceName { get; init; }
 
     /// <summary>-f, --foreground, or WG_PROCESS_FOREGROUND=1.</summary>

@@ -65,6 +65,10 @@ public sealed class NodeClient : IDisposable
     public Task<Status> DownAsync(CancellationToken cancel = default) =>
         PostAsync(ApiPaths.Down, ApiJson.Default.Status, cancel);
 
+    /// <summary>Returns when the node is about to end; soon afterwards nobody answers.</summary>
+    public Task<StopAnswer> StopAsync(CancellationToken cancel = default) =>
+        PostAsync(ApiPaths.Stop, ApiJson.Default.StopAnswer, cancel);
+
     public Task<Status> RelayAsync(RelayRequest request, CancellationToken cancel = default) =>
         PostAsync(ApiPaths.Relay, request, ApiJson.Default.RelayRequest, ApiJson.Default.Status, cancel);
 
@@ -194,20 +198,27 @@ public sealed class NodeClient : IDisposable
 
     Problem Unreachable(HttpRequestException e)
     {
-        var reason = (e.InnerException as SocketException)?.SocketErrorCode;
-        return reason == SocketError.AccessDenied
-            ? new Problem
+        if ((e.InnerException as SocketException)?.SocketErrorCode == SocketError.AccessDenied)
+            return new Problem
             {
                 Code = ProblemCodes.NotPermitted,
                 Message = $"This user may not speak to the node at {SocketPath}.",
                 Remedy = "Run the command as the user who runs macrovpnd (sudo for a system service).",
-            }
-            : new Problem
-            {
-                Code = ProblemCodes.NotRunning,
-                Message = $"No node answers at {SocketPath}.",
-                Remedy = "Start it with 'macrovpn up' or 'macrovpnd', or name its socket with --api SOCKET.",
             };
+        // Not "not running": a second node would want the same ports.
+        if (!Environment.IsPrivilegedProcess && SocketPath == ApiSocket.DefaultPath && Directory.Exists(ApiSocket.SystemFolder))
+            return new Problem
+            {
+                Code = ProblemCodes.NotPermitted,
+                Message = "This machine has a node that runs as root.",
+                Remedy = "Use sudo macrovpn ..., or start one of your own with macrovpnd and another node.udp_port.",
+            };
+        return new Problem
+        {
+            Code = ProblemCodes.NotRunning,
+            Message = $"No node answers at {SocketPath}.",
+            Remedy = "Start it with 'macrovpn up' or 'macrovpnd', or name its socket with --api SOCKET.",
+        };
     }
 
     static T Read<T>(string text, JsonTypeInfo<T> shape)

@@ -30,6 +30,9 @@ public sealed record Problem : Answer
 
     /// <summary>What the user can do about it, in one sentence; or null when there is nothing to do.</summary>
     public string? Remedy { get; init; }
+
+    /// <summary>The remedy where only the log says more.</summary>
+    public const string ReportRemedy = "Run macrovpnd in a terminal or as a service to see its log, and report it.";
 }
 
 /// <summary>The words of <see cref="Problem.Code"/>.</summary>
@@ -44,10 +47,10 @@ public static class ProblemCodes
     /// <summary>Exiting needs the user's consent, which the request does not carry (409).</summary>
     public const string ConsentNeeded = "consent-needed";
 
-    /// <summary>The network has no relays that could make the wanted circuit (409).</summary>
+    /// <summary>The wanted circuit cannot be had: the relays that are known make none, or those that were chosen do not serve (409).</summary>
     public const string NoRelays = "no-relays";
 
-    /// <summary>No exit offers the wanted region (409).</summary>
+    /// <summary>No exit is known in the wanted region (409).</summary>
     public const string NoExitInRegion = "no-exit-in-region";
 
     /// <summary>Told for ten seconds while traffic flows again: a circuit was lost, and its connections with it.</summary>
@@ -76,4 +79,10 @@ public static class ProblemCodes
 
     /// <summary>Made by the client: the answer is not understood.</summary>
     public const string BadAnswer = "bad-answer";
+
+    /// <summary>Made by the client: it has waited as long as it was told to.</summary>
+    public const string Timeout = "timeout";
+
+    /// <summary>Made by the client: a file cannot be read or written.</summary>
+    public const string File = "file";
 }

@@ -30,6 +30,13 @@ public static class ExitConsent
         """;
 }
 
+/// <summary>The end of the node.</summary>
+public sealed record StopAnswer : Answer
+{
+    /// <summary>True, from the node: it is disconnected, and ends now. False, from 'macrovpn stop': nobody answers any more, or nobody did.</summary>
+    public required bool Running { get; init; }
+}
+
 /// <summary>The versions of the program and of its protocols.</summary>
 public sealed record VersionAnswer : Answer
 {
@@ -38,6 +45,9 @@ public sealed record VersionAnswer : Answer
 
     /// <summary>Version of the wire protocol.</summary>
     public required int Protocol { get; init; }
+
+    /// <summary>From 'macrovpn version', whose own version is <see cref="Program"/>: the version of the node that runs, or null.</summary>
+    public string? Node { get; init; }
 }
 
 /// <summary>One relay of the directory, as its signed descriptor says.</summary>

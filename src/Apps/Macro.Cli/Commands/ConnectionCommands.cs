@@ -8,6 +8,8 @@ namespace Macro.Cli.Commands;
 /// <summary>macrovpn up, macrovpn down</summary>
 static class ConnectionCommands
 {
+    const int MostRegions = 16;
+
     public static Command Up()
     {
         var mode = new Option<string>("--mode") { Description = "speed (1 hop), balanced (2), private or paranoid (3)." };
@@ -15,8 +17,10 @@ static class ConnectionCommands
         var exit = new Option<string>("--exit") { Description = "Countries of the exit by preference, as in CH or CH,NL,any; or any.", HelpName = "REGION" };
         exit.Validators.Add(result =>
         {
-            if (!(result.GetValueOrDefault<string>() ?? "").Split(',').All(region => region.Trim() is "any" or [_, _]))
-                result.AddError("--exit expects two letters as in CH, several as in CH,NL,any, or any.");
+            var regions = (result.GetValueOrDefault<string>() ?? "").Split(',', StringSplitOptions.TrimEntries);
+            var countries = regions[^1] == "any" ? regions[..^1] : regions;
+            if (regions.Length > MostRegions || !countries.All(country => country is [var a, var b] && char.IsAsciiLetter(a) && char.IsAsciiLetter(b)))
+                result.AddError($"--exit expects two letters as in CH, several (at most {MostRegions}) as in CH,NL,any, or any.");
         });
         var wait = new Option<bool>("--wait") { Description = "Show the phases and return when traffic flows." };
         var timeout = new Option<int>("--timeout") { Description = "Seconds that --wait waits.", DefaultValueFactory = _ => 60, HelpName = "SECONDS" };
@@ -85,12 +89,12 @@ static class ConnectionCommands
                 if (begun && !IsUnderWay(status))
                     return status;
             }
-            throw new NodeException(ProblemCodes.NotRunning, "The node stopped.", "Look into its log.");
+            throw new NodeException(ProblemCodes.NotRunning, "The node stopped.", Problem.ReportRemedy);
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
             throw new NodeException(
-                "timeout", "No circuit stands yet; the node goes on trying.", "See 'macrovpn status --watch', or give --timeout more seconds.", e);
+                ProblemCodes.Timeout, "No circuit stands yet; the node goes on trying.", "See 'macrovpn status --watch', or give --timeout more seconds.", e);
         }
     }
 

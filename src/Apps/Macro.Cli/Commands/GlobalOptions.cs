@@ -35,7 +35,14 @@ static class GlobalOptions
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                return Terminal.Fail(new Problem { Code = ProblemCodes.NotPermitted, Message = e.Message }, parsed.GetValue(Json));
+                return Terminal.Fail(
+                    new Problem
+                    {
+                        Code = e is UnauthorizedAccessException ? ProblemCodes.NotPermitted : ProblemCodes.File,
+                        Message = e.Message,
+                        Remedy = "Check the path and its permissions.",
+                    },
+                    parsed.GetValue(Json));
             }
             catch (OperationCanceledException)
             {

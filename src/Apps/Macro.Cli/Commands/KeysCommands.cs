@@ -35,8 +35,7 @@ static class KeysCommands
         var command = new Command("backup", "Write a copy of the keys, sealed under a passphrase.") { file, PassphraseFile };
         command.Run(async (client, parsed, cancel) =>
         {
-            if (Passphrase(parsed, twice: true) is not { } passphrase)
-                return ExitCodes.Usage;
+            var passphrase = Passphrase(parsed, twice: true);
             var answer = await client.BackupKeysAsync(new BackupRequest { Passphrase = passphrase }, cancel);
             using (var stream = new FileStream(parsed.GetRequiredValue(file), new FileStreamOptions
             {
@@ -62,8 +61,7 @@ static class KeysCommands
                 return Terminal.Fail(
                     new Problem { Code = ProblemCodes.ConsentNeeded, Message = "The keys stay as they are.", Remedy = "Agree at the prompt, or give --yes." },
                     parsed.GetValue(GlobalOptions.Json));
-            if (Passphrase(parsed, twice: false) is not { } passphrase)
-                return ExitCodes.Usage;
+            var passphrase = Passphrase(parsed, twice: false);
             var done = await client.RestoreKeysAsync(new RestoreRequest { File = backup, Passphrase = passphrase }, cancel);
             return Done(parsed, done.Message ?? "restored");
         });
@@ -93,19 +91,15 @@ static class KeysCommands
         return ExitCodes.Done;
     }
 
-    /// <summary>Null, and told why, when there is none.</summary>
-    static string? Passphrase(ParseResult parsed, bool twice)
+    /// <exception cref="NodeException">There is none, or what was typed twice differs.</exception>
+    static string Passphrase(ParseResult parsed, bool twice)
     {
         if (parsed.GetValue(PassphraseFile) is { } file)
             return File.ReadLines(file).FirstOrDefault() ?? "";
-        var passphrase = Terminal.AskSecret("Passphrase of the backup:");
-        if (passphrase is null)
-            Console.Error.WriteLine("macrovpn: there is no terminal to ask for a passphrase.\nGive --passphrase-file FILE.");
-        else if (twice && Terminal.AskSecret("The same again:") != passphrase)
-        {
-            Console.Error.WriteLine("macrovpn: the two differ.\nTry again.");
-            return null;
-        }
+        var passphrase = Terminal.AskSecret("Passphrase of the backup:")
+            ?? throw new NodeException(ProblemCodes.BadRequest, "There is no terminal to ask for a passphrase.", "Give --passphrase-file FILE.");
+        if (twice && Terminal.AskSecret("The same again:") != passphrase)
+            throw new NodeException(ProblemCodes.BadRequest, "The two passphrases differ.", "Try again.");
         return passphrase;
     }
 }

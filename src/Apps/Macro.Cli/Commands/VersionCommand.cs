@@ -16,7 +16,7 @@ static class VersionCommand
             var own = typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
             var node = await NodeVersionAsync(client, cancel);
             if (parsed.GetValue(GlobalOptions.Json))
-                Terminal.Json(node ?? new VersionAnswer { Program = own, Protocol = 1 }, ApiJson.Default.VersionAnswer);
+                Terminal.Json(new VersionAnswer { Program = own, Protocol = 1, Node = node?.Program }, ApiJson.Default.VersionAnswer);
             else
                 Terminal.Facts(("macrovpn", own), ("macrovpnd", node?.Program ?? "not running"));
             return ExitCodes.Done;

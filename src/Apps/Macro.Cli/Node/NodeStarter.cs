@@ -10,7 +10,7 @@ static class NodeStarter
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(20), Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Returns when the node answers.</summary>
-    /// <exception cref="NodeException">It cannot be started; the problem carries its own words.</exception>
+    /// <exception cref="NodeException">It cannot be started, or this user's is not the node to ask; the problem carries its own words.</exception>
     public static async Task EnsureAsync(NodeClient client, Action starting, CancellationToken cancel)
     {
         if (await AnswersAsync(client, cancel))
@@ -58,7 +58,7 @@ static class NodeStarter
         }
     }
 
-    static async Task<bool> AnswersAsync(NodeClient client, CancellationToken cancel)
+    public static async Task<bool> AnswersAsync(NodeClient client, CancellationToken cancel)
     {
         try
         {

@@ -44,6 +44,9 @@ sealed partial class EngineControl(
     long _seenChanges;
     long _sentBefore, _receivedBefore, _coverBefore;
     bool _deviceAsked;
+
+    // Of the last attempt to open it; the owner thread's.
+    Problem? _deviceProblem;
     IReadOnlyList<Endpoint> _localEndpoints = [];
 
     public StatusFeed Status { get; } = new(new Status { State = Api.ConnectionState.Off, Relay = new RelayStatus(), Exit = new ExitStatus() });
@@ -147,7 +150,7 @@ sealed partial class EngineControl(
             return Node.Discovery is null ? Node.Controller.WhyNot(request, Threads.Clock.Now) : null;
         });
         if (refusal is { } no)
-            throw new NodeException(exitRegion is null ? ProblemCodes.NoRelays : ProblemCodes.NoExitInRegion, no.Problem, no.Remedy);
+            throw new NodeException(Words.CodeOf(no.Verdict), no.Problem, no.Remedy);
         await ConnectAsync(request);
         return Status.Current;
     }
@@ -214,6 +217,7 @@ sealed partial class EngineControl(
             var problem = await TryOpenClientAsync();
             await Threads.RunAsync(() =>
             {
+                _deviceProblem = problem;
                 if (problem is null)
                     Node.Controller.DeviceReady(Threads.Clock.Now);
                 else
@@ -247,7 +251,7 @@ sealed partial class EngineControl(
             {
                 Code = ProblemCodes.Internal,
                 Message = $"The device could not be set up ({e.Message.TrimEnd('.')}).",
-                Remedy = "Look into the node's log, and report it.",
+                Remedy = Problem.ReportRemedy,
             };
         }
     }
@@ -302,7 +306,7 @@ sealed partial class EngineControl(
     long ClientBytesSent => Threads.Device.Plane.Counters.ClientBytes + _ends!.Counters.ClientBytes;
 
     void Publish() => Status.Publish(WithAllowance(Words.Describe(
-        Threads, _client!, _exit!, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore, Threads.Received.CoverBytes - _coverBefore)));
+        Threads, _client!, _exit!, _deviceProblem, ClientBytesSent - _sentBefore, Threads.Received.ClientBytes - _receivedBefore, Threads.Received.CoverBytes - _coverBefore)));
 
     /// <param name="keepClosed">The kill switch of an earlier run stays until that of this one takes its place.</param>
     void Sweep(bool keepClosed)

@@ -12,6 +12,9 @@ namespace Macro.Daemon.Hosting;
 /// <summary>Puts the node together: storage, engine, API. The order of start and stop stands in <see cref="RunAsync"/>.</summary>
 public sealed class NodeHost : IAsyncDisposable
 {
+    /// <summary>A node that was told to end takes leave of its router before it lets go of the folder.</summary>
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     readonly WebApplication _app;
     readonly INodeControl _control;
     readonly string _socket;
@@ -46,6 +49,8 @@ public sealed class NodeHost : IAsyncDisposable
         });
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(OpenFolder(settings.Node.DataDirectory, out _folderLock));
+        // Again: the node that had the folder until now may have taken the socket's away.
+        ApiServer.Prepare(_socket);
         builder.Services.AddSingleton(new WallClock(TimeProvider.System));
         builder.Services.AddSingleton<IRandom>(SystemRandom.Shared);
         builder.Services.AddSingleton<DesiredStateFile>();
@@ -87,10 +92,10 @@ public sealed class NodeHost : IAsyncDisposable
     {
         await _app.StopAsync(cancel);
         await _control.StopAsync(cancel);
-        File.Delete(_socket);
+        ApiServer.Remove(_socket);
     }
 
-    /// <summary>Runs until SIGTERM or SIGINT.</summary>
+    /// <summary>Runs until SIGTERM, SIGINT or <see cref="ApiPaths.Stop"/>.</summary>
     public async Task RunAsync()
     {
         await StartAsync();
@@ -116,15 +121,11 @@ public sealed class NodeHost : IAsyncDisposable
             throw new NodeException(
                 ProblemCodes.NotPermitted, $"The data folder {path} cannot be used ({e.Message.TrimEnd('.')}).", "Name another with --data or node.data_directory.", e);
         }
-        try
-        {
-            held = folder.Lock();
-            return folder;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
+        IDisposable? taken = null;
+        if (!SpinWait.SpinUntil(() => folder.TryLock(out taken), s_patience))
             throw new NodeException(
-                ProblemCodes.WrongState, $"Another node uses the data folder {path}.", "Use that one, or give this one a folder of its own with --data.", e);
-        }
+                ProblemCodes.WrongState, $"Another node uses the data folder {path}.", "Use that one, or give this one a folder of its own with --data.");
+        held = taken!;
+        return folder;
     }
 }

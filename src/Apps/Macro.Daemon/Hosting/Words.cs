@@ -18,7 +18,11 @@ static class Words
         Mode.Paranoid => ConnectionMode.Paranoid,
     };
 
-    public static Status Describe(NodeThreads threads, ClientSide client, ExitSide exit, long sent, long received, long coverReceived)
+    /// <summary>The word for having no path, or for none that holds.</summary>
+    public static string CodeOf(PathVerdict verdict) => verdict == PathVerdict.NoExitInRegion ? ProblemCodes.NoExitInRegion : ProblemCodes.NoRelays;
+
+    /// <param name="deviceProblem">Why the device cannot be had, when the connection has failed.</param>
+    public static Status Describe(NodeThreads threads, ClientSide client, ExitSide exit, Problem? deviceProblem, long sent, long received, long coverReceived)
     {
         var node = threads.Node;
         var connection = node.Controller.Connection;
@@ -42,11 +46,11 @@ static class Words
             BytesSent = sent,
             BytesReceived = received,
             Wire = connection.State == Engine.ConnectionState.Off ? null : Describe(node.Controller, circuit, coverReceived),
-            Problem = connection.Problem is null
-                ? client.Missing
+            Problem = connection.State == Engine.ConnectionState.Failed ? deviceProblem
+                : connection.Problem is null ? client.Missing
                 : new Problem
                 {
-                    Code = connection.State == Engine.ConnectionState.Active ? ProblemCodes.CircuitLost : ProblemCodes.NoRelays,
+                    Code = connection.State == Engine.ConnectionState.Active ? ProblemCodes.CircuitLost : CodeOf(connection.Verdict),
                     Message = connection.Problem,
                     Remedy = connection.Remedy,
                 },

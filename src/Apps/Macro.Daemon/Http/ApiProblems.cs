@@ -68,7 +68,7 @@ static class ApiProblems
         {
             Code = ProblemCodes.Internal,
             Message = "The node met a fault of its own.",
-            Remedy = "Look into its log and report it.",
+            Remedy = Problem.ReportRemedy,
         },
     };
 }

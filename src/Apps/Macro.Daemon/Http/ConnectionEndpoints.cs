@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Macro.Daemon.Http;
 
-/// <summary>The operations on the running node: connection, relay, exit.</summary>
+/// <summary>The operations on the running node: connection, relay, exit, and its end.</summary>
 static class ConnectionEndpoints
 {
     static readonly string ProgramVersion =
@@ -30,6 +30,7 @@ static class ConnectionEndpoints
         app.MapGet(ApiPaths.Proxy, (INodeControl node) => Proxy(node.Status.Current));
         app.MapPost(ApiPaths.Up, UpAsync);
         app.MapPost(ApiPaths.Down, DownAsync);
+        app.MapPost(ApiPaths.Stop, StopAsync);
         app.MapPost(ApiPaths.Relay, RelayAsync);
         app.MapPost(ApiPaths.Exit, ExitAsync);
     }
@@ -49,6 +50,18 @@ static class ConnectionEndpoints
         // First the wish: a node that dies while it tears down must not come up again.
         desired.Change(d => d with { Up = false });
         return await node.DownAsync(cancel);
+    }
+
+    /// <summary>The answer goes first, then the node; it ends also when the client hangs up.</summary>
+    static async Task<StopAnswer> StopAsync(HttpContext context, INodeControl node, DesiredStateFile desired, IHostApplicationLifetime lifetime)
+    {
+        context.Response.OnCompleted(() =>
+        {
+            lifetime.StopApplication();
+            return Task.CompletedTask;
+        });
+        await DownAsync(node, desired, CancellationToken.None);
+        return new StopAnswer { Running = true };
     }
 
     static async Task<Status> RelayAsync(RelayRequest request, INodeControl node, DesiredStateFile desired, CancellationToken cancel)

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Macro.Daemon.Storage;
 
 /// <summary>
@@ -25,19 +27,28 @@ public sealed class DataFolder
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
 
     /// <summary>Keeps other nodes out of the folder until it is disposed or the process ends, however it ends.</summary>
-    /// <exception cref="IOException">Another node has it: two would overwrite each other's keys.</exception>
-    public IDisposable Lock()
+    /// <returns>False: another node has it, and two would overwrite each other's keys.</returns>
+    public bool TryLock([NotNullWhen(true)] out IDisposable? held)
     {
-        var file = new FileStream(PathOf("lock"), new FileStreamOptions
+        held = null;
+        try
         {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.None,
-            UnixCreateMode = OwnerFile,
-        });
-        File.SetLastWriteTimeUtc(file.SafeFileHandle, DateTime.UnixEpoch);
-        File.SetLastAccessTimeUtc(file.SafeFileHandle, DateTime.UnixEpoch);
-        return file;
+            var file = new FileStream(PathOf("lock"), new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.None,
+                UnixCreateMode = OwnerFile,
+            });
+            held = file;
+            File.SetLastWriteTimeUtc(file.SafeFileHandle, DateTime.UnixEpoch);
+            File.SetLastAccessTimeUtc(file.SafeFileHandle, DateTime.UnixEpoch);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The whole file, or null when there is none.</summary>

@@ -114,4 +114,7 @@ public sealed record Connection
 
     /// <summary>What the user can do about it.</summary>
     public string? Remedy { get; init; }
+
+    /// <summary>Why no path could be chosen, when that is the problem; else Ok.</summary>
+    public PathVerdict Verdict { get; init; }
 }

@@ -144,7 +144,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
     /// Why no circuit could be chosen for this request now, and what helps; null when one could. Asked before
     /// <see cref="Up"/>, so that a request that cannot be met does not cost the connection that stands.
     /// </summary>
-    public (string Problem, string Remedy)? WhyNot(ConnectRequest request, Instant now)
+    public Trouble? WhyNot(ConnectRequest request, Instant now)
     {
         ArgumentNullException.ThrowIfNull(request);
         var answer = _source.Paths.ChooseAmongAll(request, now);
@@ -208,7 +208,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
         Drop(now);
         _deviceReady = false;
         _deviceRetryAt = now + s_deviceRetry;
-        Become(Connection with { State = ConnectionState.Failed, Phase = ConnectPhase.None, HopsReached = 0, Problem = problem, Remedy = remedy });
+        Become(Connection with { State = ConnectionState.Failed, Phase = ConnectPhase.None, HopsReached = 0, Problem = problem, Remedy = remedy, Verdict = PathVerdict.Ok });
     }
 
     public void HandleTimeout(Instant now)
@@ -266,6 +266,7 @@ public sealed class Controller(IndexTable indices, Outbox outbox, IRandom random
             HopsReached = main.Shown?.HopsReached ?? 0,
             Problem = main.Trouble?.Problem,
             Remedy = main.Trouble?.Remedy,
+            Verdict = main.Trouble?.Verdict ?? PathVerdict.Ok,
         };
     }
 

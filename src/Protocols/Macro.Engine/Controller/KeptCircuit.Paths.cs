@@ -89,7 +89,7 @@ public sealed partial class KeptCircuit
         else if (circuit.Stranded is { } failure && !carrying.IsJudged)
         {
             _source.Record.Lost(carrying, failure, now);
-            Trouble = (Describe(circuit), "");
+            Trouble = new Trouble(Describe(circuit), "");
             _nextPathAt = now;
         }
         if (_others.Count < Wanted(circuit) && !IsBuildingPath && now >= _nextPathAt)

@@ -68,7 +68,7 @@ public sealed partial class KeptCircuit
     public bool LooksHopeless => Carrying is null && (HasNoPath || Failures >= EnoughAttempts);
 
     /// <summary>Why the last attempt failed or, for a while, why the last circuit was lost, and what helps; null while all is well.</summary>
-    public (string Problem, string Remedy)? Trouble { get; private set; }
+    public Trouble? Trouble { get; private set; }
 
     /// <summary>The one that carries and its other paths, and all attempts.</summary>
     internal IEnumerable<Circuit> Circuits => (Carrying is { } carrying ? Others.Prepend(carrying) : []).Concat(_attempts.Circuits);
@@ -137,7 +137,7 @@ public sealed partial class KeptCircuit
             End.Circuit = null;
             WasLost = true;
             _source.Lost(lost, now);
-            (Trouble, _noticeEnds) = ((Describe(lost.Circuit), "Its connections ended; new ones go by another circuit."), now + s_notice);
+            (Trouble, _noticeEnds) = (new Trouble(Describe(lost.Circuit), "Its connections ended; new ones go by another circuit."), now + s_notice);
             Build(now);
         }
         else if (_carrying is { } carrying)
@@ -174,7 +174,7 @@ public sealed partial class KeptCircuit
         {
             _source.Lost(ended, now);
             if (_carrying is null)
-                Retry((Describe(ended.Circuit), "Check that this machine is online and that its firewall lets UDP out."), ended.StartedAt, now);
+                Retry(new Trouble(Describe(ended.Circuit), "Check that this machine is online and that its firewall lets UDP out."), ended.StartedAt, now);
         }
         else if (_carrying is not null)
             _source.Close(ended, now);
@@ -206,7 +206,7 @@ public sealed partial class KeptCircuit
     }
 
     /// <param name="startedAt">When the attempt began: one that took long was a pause itself.</param>
-    void Retry((string Problem, string Remedy) trouble, Instant startedAt, Instant now)
+    void Retry(Trouble trouble, Instant startedAt, Instant now)
     {
         Trouble = trouble;
         Failures++;

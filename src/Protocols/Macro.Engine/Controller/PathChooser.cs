@@ -118,7 +118,7 @@ sealed class PathChooser
     public bool FindsRelays { get; set; }
 
     /// <summary>Why there is no path, and what helps.</summary>
-    public (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
+    public Trouble Explain(PathAnswer answer, ConnectRequest request) => PathProblem.Explain(answer, request, FindsRelays);
 
     /// <param name="byTcp">For a path whose entry takes TCP: a relay that does not may be late or lost only because UDP does not reach it from here.</param>
     Candidate[] Untroubled(IReadOnlyCollection<NodeId> late, bool byTcp) =>

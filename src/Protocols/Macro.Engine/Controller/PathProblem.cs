@@ -6,7 +6,13 @@ namespace Macro.Engine;
 static class PathProblem
 {
     /// <param name="findsRelays">Relays are found by the node itself, which goes on looking, and not told by a file.</param>
-    public static (string Problem, string Remedy) Explain(PathAnswer answer, ConnectRequest request, bool findsRelays) => answer.Verdict switch
+    public static Trouble Explain(PathAnswer answer, ConnectRequest request, bool findsRelays)
+    {
+        var (problem, remedy) = Describe(answer, request, findsRelays);
+        return new Trouble(problem, remedy, answer.Verdict);
+    }
+
+    static (string Problem, string Remedy) Describe(PathAnswer answer, ConnectRequest request, bool findsRelays) => answer.Verdict switch
     {
         PathVerdict.NoRelays when findsRelays => ("No relay was found so far.",
             "The node goes on looking. See that this machine is online and that its firewall lets UDP out, or ask a member for an invite: macrovpn join LINK."),
