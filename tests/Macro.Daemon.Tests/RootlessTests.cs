@@ -182,7 +182,7 @@ public sealed class RootlessTests
     [Fact]
     public async Task A_connection_that_waits_for_an_exit_in_its_region_says_so()
     {
-        await using var network = await LoopbackNetwork.StartAsync(wanted: new DesiredState { Up = true, ExitRegion = "SE" }, introduce: false);
+        await using var network = await LoopbackNetwork.StartAsync(wanted: new Wishes { Up = true, ExitRegion = "SE" }, introduce: false);
         var status = await network.UntilAsync(s => s.State == ConnectionState.Waiting);
         Assert.Equal(ProblemCodes.NoRelays, status.Problem!.Code);
         await network.IntroduceAsync();
