@@ -268,6 +268,46 @@ public class RelayTests
     }
 
     [Fact]
+    public void One_client_has_few_descriptors_verified_and_those_that_held_only_once()
+    {
+        var client = Extended();
+        for (var i = 0u; i < 90; i++)
+            client.Send(ExtendTo(new Endpoint(IpAddress.FromV4(0x2c970001 + (i << 8)), 51820)));
+        _world.Run(s_second);
+        Assert.Equal(10, _relay.Verified);
+        Assert.Equal(ControlStatus.RefusedLoad, client.Answers[^1].Status);
+        Assert.Equal(ControlStatus.Ok, client.Ask(ExtendTo(s_next)));
+        _world.Run(10 * s_second);
+        Assert.Equal(ControlStatus.Ok, client.Ask(ExtendTo(Endpoint.Parse("44.150.0.3:51820")) with { Channel = 8 }));
+        Assert.Equal(11, _relay.Verified);
+    }
+
+    [Fact]
+    public void A_hundred_clients_may_extend_in_one_second_each_to_relays_of_its_own()
+    {
+        var clients = Enumerable.Range(1, 100).Select(i => Client(i).Connect()).ToArray();
+        for (var path = 1u; path <= 4; path++)
+            for (var i = 0u; i < 100; i++)
+                clients[i].Send(ExtendTo(new Endpoint(IpAddress.FromV4(0x2c970001 + ((4 * i + path) << 8)), 51820)) with { Channel = path });
+        _world.Run(s_second);
+        Assert.All(clients, client => Assert.Equal(Enumerable.Repeat(ControlStatus.Ok, 4), client.Answers.Select(answer => answer.Status)));
+        Assert.Equal(400, _relay.Verified);
+    }
+
+    [Fact]
+    public void Who_goes_on_with_forged_descriptors_is_cut_off()
+    {
+        var client = Client().Connect();
+        for (byte i = 0; i < 16; i++)
+        {
+            Assert.Equal(ControlStatus.RefusedUnverified, client.Ask(new Extend { Channel = Channel, Descriptor = new[] { i } }));
+            _world.Run(s_second);
+        }
+        Assert.Null(client.Ask(new Extend { Channel = Channel, Descriptor = new byte[] { 16 } }));
+        Assert.Equal(0, _relay.Node.Relay.Sessions);
+    }
+
+    [Fact]
     public void Switching_the_relay_off_ends_the_sessions_that_pass_through()
     {
         _relay.Serve(relay: true, exit: true);

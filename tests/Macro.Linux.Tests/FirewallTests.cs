@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using Macro.Core;
@@ -211,6 +212,96 @@ public sealed class FirewallTests
         finally
         {
             Shell("nft delete table netdev count; ip link del outer");
+        }
+    }
+
+    [Fact]
+    public void Connections_of_addresses_that_nobody_has_any_more_are_forgotten()
+    {
+        Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip -6 addr add 2001:db8::1/64 dev outer nodad && ip link set outer up && ip link set outer2 up");
+        Shell("ip neigh add 10.79.0.2 lladdr 02:00:00:00:00:01 dev outer && ip -6 neigh add 2001:db8::2 lladdr 02:00:00:00:00:01 dev outer");
+        using var exit = TunDevice.Create("exit4");
+        var network = new NetworkConfig("exit4");
+        network.AddAddress(IpAddress.Parse("100.65.0.1"), 16);
+        network.AddAddress(IpAddress.Parse("fd6d::1"), 64);
+        network.Up();
+        try
+        {
+            using var gateway = ExitGateway.Install("exit4", [Prefix.Parse("100.65.0.0/16"), Prefix.Parse("fd6d::/64")]);
+            using var other = new UdpClient(new IPEndPoint(IPAddress.Parse("10.79.0.1"), 0));
+            other.Send([1], new IPEndPoint(IPAddress.Parse("10.79.0.2"), 9));
+            foreach (var (source, target) in new[] { ("100.65.0.8", "10.79.0.2"), ("100.65.0.9", "10.79.0.2"), ("fd6d::8", "2001:db8::2"), ("fd6d::9", "2001:db8::2") })
+                Inject(exit, Datagram(source, target));
+            Assert.Equal([1, 1, 1, 1, 1], Tracked());
+
+            gateway.ForgetConnections(address => address == IpAddress.Parse("100.65.0.8") || address == IpAddress.Parse("fd6d::8"));
+            Assert.Equal([1, 0, 1, 0, 1], Tracked());
+
+            gateway.ForgetConnections(_ => false);
+            Assert.Equal([0, 0, 0, 0, 1], Tracked());
+        }
+        finally
+        {
+            Shell("ip link del outer");
+        }
+
+        static int[] Tracked()
+        {
+            var sources = File.ReadAllLines("/proc/net/nf_conntrack").Select(line => IpAddress.Parse(line.Split("src=")[1].Split(' ')[0])).ToList();
+            return [.. new[] { "100.65.0.8", "100.65.0.9", "fd6d::8", "fd6d::9", "10.79.0.1" }
+                .Select(address => sources.Count(source => source == IpAddress.Parse(address)))];
+        }
+    }
+
+    [Fact]
+    public void Thousands_of_connections_are_forgotten_at_once()
+    {
+        Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip link set outer up && ip link set outer2 up && ip neigh add 10.79.0.2 lladdr 02:00:00:00:00:01 dev outer");
+        using var exit = Open("exit5");
+        try
+        {
+            using var gateway = ExitGateway.Install("exit5", [Prefix.Parse("100.64.0.0/10")]);
+            for (var i = 0; i < 5000; i++)
+                Inject(exit, Datagram($"100.64.{i >> 8}.{i & 0xff}", "10.79.0.2"));
+            Assert.InRange(Tracked(), 4000, 5000);
+
+            gateway.ForgetConnections(address => address == IpAddress.Parse("100.64.9.9"));
+
+            Assert.Equal(1, Tracked());
+        }
+        finally
+        {
+            Shell("ip link del outer");
+        }
+
+        static int Tracked() => File.ReadAllLines("/proc/net/nf_conntrack").Count(line => line.Contains("src=100.64.", StringComparison.Ordinal));
+    }
+
+    /// <summary>UDP with one byte, to port 9.</summary>
+    static byte[] Datagram(string source, string target)
+    {
+        var (from, to) = (IpAddress.Parse(source), IpAddress.Parse(target));
+        byte[] udp = [0x0f, 0xa0, 0, 9, 0, 9, 0, 0, 0xff];
+        byte[] packet = from.IsV4
+            ? [0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0, 0, .. new byte[8], .. udp]
+            : [0x60, 0, 0, 0, 0, 9, 17, 64, .. new byte[32], .. udp];
+        var addresses = packet.AsSpan(from.IsV4 ? 12 : 8);
+        from.Write(addresses);
+        to.Write(addresses[from.Size..]);
+        if (from.IsV4)
+            BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(10), Sum(packet.AsSpan(0, 20), 0));
+        // In IPv6 the checksum of UDP must be there; it is over the addresses, the length and the protocol, too.
+        else
+            BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(46), Sum(packet.AsSpan(8), 9 + 17));
+        return packet;
+
+        static ushort Sum(ReadOnlySpan<byte> bytes, uint sum)
+        {
+            for (var i = 0; i < bytes.Length; i += 2)
+                sum += (uint)(bytes[i] << 8 | (i + 1 < bytes.Length ? bytes[i + 1] : 0));
+            while (sum >> 16 != 0)
+                sum = (sum & 0xffff) + (sum >> 16);
+            return (ushort)~sum;
         }
     }
 

@@ -131,6 +131,9 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
 
     public bool DeviceWorks { get; set; } = true;
 
+    /// <summary>Descriptors that it had to verify.</summary>
+    public int Verified { get; private set; }
+
     /// <summary>Payloads that the fast path gave to the owner.</summary>
     public int Posted { get; private set; }
 
@@ -291,6 +294,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
 
     ControlStatus IHopVerifier.Verify(ReadOnlySpan<byte> descriptor, Instant now, out NextHop next)
     {
+        Verified++;
         next = default;
         if (Membership is { } membership)
             return membership.Verify(descriptor, now, out next);

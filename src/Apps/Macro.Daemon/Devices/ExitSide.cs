@@ -31,6 +31,9 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
 
     public ExitLeases? Leases { get; private set; }
 
+    /// <summary>The exit's end in the kernel; null in user mode and while there is no exit.</summary>
+    public ExitDevice? Device => _device;
+
     public TunDevice? Tun => _device?.Tun;
 
     /// <exception cref="LinuxException">A step failed; what was done before is taken back.</exception>
@@ -49,7 +52,7 @@ sealed class ExitSide(NodeSettings settings, NodeThreads threads, uint mark) : I
             OpenResolver(stack, leases, policy);
             if (UsesKernel(settings))
             {
-                _device = ExitDevice.Open(settings.Exit, mark);
+                _device = ExitDevice.Open(settings.Exit, leases, mark);
                 _pump = threads.ReadExit(_device.Tun, leases);
                 threads.OpenExit(policy, _device.Tun.Write, stack.Write);
             }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Macro.Api;
 using Macro.Crypto;
+using Macro.Daemon.Devices;
 using Macro.Linux;
 using Macro.Peers;
 
@@ -84,6 +85,14 @@ static class Doctor
             yield return Machine.ForwardsV4 && Machine.ForwardsV6
                 ? Good("forwarding", "the kernel forwards IPv4 and IPv6.")
                 : Warn("forwarding", $"the kernel does not forward {(Machine.ForwardsV4 ? "IPv6" : "IPv4")}.", "Switch the exit off and on again, and look who else sets net.ipv4.ip_forward.");
+    }
+
+    public static IEnumerable<Finding> Exit(ExitDevice exit)
+    {
+        yield return exit.Remembered is null
+            ? Good("exit-connections", "the kernel forgets the connections of clients that left.")
+            : Warn("exit-connections", $"{exit.Remembered} What servers still send to a client that left may reach a later one.",
+                "Load the module nf_conntrack_netlink, or set exit.mode = \"user\".");
     }
 
     /// <summary>For a node that neither has nor wants an administrator's rights.</summary>

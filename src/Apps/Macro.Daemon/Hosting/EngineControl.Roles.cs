@@ -119,8 +119,8 @@ sealed partial class EngineControl
     void OpenExit()
     {
         _exit!.Open();
-        if (_exit.Tun is { } tun)
-            LogWarnings(Doctor.Tun(tun.Offloads));
+        if (_exit.Device is { } device)
+            LogWarnings(Doctor.Tun(device.Tun.Offloads).Concat(Doctor.Exit(device)));
     }
 
     void Configure(Func<RelayOptions, RelayOptions> change, ExitLeases? leases)

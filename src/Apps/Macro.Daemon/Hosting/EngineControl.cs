@@ -368,6 +368,7 @@ sealed partial class EngineControl(
                 .. Doctor.Udp(Threads.Sockets),
                 .. (_client?.Tun ?? _exit?.Tun) is { } tun ? Doctor.Tun(tun.Offloads) : UsesTun || UsesKernel ? Doctor.TryTun() : [],
                 .. UsesTun || UsesKernel ? Doctor.Network(isExit && UsesKernel) : Doctor.Rootless(isExit),
+                .. _exit?.Device is { } device ? Doctor.Exit(device) : [],
                 Doctor.KeyStore(keys.SealedBy),
             ],
         }, cancel);

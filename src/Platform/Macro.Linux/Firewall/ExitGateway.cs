@@ -12,8 +12,9 @@ namespace Macro.Linux;
 public sealed class ExitGateway : IDisposable
 {
     readonly OwnTable _table;
+    readonly IReadOnlyList<Prefix> _pools;
 
-    ExitGateway(OwnTable table) => _table = table;
+    ExitGateway(OwnTable table, IReadOnlyList<Prefix> pools) => (_table, _pools) = (table, pools);
 
     /// <param name="interfaceName">The TUN interface of the exit; it must exist.</param>
     /// <param name="pools">Inner addresses that may leave, of both families.</param>
@@ -61,7 +62,20 @@ public sealed class ExitGateway : IDisposable
             table.Remove();
             throw;
         }
-        return new ExitGateway(table);
+        return new ExitGateway(table, pools);
+    }
+
+    /// <summary>
+    /// Forgets the connections of addresses of the pools that nobody has now, so that what still comes by them reaches no
+    /// later client. To be called before the first one comes, for those of an earlier run, and then more often than an
+    /// address can come into other hands. Lists all connections of the machine, about 0.2 s for each 100 000.
+    /// </summary>
+    /// <param name="isTaken">Whether a client has this address.</param>
+    /// <exception cref="LinuxException">The kernel does not let it.</exception>
+    public void ForgetConnections(Func<IpAddress, bool> isTaken)
+    {
+        ArgumentNullException.ThrowIfNull(isTaken);
+        TrackedConnections.Forget(address => _pools.Any(pool => pool.Contains(address)) && !isTaken(address));
     }
 
     public void Dispose() => _table.Remove();

@@ -35,10 +35,10 @@ sealed class Introducer
     public ControlStatus Register(Inbound session, Register request)
     {
         var node = new NodeId(request.Node.Span);
-        if (!Ed25519.Verify(node.Key, Registration.Statement(session.LocalKey, session.Tunnel.Remote), request.Signature.Span))
-            return ControlStatus.RefusedUnverified;
         if (session.Registration is { } own)
             return own.Node == node ? ControlStatus.Ok : ControlStatus.RefusedPolicy;
+        if (!Ed25519.Verify(node.Key, Registration.Statement(session.LocalKey, session.Tunnel.Remote), request.Signature.Span))
+            return ControlStatus.RefusedUnverified;
         if (!_registrations.TryGetValue(node, out var registration))
         {
             if (_registrations.Count >= MaxRegistrations)

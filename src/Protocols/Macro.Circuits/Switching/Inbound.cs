@@ -22,7 +22,10 @@ public sealed class Inbound : IDeadline
     // Each of several paths is probed twenty times a second while much goes by them.
     const int MostRequestsOfPaths = 1000;
 
-    Budget _requests, _initiations, _challenges, _introductions;
+    // An honest client has one signature checked for each channel, or two for a next hop behind a NAT.
+    const int MostChecks = 10;
+
+    Budget _requests, _initiations, _challenges, _introductions, _checks;
 
     volatile Location _remote;
     volatile UnprovenPath? _unproven;
@@ -83,7 +86,7 @@ public sealed class Inbound : IDeadline
     /// <summary>When the session ends if nothing more is heard.</summary>
     internal Instant Expires { get; set; }
 
-    /// <summary>Malformed control messages so far; a session that goes on with them is cut off.</summary>
+    /// <summary>Malformed or forged control messages so far; a session that goes on with them is cut off.</summary>
     internal int Abuse { get; set; }
 
     int IDeadline.Place { get; set; }
@@ -176,6 +179,9 @@ public sealed class Inbound : IDeadline
 
     /// <summary>Whether one more initiation may pass, over all channels: closing one and opening another wins nothing.</summary>
     internal bool MayInitiate(Instant now) => _initiations.TrySpend(now, MostInitiations);
+
+    /// <summary>Whether one more signature may be checked.</summary>
+    internal bool MayCheck(Instant now) => _checks.TrySpend(now, MostChecks);
 
     internal bool MayIntroduce(Instant now) => _introductions.TrySpend(now, Introducer.MostAsked);
 

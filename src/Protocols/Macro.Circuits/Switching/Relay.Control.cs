@@ -7,7 +7,7 @@ namespace Macro.Circuits;
 /// <summary>The answers to a client's control requests. All can be asked twice without harm.</summary>
 public sealed partial class Relay
 {
-    /// <summary>Malformed control messages that a session may send before it is cut off.</summary>
+    /// <summary>Malformed or forged control messages that a session may send before it is cut off.</summary>
     const int AbuseLimit = 16;
 
     void HandleControl(Inbound inbound, uint request, ReadOnlySpan<byte> body, Endpoint source, Instant now)
@@ -71,7 +71,7 @@ public sealed partial class Relay
         Cover cover => HandleCover(inbound, cover, now),
         Close close => HandleClose(inbound, close, now),
         DirectoryRequest question => HandleDirectory(inbound, question, now),
-        Register register => new StatusAnswer(ControlType.Register) { Status = Options.IsRelay ? _introducer.Register(inbound, register) : ControlStatus.RefusedPolicy },
+        Register register => HandleRegister(inbound, register, now) is { } status ? new StatusAnswer(ControlType.Register) { Status = status } : null,
         Introduce introduce => HandleIntroduce(inbound, request, introduce, now),
         _ => new StatusAnswer(message.Type) { Status = ControlStatus.Unsupported },
     };
@@ -86,7 +86,7 @@ public sealed partial class Relay
         var channel = inbound.FindChannel(extend.Channel);
         if (channel is null && inbound.Channels.Length >= Inbound.MaxChannels)
             return ControlStatus.RefusedLoad;
-        ControlStatus? verdict = _verifier.Verify(extend.Descriptor.Span, now, out var next);
+        var verdict = Verify(inbound, extend.Descriptor, now, out var next);
         if (verdict != ControlStatus.Ok)
             return verdict;
         IReachedHop? reached = null;
@@ -99,6 +99,13 @@ public sealed partial class Relay
         if (channel is not null)
             return channel.NextHop == (reached?.Remote ?? next.Endpoint) ? ControlStatus.Ok : ControlStatus.Busy;
         return Open(inbound, extend.Channel, next.Endpoint, reached);
+    }
+
+    /// <summary>Null: the session is gone, for that was one forgery too many.</summary>
+    ControlStatus? Verify(Inbound inbound, ReadOnlyMemory<byte> descriptor, Instant now, out NextHop next)
+    {
+        var status = _checks.Verify(inbound, descriptor.Span, now, out next);
+        return status == ControlStatus.RefusedUnverified && CountAbuse(inbound, now) ? null : status;
     }
 
     static ControlStatus Open(Inbound inbound, uint number, Endpoint nextHop, IReachedHop? reached)
@@ -122,7 +129,7 @@ public sealed partial class Relay
             return null;
         if (Neighbours is null || extend.Introducer.IsEmpty)
             return ControlStatus.RefusedUnreachable;
-        var verdict = _verifier.Verify(extend.Introducer.Span, now, out var introducer);
+        var verdict = Verify(inbound, extend.Introducer, now, out var introducer);
         if (verdict != ControlStatus.Ok)
             return verdict;
         if (introducer.Endpoint.IsNone || next.Introducers?.Contains(introducer.Id) != true)
@@ -150,6 +157,16 @@ public sealed partial class Relay
             if (status == ControlStatus.Ok && waiting.Initiation is { } initiation)
                 SwitchInitiation(waiting.Inbound, waiting.Channel, initiation, now);
         }
+    }
+
+    ControlStatus? HandleRegister(Inbound inbound, Register register, Instant now)
+    {
+        if (!Options.IsRelay)
+            return ControlStatus.RefusedPolicy;
+        if (inbound.Registration is null && !_checks.MayCheck(inbound, now))
+            return ControlStatus.RefusedLoad;
+        var status = _introducer.Register(inbound, register);
+        return status == ControlStatus.RefusedUnverified && CountAbuse(inbound, now) ? null : status;
     }
 
     /// <summary>The answer comes when the node has said how it may be met.</summary>

@@ -26,7 +26,7 @@ public sealed partial class Relay
     readonly IndexTable _indices;
     readonly SwitchTable _switches;
     readonly IRandom _random;
-    readonly IHopVerifier _verifier;
+    readonly SignatureChecks _checks;
     readonly Outbox _outbox;
     readonly Dictionary<PublicKey, Inbound> _inbounds = [];
     readonly Deadlines<Inbound> _deadlines = new();
@@ -42,7 +42,7 @@ public sealed partial class Relay
 
     public Relay(IndexTable indices, SwitchTable switches, IHopVerifier verifier, Outbox outbox, IRandom random)
     {
-        (_indices, _switches, _verifier, _outbox, _random) = (indices, switches, verifier, outbox, random);
+        (_indices, _switches, _checks, _outbox, _random) = (indices, switches, new SignatureChecks(verifier), outbox, random);
         _indices.IsTakenElsewhere = _switches.Uses;
     }
 
@@ -109,6 +109,7 @@ public sealed partial class Relay
                 Remove(inbound, now);
         }
         (Options, Leases) = (options, leases);
+        _checks.Forget();
         _early.Begin(now);
     }
 
