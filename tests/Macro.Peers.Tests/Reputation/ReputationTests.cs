@@ -122,6 +122,7 @@ public class ReputationTests
     public void While_the_own_network_is_out_or_the_machine_slept_nobody_is_blamed()
     {
         Lose(0, networkWorked: false);
+        Lose(1, networkWorked: false);
         Lose(0, networkWorked: true, slept: true);
         Lose(1, networkWorked: true, slept: true);
         Assert.Equal((0, 0, 0), Bad());
@@ -137,7 +138,7 @@ public class ReputationTests
     [Fact]
     public void Those_behind_a_silent_hop_and_a_destination_that_fails_cost_nobody_anything()
     {
-        Lose(1, networkWorked: false);
+        Lose(1, networkWorked: true);
         Assert.Equal((0.5, 0.5, 0), Bad());
         _now += s_hour;
         Lose(3, networkWorked: true);
@@ -294,16 +295,16 @@ public class ReputationTests
     {
         var network = new OwnNetwork();
         var asked = _now + 3 * s_hour;
-        Assert.False(network.WorkedSince(_now, asked, s_entry));
+        Assert.False(network.WorkedDuring(_now, asked, s_entry));
         network.Heard(s_entry, _now + s_hour);
-        Assert.False(network.WorkedSince(_now, asked, s_entry));
+        Assert.False(network.WorkedDuring(_now, asked, s_entry));
         network.Heard(s_other, _now);
-        Assert.False(network.WorkedSince(_now, asked, s_entry));
+        Assert.False(network.WorkedDuring(_now, asked, s_entry));
         network.Heard(s_other, _now + s_hour);
-        Assert.True(network.WorkedSince(_now, asked, s_entry));
+        Assert.True(network.WorkedDuring(_now, asked, s_entry));
         for (var i = 10; i < 40; i++)
             network.Heard(Nodes.Id(i), _now + 2 * s_hour);
-        Assert.True(network.WorkedSince(_now + s_hour, asked, s_entry));
+        Assert.True(network.WorkedDuring(_now + s_hour, asked, s_entry));
     }
 
     [Fact]
@@ -314,8 +315,22 @@ public class ReputationTests
         var back = _now + s_hour;
         network.Heard(s_other, back);
         network.Heard(s_other, back + TimeSpan.FromSeconds(1));
-        Assert.False(network.WorkedSince(back - TimeSpan.FromSeconds(5), asked: back - TimeSpan.FromSeconds(1), s_entry));
-        Assert.True(network.WorkedSince(back - TimeSpan.FromSeconds(5), asked: back + TimeSpan.FromSeconds(1), s_entry));
+        Assert.False(network.WorkedDuring(back - TimeSpan.FromSeconds(5), asked: back - TimeSpan.FromSeconds(1), s_entry));
+        Assert.True(network.WorkedDuring(back - TimeSpan.FromSeconds(5), asked: back + TimeSpan.FromSeconds(1), s_entry));
+    }
+
+    [Fact]
+    public void Who_was_heard_a_moment_later_than_the_silent_one_shows_nothing_of_an_outage()
+    {
+        var network = new OwnNetwork();
+        var (failed, asked) = (_now, _now + TimeSpan.FromSeconds(1));
+        network.Heard(s_other, failed - TimeSpan.FromSeconds(0.1));
+        network.Heard(s_other, failed + TimeSpan.FromSeconds(0.1));
+        var due = failed + TimeSpan.FromSeconds(0.25);
+        Assert.False(network.WorkedDuring(due, asked, s_entry));
+        // It is back after he was asked for the last time.
+        network.Heard(s_other, asked + TimeSpan.FromSeconds(0.1));
+        Assert.False(network.WorkedDuring(due, asked, s_entry));
     }
 
     [Fact]

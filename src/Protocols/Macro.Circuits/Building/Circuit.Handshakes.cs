@@ -64,6 +64,7 @@ public sealed partial class Circuit
         if (State != CircuitState.Building || hop.Index != _reached + 1)
             return;
         (_reached, _isLate) = (hop.Index, false);
+        hop.Health.Heard();
         // The next one is a leg further away.
         LastRoundTrip = now - _hopStarted;
         _patience = Longest(s_leastPatience, 3 * LastRoundTrip);

@@ -105,9 +105,6 @@ public sealed partial class Circuit
     /// <summary>When the last hop had answered its handshake; default before.</summary>
     public Instant ReachedAt { get; private set; }
 
-    /// <summary>When the last handshake of the building began.</summary>
-    public Instant HandshakeStarted => _hopStarted;
-
     public CircuitFailure? Failure { get; private set; }
 
     /// <summary>What the exit said when it opened.</summary>
@@ -213,7 +210,10 @@ public sealed partial class Circuit
         else if (message is StatusAnswer { Asked: ControlType.Bind, Status: ControlStatus.Busy } && frame.Channel == hop.NextChannel)
             Reconnect(hop.Index + 1, now);
         else if (hop.Requests.TryComplete(frame.Channel, type))
+        {
+            hop.Health.Heard();
             HandleAnswer(hop, frame.Channel, (ControlAnswer)message!, now);
+        }
     }
 
     /// <summary>The fast path says that a timer of this hop may need setting, or that traffic began.</summary>
@@ -261,6 +261,7 @@ public sealed partial class Circuit
             if (!TryTelescope(now))
             {
                 _isLate = true;
+                Hops[_reached + 1].Health.Missed(_hopStarted, now);
                 Reconnect(_reached + 1, now);
             }
         }
@@ -361,7 +362,10 @@ public sealed partial class Circuit
         while (hop.Requests.TryGiveUp(ControlType.Introduce, now, out var request))
             _answers.Enqueue((request, new StatusAnswer(ControlType.Introduce) { Status = ControlStatus.RefusedUnreachable }));
         while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body))
+        {
+            hop.Health.Missed(asked: now, now);
             Send(hop, FrameType.Control, id, body, now);
+        }
         if (State == CircuitState.Closed || hop.Requests.NextTimeout > now)
             return;
         hop.Requests.Forget();

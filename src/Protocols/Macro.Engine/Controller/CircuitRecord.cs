@@ -69,9 +69,13 @@ sealed class CircuitRecord(PathChooser paths)
         // Who says that he is full is honest.
         if (failure.Kind == CircuitFailureKind.Refused)
             return;
-        var heard = circuit.Circuit.Hops[failure.HopIndex].Tunnel.Activity.LastReceived;
-        var (since, asked) = heard == default ? (circuit.StartedAt, circuit.Circuit.HandshakeStarted) : (heard, now);
-        var loss = new CircuitLoss(ids, failure.HopIndex, Network.WorkedSince(since, asked, ids[0]), Network.SleptSince(since), Answered: failure.HopIndex < circuit.Circuit.HopsReached);
+        var hop = circuit.Circuit.Hops[failure.HopIndex];
+        var heard = hop.Tunnel.Activity.LastReceived;
+        // Who answers some questions and leaves others open is heard himself; and he who falls silent alone, behind an entry that does not.
+        var worked = hop.Health.Silence is not { } silence || (failure.HopIndex > 0 && !circuit.Circuit.Hops[0].Health.IsSuspect)
+            || Network.WorkedDuring(silence.Since, silence.Asked, ids[0]);
+        var slept = Network.SleptSince(heard == default ? circuit.StartedAt : heard);
+        var loss = new CircuitLoss(ids, failure.HopIndex, worked, slept, Answered: failure.HopIndex < circuit.Circuit.HopsReached);
         Blame.Assign(loss, paths.Book, now);
         if (failure.HopIndex == 0 && ids.Length > 1 && !loss.Slept)
             paths.Guards.Failed(ids[0], loss.NetworkWorked, now);

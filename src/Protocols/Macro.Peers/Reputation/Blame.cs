@@ -5,7 +5,7 @@ namespace Macro.Peers;
 /// <summary>How a circuit failed, as its client saw it.</summary>
 /// <param name="Hops">Entry first.</param>
 /// <param name="Silent">The first hop that did not answer, from 0; as many as there are hops: all did, and the destination failed.</param>
-/// <param name="NetworkWorked">Others than the entry were heard while it was silent.</param>
+/// <param name="NetworkWorked">Somebody was heard while it was silent: the entry, if that is another one, or nodes outside of the circuit.</param>
 /// <param name="Slept">The machine was asleep, or too busy to listen.</param>
 /// <param name="Answered">The silent hop had taken part in this circuit: it had answered its handshake.</param>
 public readonly record struct CircuitLoss(IReadOnlyList<NodeId> Hops, int Silent, bool NetworkWorked, bool Slept, bool Answered = true);
@@ -24,12 +24,12 @@ public static class Blame
     {
         ArgumentNullException.ThrowIfNull(loss.Hops);
         ArgumentNullException.ThrowIfNull(book);
-        if (loss.Slept || loss.Silent >= loss.Hops.Count)
+        if (loss.Slept || !loss.NetworkWorked || loss.Silent >= loss.Hops.Count)
             return;
         var silent = loss.Hops[loss.Silent];
         if (loss.Silent > 0)
             book.Failed(loss.Hops[loss.Silent - 1], silent, loss.Answered, now);
-        else if (loss.NetworkWorked)
+        else
             book.Failed(silent, loss.Answered, now);
     }
 }
