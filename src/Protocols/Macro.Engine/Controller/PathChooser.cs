@@ -167,14 +167,17 @@ sealed class PathChooser
 
     static BlockSubject Subject(Candidate relay) => new(relay.Id, relay.Endpoints, relay.Region, relay.Asn);
 
-    /// <summary>Guards are drawn when the first circuit needs one, and no sooner.</summary>
+    /// <summary>Guards are drawn when the first circuit needs one, and no sooner; of those that are convicted, only when there are no others.</summary>
     void FillGuards(Instant now)
     {
         if (_entries.Count > 0)
             return;
-        foreach (var relay in _allowed)
+        foreach (var relay in _allowed.Concat(_convicted))
             if (relay.IsPublic)
                 _entries.TryAdd(relay.Id, relay);
-        Guards.Update([.. PathSelector.WeighEntries([.. _entries.Values], _ratings).Select(entry => (entry.Relay.Id, entry.Weight))], now);
+        HashSet<NodeId> convicted = [.. _entries.Values.Where(relay => Blocklist.IsBlocked(Subject(relay), now)).Select(relay => relay.Id)];
+        Guards.Update(
+            [.. PathSelector.WeighEntries([.. _entries.Values], _ratings).Select(entry => (entry.Relay.Id, convicted.Contains(entry.Relay.Id) ? 0 : entry.Weight))],
+            now, convicted);
     }
 }
