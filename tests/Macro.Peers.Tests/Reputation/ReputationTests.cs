@@ -37,7 +37,7 @@ public class ReputationTests
     public void Many_circuits_that_end_at_one_blow_are_one_failure()
     {
         for (var i = 0; i < 32; i++)
-            _book.Failed(s_entry, answered: true, _now);
+            _book.Failed(s_entry, couldChoose: true, _now);
         Assert.Equal(1, _book.Outcomes(s_entry, _now).Bad, 6);
     }
 
@@ -160,10 +160,10 @@ public class ReputationTests
     public void Who_is_down_is_unreliable_and_not_suspect()
     {
         for (var i = 0; i < 50; i++)
-            Fail(s_entry, answered: false);
+            Fail(s_entry, couldChoose: false);
         Assert.InRange(_book.Reliability(s_entry, _now), 0, 0.1);
         for (var i = 10; i < 60; i++)
-            Blame.Assign(new CircuitLoss([Nodes.Id(i), s_middle, s_exit], 1, true, false, Answered: false), _book, _now += s_hour);
+            Blame.Assign(new CircuitLoss([Nodes.Id(i), s_middle, s_exit], 1, true, false, CouldChoose: false), _book, _now += s_hour);
         Assert.False(_book.TryTakeSuspect(out _, out _));
     }
 
@@ -171,9 +171,48 @@ public class ReputationTests
     public void Who_says_that_nobody_answers_behind_him_is_suspect_all_the_same()
     {
         for (var i = 10; i < 40; i++)
-            Blame.Assign(new CircuitLoss([s_entry, Nodes.Id(i), s_exit], 1, true, false, Answered: false), _book, _now += s_hour);
+            Blame.Assign(new CircuitLoss([s_entry, Nodes.Id(i), s_exit], 1, true, false, CouldChoose: false), _book, _now += s_hour);
         Assert.True(_book.TryTakeSuspect(out var id, out var offence));
         Assert.Equal((s_entry, Offence.NotForwarding), (id, offence));
+    }
+
+    [Fact]
+    public void Who_refuses_most_circuits_is_found_and_who_is_full_now_and_then_is_not()
+    {
+        for (var i = 0; i < 200; i++)
+        {
+            Decline(s_other);
+            Succeed(s_other);
+            Succeed(s_other);
+        }
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+        for (var i = 0; i < 30; i++)
+        {
+            Decline(s_entry);
+            if (i % 9 == 0)
+                Succeed(s_entry);
+        }
+        Assert.True(_book.TryTakeSuspect(out var id, out var offence));
+        Assert.Equal((s_entry, Offence.Dropping), (id, offence));
+    }
+
+    [Fact]
+    public void Who_shuts_down_again_and_again_is_found_and_who_does_each_day_is_not()
+    {
+        for (var i = 0; i < 12; i++)
+        {
+            Decline(s_other, inUse: true);
+            _now += 24 * s_hour;
+            Succeed(s_other);
+        }
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+        for (var i = 0; i < 5; i++)
+        {
+            Decline(s_entry, inUse: true);
+            _now += s_hour / 2;
+        }
+        Assert.True(_book.TryTakeSuspect(out var id, out _));
+        Assert.Equal(s_entry, id);
     }
 
     [Fact]
@@ -347,9 +386,11 @@ public class ReputationTests
 
     void Succeed(NodeId id) => _book.Succeeded(id, _now += TimeSpan.FromSeconds(11));
 
-    void Fail(NodeId id, bool answered = true) => _book.Failed(id, answered, _now += TimeSpan.FromSeconds(11));
+    void Fail(NodeId id, bool couldChoose = true) => _book.Failed(id, couldChoose, _now += TimeSpan.FromSeconds(11));
 
-    void FailBetween(NodeId before, NodeId silent) => _book.Failed(before, silent, answered: true, _now += TimeSpan.FromSeconds(11));
+    void Decline(NodeId id, bool inUse = false) => _book.Declined(id, inUse, _now += TimeSpan.FromSeconds(11));
+
+    void FailBetween(NodeId before, NodeId silent) => _book.Failed(before, silent, couldChoose: true, _now += TimeSpan.FromSeconds(11));
 
     void Lose(int silent, bool networkWorked, bool slept = false) =>
         Blame.Assign(new CircuitLoss([s_entry, s_middle, s_exit], silent, networkWorked, slept), _book, _now);
