@@ -90,6 +90,73 @@ public sealed class AttemptTests
         Assert.Equal(0, _client.Node.Indices.Count);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Who_does_not_answer_is_suspected_only_if_the_next_hop_was_named_with_the_handshake(bool early)
+    {
+        Controller.GoesEarly = early;
+        for (var i = 0; i < 4; i++)
+        {
+            Connect(s_second);
+            var guard = _relays.Single(relay => relay.Name == Controller.Carrying!.Hops[0].Target.Name);
+            _client.Down();
+            _world.Kill(guard);
+            Connect(3 * s_second);
+            Send(10 * s_second);
+            _world.Revive(guard);
+            _client.Down();
+            _world.Run(TimeSpan.FromMinutes(15));
+        }
+        Assert.Equal(early ? 1 : 0, Controller.Blocklist.Convictions(_world.Now).Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Who_is_silent_is_known_for_it_when_patience_has_been_learnt(bool early)
+    {
+        Controller.GoesEarly = early;
+        for (var i = 0; i < 2 * BuildTimes.EnoughToLearn; i++)
+            Connect(s_second);
+        var guard = _relays.Single(relay => relay.Name == Controller.Carrying!.Hops[0].Target.Name);
+        _world.Kill(guard);
+        Connect(1.5 * s_second);
+        Send(8 * s_second);
+        Assert.Equal(1, Controller.Reputation.Outcomes(guard.Candidate.Id, _world.Now).Bad, 3);
+        // At once by the second guard.
+        Connect(s_second / 2);
+    }
+
+    [Fact]
+    public void A_guard_that_starts_again_for_two_minutes_is_suspected_once_however_often_it_is_tried()
+    {
+        Connect(s_second);
+        var guard = _relays.Single(relay => relay.Name == Controller.Carrying!.Hops[0].Target.Name);
+        _world.Kill(guard);
+        for (var i = 0; i < 12; i++)
+        {
+            // Another circuit to be wanted every ten seconds, and by hand: what is known of it by then must not be forgotten.
+            _client.Up(ConnectionMode.Private);
+            _client.Use(IsolationKey.Named($"user {i}"));
+            Send(10 * s_second);
+        }
+        _world.Revive(guard);
+        _world.Run(TimeSpan.FromMinutes(30));
+        Assert.InRange(Controller.Reputation.Outcomes(guard.Candidate.Id, _world.Now).Bad, 1, 20);
+        Assert.Empty(Controller.Blocklist.Convictions(_world.Now));
+    }
+
+    /// <summary>An application sends all the time, so that the guard in use is heard.</summary>
+    void Send(TimeSpan time)
+    {
+        for (var end = _world.Now + time; _world.Now < end;)
+        {
+            _client.SendPacket(Packets.Udp(Packets.Client, IpAddress.Parse("45.1.1.1"), 4000, 443, new byte[100]));
+            _world.Run(s_second / 4);
+        }
+    }
+
     void KillHop(int index) => _world.Kill(_relays.Single(relay => relay.Name == Controller.Carrying!.Hops[index].Target.Name));
 
     void Connect(TimeSpan limit)

@@ -115,6 +115,32 @@ public class GuardTests
     }
 
     [Fact]
+    public void Who_gets_guards_convicted_does_not_walk_the_client_through_others()
+    {
+        for (var i = 0; i < 100; i++)
+        {
+            Connect();
+            Controller.Blocklist.Convict(Controller.Main!.Path!.Hops[0].Relay.Id, Offence.Dropping, _world.Now);
+            _world.Run(s_second);
+        }
+        Assert.InRange(_met.Count, GuardSet.Primaries + 1, GuardSet.Primaries + GuardSet.SparesPerDay);
+        Assert.Equal(GuardSet.SampleSize, Controller.Guards.Sample.Count);
+    }
+
+    [Fact]
+    public void A_guard_is_used_again_when_it_has_served_its_time()
+    {
+        Connect();
+        var guard = Controller.Main!.Path!.Hops[0].Relay.Id;
+        Controller.Blocklist.Convict(guard, Offence.Dropping, _world.Now);
+        Connect();
+        Assert.NotEqual(guard, Controller.Main!.Path!.Hops[0].Relay.Id);
+        _world.Run(TimeSpan.FromHours(1) + s_second);
+        Connect();
+        Assert.Equal(guard, Controller.Main!.Path!.Hops[0].Relay.Id);
+    }
+
+    [Fact]
     public void A_blocked_relay_takes_part_in_no_circuit_and_all_blocked_is_told()
     {
         Connect();

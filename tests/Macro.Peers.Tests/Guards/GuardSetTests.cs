@@ -154,6 +154,36 @@ public class GuardSetTests
     }
 
     [Fact]
+    public void A_convicted_primary_keeps_its_place_and_no_other_relay_becomes_one()
+    {
+        Update(1000);
+        var sample = _guards.Sample;
+        Convict(sample[0]);
+        Assert.Equal([sample[1], sample[2], sample[0]], Order());
+        _guards.Failed(sample[1], networkWorked: true, _now);
+        _guards.Failed(sample[2], networkWorked: true, _now);
+        Assert.Equal([sample[1], sample[2], sample[0]], Order());
+        Update(1000);
+        Assert.Equal([sample[0], sample[1], sample[2]], Order());
+    }
+
+    [Fact]
+    public void However_many_are_convicted_no_more_than_four_others_step_in()
+    {
+        Update(1000);
+        var sample = _guards.Sample;
+        for (var i = 0; i < 50; i++)
+        {
+            Convict([.. sample.Take(Math.Min(i, GuardSet.Primaries + GuardSet.SparesPerDay))]);
+            var guard = Order()[0];
+            Assert.Contains(guard, sample.Take(GuardSet.Primaries + GuardSet.SparesPerDay));
+            _guards.Begun(guard, _now);
+            _now += s_day / 4;
+        }
+        Assert.Equal(sample, _guards.Sample);
+    }
+
+    [Fact]
     public void There_is_always_somebody_to_try()
     {
         Update(2);
@@ -188,6 +218,8 @@ public class GuardSetTests
     }
 
     void Update(int relays) => _guards.Update([.. Enumerable.Range(0, relays).Select(n => (Nodes.Id(n), 1.0))], _now);
+
+    void Convict(params NodeId[] ids) => _guards.Update([.. Enumerable.Range(0, 1000).Select(n => (Nodes.Id(n), 1.0))], _now, ids.ToHashSet());
 
     IReadOnlyList<NodeId> Order(params NodeId[] late) => _guards.Order(_ => true, _now, late);
 }

@@ -37,7 +37,7 @@ public class ReputationTests
     public void Many_circuits_that_end_at_one_blow_are_one_failure()
     {
         for (var i = 0; i < 32; i++)
-            _book.Failed(s_entry, answered: true, _now);
+            _book.Failed(s_entry, couldChoose: true, _now);
         Assert.Equal(1, _book.Outcomes(s_entry, _now).Bad, 6);
     }
 
@@ -122,6 +122,7 @@ public class ReputationTests
     public void While_the_own_network_is_out_or_the_machine_slept_nobody_is_blamed()
     {
         Lose(0, networkWorked: false);
+        Lose(1, networkWorked: false);
         Lose(0, networkWorked: true, slept: true);
         Lose(1, networkWorked: true, slept: true);
         Assert.Equal((0, 0, 0), Bad());
@@ -137,7 +138,7 @@ public class ReputationTests
     [Fact]
     public void Those_behind_a_silent_hop_and_a_destination_that_fails_cost_nobody_anything()
     {
-        Lose(1, networkWorked: false);
+        Lose(1, networkWorked: true);
         Assert.Equal((0.5, 0.5, 0), Bad());
         _now += s_hour;
         Lose(3, networkWorked: true);
@@ -159,10 +160,10 @@ public class ReputationTests
     public void Who_is_down_is_unreliable_and_not_suspect()
     {
         for (var i = 0; i < 50; i++)
-            Fail(s_entry, answered: false);
+            Fail(s_entry, couldChoose: false);
         Assert.InRange(_book.Reliability(s_entry, _now), 0, 0.1);
         for (var i = 10; i < 60; i++)
-            Blame.Assign(new CircuitLoss([Nodes.Id(i), s_middle, s_exit], 1, true, false, Answered: false), _book, _now += s_hour);
+            Blame.Assign(new CircuitLoss([Nodes.Id(i), s_middle, s_exit], 1, true, false, CouldChoose: false), _book, _now += s_hour);
         Assert.False(_book.TryTakeSuspect(out _, out _));
     }
 
@@ -170,9 +171,48 @@ public class ReputationTests
     public void Who_says_that_nobody_answers_behind_him_is_suspect_all_the_same()
     {
         for (var i = 10; i < 40; i++)
-            Blame.Assign(new CircuitLoss([s_entry, Nodes.Id(i), s_exit], 1, true, false, Answered: false), _book, _now += s_hour);
+            Blame.Assign(new CircuitLoss([s_entry, Nodes.Id(i), s_exit], 1, true, false, CouldChoose: false), _book, _now += s_hour);
         Assert.True(_book.TryTakeSuspect(out var id, out var offence));
         Assert.Equal((s_entry, Offence.NotForwarding), (id, offence));
+    }
+
+    [Fact]
+    public void Who_refuses_most_circuits_is_found_and_who_is_full_now_and_then_is_not()
+    {
+        for (var i = 0; i < 200; i++)
+        {
+            Decline(s_other);
+            Succeed(s_other);
+            Succeed(s_other);
+        }
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+        for (var i = 0; i < 30; i++)
+        {
+            Decline(s_entry);
+            if (i % 9 == 0)
+                Succeed(s_entry);
+        }
+        Assert.True(_book.TryTakeSuspect(out var id, out var offence));
+        Assert.Equal((s_entry, Offence.Dropping), (id, offence));
+    }
+
+    [Fact]
+    public void Who_shuts_down_again_and_again_is_found_and_who_does_each_day_is_not()
+    {
+        for (var i = 0; i < 12; i++)
+        {
+            Decline(s_other, inUse: true);
+            _now += 24 * s_hour;
+            Succeed(s_other);
+        }
+        Assert.False(_book.TryTakeSuspect(out _, out _));
+        for (var i = 0; i < 5; i++)
+        {
+            Decline(s_entry, inUse: true);
+            _now += s_hour / 2;
+        }
+        Assert.True(_book.TryTakeSuspect(out var id, out _));
+        Assert.Equal(s_entry, id);
     }
 
     [Fact]
@@ -294,16 +334,16 @@ public class ReputationTests
     {
         var network = new OwnNetwork();
         var asked = _now + 3 * s_hour;
-        Assert.False(network.WorkedSince(_now, asked, s_entry));
+        Assert.False(network.WorkedDuring(_now, asked, s_entry));
         network.Heard(s_entry, _now + s_hour);
-        Assert.False(network.WorkedSince(_now, asked, s_entry));
+        Assert.False(network.WorkedDuring(_now, asked, s_entry));
         network.Heard(s_other, _now);
-        Assert.False(network.WorkedSince(_now, asked, s_entry));
+        Assert.False(network.WorkedDuring(_now, asked, s_entry));
         network.Heard(s_other, _now + s_hour);
-        Assert.True(network.WorkedSince(_now, asked, s_entry));
+        Assert.True(network.WorkedDuring(_now, asked, s_entry));
         for (var i = 10; i < 40; i++)
             network.Heard(Nodes.Id(i), _now + 2 * s_hour);
-        Assert.True(network.WorkedSince(_now + s_hour, asked, s_entry));
+        Assert.True(network.WorkedDuring(_now + s_hour, asked, s_entry));
     }
 
     [Fact]
@@ -314,8 +354,22 @@ public class ReputationTests
         var back = _now + s_hour;
         network.Heard(s_other, back);
         network.Heard(s_other, back + TimeSpan.FromSeconds(1));
-        Assert.False(network.WorkedSince(back - TimeSpan.FromSeconds(5), asked: back - TimeSpan.FromSeconds(1), s_entry));
-        Assert.True(network.WorkedSince(back - TimeSpan.FromSeconds(5), asked: back + TimeSpan.FromSeconds(1), s_entry));
+        Assert.False(network.WorkedDuring(back - TimeSpan.FromSeconds(5), asked: back - TimeSpan.FromSeconds(1), s_entry));
+        Assert.True(network.WorkedDuring(back - TimeSpan.FromSeconds(5), asked: back + TimeSpan.FromSeconds(1), s_entry));
+    }
+
+    [Fact]
+    public void Who_was_heard_a_moment_later_than_the_silent_one_shows_nothing_of_an_outage()
+    {
+        var network = new OwnNetwork();
+        var (failed, asked) = (_now, _now + TimeSpan.FromSeconds(1));
+        network.Heard(s_other, failed - TimeSpan.FromSeconds(0.1));
+        network.Heard(s_other, failed + TimeSpan.FromSeconds(0.1));
+        var due = failed + TimeSpan.FromSeconds(0.25);
+        Assert.False(network.WorkedDuring(due, asked, s_entry));
+        // It is back after he was asked for the last time.
+        network.Heard(s_other, asked + TimeSpan.FromSeconds(0.1));
+        Assert.False(network.WorkedDuring(due, asked, s_entry));
     }
 
     [Fact]
@@ -332,9 +386,11 @@ public class ReputationTests
 
     void Succeed(NodeId id) => _book.Succeeded(id, _now += TimeSpan.FromSeconds(11));
 
-    void Fail(NodeId id, bool answered = true) => _book.Failed(id, answered, _now += TimeSpan.FromSeconds(11));
+    void Fail(NodeId id, bool couldChoose = true) => _book.Failed(id, couldChoose, _now += TimeSpan.FromSeconds(11));
 
-    void FailBetween(NodeId before, NodeId silent) => _book.Failed(before, silent, answered: true, _now += TimeSpan.FromSeconds(11));
+    void Decline(NodeId id, bool inUse = false) => _book.Declined(id, inUse, _now += TimeSpan.FromSeconds(11));
+
+    void FailBetween(NodeId before, NodeId silent) => _book.Failed(before, silent, couldChoose: true, _now += TimeSpan.FromSeconds(11));
 
     void Lose(int silent, bool networkWorked, bool slept = false) =>
         Blame.Assign(new CircuitLoss([s_entry, s_middle, s_exit], silent, networkWorked, slept), _book, _now);

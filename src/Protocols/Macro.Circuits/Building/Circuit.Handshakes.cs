@@ -64,6 +64,8 @@ public sealed partial class Circuit
         if (State != CircuitState.Building || hop.Index != _reached + 1)
             return;
         (_reached, _isLate) = (hop.Index, false);
+        _progressAt = now;
+        hop.Health.Heard();
         // The next one is a leg further away.
         LastRoundTrip = now - _hopStarted;
         _patience = Longest(s_leastPatience, 3 * LastRoundTrip);
@@ -110,7 +112,7 @@ public sealed partial class Circuit
         }
         else if (index < Hops.Length && Hops[index].Target is { Introducer.IsEmpty: true, Endpoint.IsNone: false })
         {
-            before.IsEarly = true;
+            before.IsEarly = before.KnowsNext = true;
             Connect(index, now);
         }
     }

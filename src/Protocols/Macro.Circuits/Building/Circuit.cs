@@ -22,9 +22,9 @@ public sealed partial class Circuit
     volatile Hop[] _hops;
     readonly byte[][] _layers;
     readonly byte[] _frame = new byte[2048];
-    readonly Instant _buildDeadline;
-    readonly bool _isHurried;
-    Instant _hopDeadline, _hopStarted;
+    readonly Instant _startedAt;
+    Instant _buildDeadline, _hopDeadline, _hopStarted, _progressAt;
+    bool _isHurried;
     TimeSpan _patience = s_entryPatience;
     long _lastTraffic;
     int _reached = -1;
@@ -40,6 +40,7 @@ public sealed partial class Circuit
         IsConstantSize = isConstantSize;
         // Times that the exit is told begin above zero, and say nothing of the clock.
         _epoch = now - TimeSpan.FromSeconds(1);
+        _startedAt = _progressAt = now;
         _buildDeadline = now + (patience ?? s_buildTimeout);
         _isHurried = patience < s_buildTimeout;
         _layers = new byte[targets.Length][];
@@ -99,14 +100,16 @@ public sealed partial class Circuit
     /// <summary>Hops that have completed their handshake.</summary>
     public int HopsReached => _reached + 1;
 
-    /// <summary>The hop that is waited for, when it has let the time for a handshake pass already; null: nobody is late.</summary>
-    public Hop? Late => State == CircuitState.Building && _isLate ? Hops[HopsReached] : null;
+    /// <summary>The hop that is waited for, when it has let the time for a handshake pass already, or much of the patience for the circuit; null: nobody is late.</summary>
+    public Hop? Late => State == CircuitState.Building && _isLate ? Awaited : null;
+
+    Hop Awaited => Hops[Math.Min(HopsReached, Hops.Length - 1)];
+
+    /// <summary>The patience for the whole circuit ended before it stood.</summary>
+    public bool RanOutOfPatience { get; private set; }
 
     /// <summary>When the last hop had answered its handshake; default before.</summary>
     public Instant ReachedAt { get; private set; }
-
-    /// <summary>When the last handshake of the building began.</summary>
-    public Instant HandshakeStarted => _hopStarted;
 
     public CircuitFailure? Failure { get; private set; }
 
@@ -213,7 +216,10 @@ public sealed partial class Circuit
         else if (message is StatusAnswer { Asked: ControlType.Bind, Status: ControlStatus.Busy } && frame.Channel == hop.NextChannel)
             Reconnect(hop.Index + 1, now);
         else if (hop.Requests.TryComplete(frame.Channel, type))
+        {
+            hop.Health.Heard();
             HandleAnswer(hop, frame.Channel, (ControlAnswer)message!, now);
+        }
     }
 
     /// <summary>The fast path says that a timer of this hop may need setting, or that traffic began.</summary>
@@ -253,14 +259,16 @@ public sealed partial class Circuit
             return;
         if (State == CircuitState.Building && now >= _buildDeadline)
         {
-            Fail(_reached + 1, "no answer in time", now, _isHurried ? CircuitFailureKind.Late : CircuitFailureKind.Silent);
-            return;
+            EndPatience(now);
+            if (State == CircuitState.Closed)
+                return;
         }
         if (State == CircuitState.Building && now >= _hopDeadline)
         {
             if (!TryTelescope(now))
             {
                 _isLate = true;
+                Hops[_reached + 1].Health.Missed(_hopStarted, now);
                 Reconnect(_reached + 1, now);
             }
         }
@@ -279,6 +287,26 @@ public sealed partial class Circuit
         ReleasePackets(now);
         KeepCover(now);
         SendCover(now);
+    }
+
+    /// <summary>
+    /// The patience for the circuit is over. A hop for which half of it went by in silence is not slow but late: the circuit goes on to its end without hurry, so that it is known
+    /// whether that hop is dead, and its owner begins another. A path fails at once, for a circuit waits for it.
+    /// </summary>
+    void EndPatience(Instant now)
+    {
+        var isSilent = !_isHurried || _isLate || now - _progressAt >= (_buildDeadline - _startedAt) / 2;
+        RanOutOfPatience |= _isHurried;
+        if (isSilent && !_isLate)
+            Awaited.Health.Missed(_hopStarted, now);
+        if (_isHurried && isSilent && Goal == CircuitGoal.Exit)
+        {
+            (_isLate, _isHurried, _buildDeadline) = (true, false, _startedAt + s_buildTimeout);
+            return;
+        }
+        // The last relay of a path may have answered, and the exit's session has no index for it yet.
+        isSilent &= !_isHurried || HopsReached < Hops.Length;
+        Fail(Awaited.Index, "no answer in time", now, isSilent ? CircuitFailureKind.Silent : CircuitFailureKind.Late);
     }
 
     /// <summary>Tells every hop to forget us, innermost first, and wipes the keys.</summary>
@@ -361,7 +389,10 @@ public sealed partial class Circuit
         while (hop.Requests.TryGiveUp(ControlType.Introduce, now, out var request))
             _answers.Enqueue((request, new StatusAnswer(ControlType.Introduce) { Status = ControlStatus.RefusedUnreachable }));
         while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body))
+        {
+            hop.Health.Missed(asked: now, now);
             Send(hop, FrameType.Control, id, body, now);
+        }
         if (State == CircuitState.Closed || hop.Requests.NextTimeout > now)
             return;
         hop.Requests.Forget();

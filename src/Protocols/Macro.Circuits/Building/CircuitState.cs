@@ -39,7 +39,7 @@ public enum CircuitFailureKind
     /// <summary>It said no.</summary>
     Refused,
 
-    /// <summary>It was on its way when the patience for the whole circuit ended: slow, and nobody's fault.</summary>
+    /// <summary>It was on its way when the patience for the whole circuit ended, and hops had answered just before: slow, and nobody's fault.</summary>
     Late,
 }
 

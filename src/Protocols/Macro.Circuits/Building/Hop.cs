@@ -96,6 +96,9 @@ public sealed class Hop
     /// <summary>It takes early data, and some goes behind its handshake: <see cref="Circuit.GoesEarly"/>.</summary>
     internal bool IsEarly { get; set; }
 
+    /// <summary>The next hop was named in early data behind its handshake: it could choose whom to serve before it answered.</summary>
+    public bool KnowsNext { get; internal set; }
+
     /// <summary>What is sent to it goes as early data.</summary>
     internal bool AwaitsSession => IsEarly && Tunnel.Sending is null;
 

@@ -3,6 +3,11 @@ using Macro.Core;
 
 namespace Macro.Circuits;
 
+/// <summary>How long a hop has not answered: whoever else was heard in between shows that the own network was not the cause.</summary>
+/// <param name="Since">When the answer to the first question was due.</param>
+/// <param name="Asked">When the last was put.</param>
+public readonly record struct Silence(Instant Since, Instant Asked);
+
 /// <summary>
 /// What probes tell of one hop: round-trip time (smoothed as in RFC 6298), and misses in a row. A probe without an answer
 /// in time is missed unless something else of that hop came meanwhile, and is followed by the next at once. A hop is suspect
@@ -36,6 +41,9 @@ public sealed class HopHealth
 
     public int Misses { get; private set; }
 
+    /// <summary>The questions that it has left open since it was heard last, probes, requests and handshakes; null: none.</summary>
+    public Silence? Silence { get; private set; }
+
     /// <summary>Of the last eight probes, those that got no answer in time, whatever else came.</summary>
     public int Unanswered => BitOperations.PopCount(_unanswered);
 
@@ -68,15 +76,28 @@ public sealed class HopHealth
     internal void EndProbe(Instant lastHeard, Instant now)
     {
         _silence = now - lastHeard;
-        Misses = lastHeard > ProbeSent ? 0 : Misses + 1;
+        if (lastHeard > ProbeSent)
+            Heard();
+        else
+        {
+            Misses++;
+            Missed(ProbeSent ?? now, now);
+        }
         _unanswered = (byte)((_unanswered << 1) | 1);
         ProbeSent = null;
     }
 
+    /// <summary>It answered something.</summary>
+    internal void Heard() => (Misses, Silence) = (0, null);
+
+    /// <summary>What was asked then is not answered, and the time for it is over.</summary>
+    internal void Missed(Instant asked, Instant now) => Silence = new Silence(Silence?.Since ?? now, asked);
+
     /// <summary>The hop is reached by another path now.</summary>
     internal void BeginAnew(Instant now)
     {
-        (Misses, _unanswered, ProbeSent, NextProbe) = (0, 0, null, now);
+        Heard();
+        (_unanswered, ProbeSent, NextProbe) = (0, null, now);
         Token++;
     }
 
@@ -89,6 +110,6 @@ public sealed class HopHealth
         RoundTrip = RoundTrip is { } rtt ? rtt + (sample - rtt) / 8 : sample;
         _unanswered <<= 1;
         ProbeSent = null;
-        Misses = 0;
+        Heard();
     }
 }

@@ -66,13 +66,22 @@ sealed class CircuitRecord(PathChooser paths)
         NodeId[] ids = [.. circuit.Path.Hops.Select(hop => hop.Relay.Id)];
         var relay = circuit.Path.Hops[failure.HopIndex].Relay;
         paths.Avoid(relay, onlyByUdp: failure.HopIndex == 0 && (!paths.EntriesByTcp || relay.Target.TcpEndpoint.IsNone), now);
-        // Who says that he is full is honest.
         if (failure.Kind == CircuitFailureKind.Refused)
+        {
+            paths.Book.Declined(relay.Id, inUse: circuit.BuiltAt != default, now);
+            Convict(now);
             return;
-        var heard = circuit.Circuit.Hops[failure.HopIndex].Tunnel.Activity.LastReceived;
-        var (since, asked) = heard == default ? (circuit.StartedAt, circuit.Circuit.HandshakeStarted) : (heard, now);
-        var loss = new CircuitLoss(ids, failure.HopIndex, Network.WorkedSince(since, asked, ids[0]), Network.SleptSince(since), Answered: failure.HopIndex < circuit.Circuit.HopsReached);
+        }
+        var hop = circuit.Circuit.Hops[failure.HopIndex];
+        var heard = hop.Tunnel.Activity.LastReceived;
+        // Who answers some questions and leaves others open is heard himself; and he who falls silent alone, behind an entry that does not.
+        var worked = hop.Health.Silence is not { } silence || (failure.HopIndex > 0 && !circuit.Circuit.Hops[0].Health.IsSuspect)
+            || Network.WorkedDuring(silence.Since, silence.Asked, ids[0]);
+        var slept = Network.SleptSince(heard == default ? circuit.StartedAt : heard);
+        var loss = new CircuitLoss(ids, failure.HopIndex, worked, slept, CouldChoose: failure.HopIndex < circuit.Circuit.HopsReached || hop.KnowsNext);
         Blame.Assign(loss, paths.Book, now);
+        if (worked && !slept)
+            paths.GoCarefully(relay, now);
         if (failure.HopIndex == 0 && ids.Length > 1 && !loss.Slept)
             paths.Guards.Failed(ids[0], loss.NetworkWorked, now);
         Convict(now);

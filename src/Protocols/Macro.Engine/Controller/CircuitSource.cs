@@ -41,7 +41,7 @@ sealed class CircuitSource
         var answer = Paths.Choose(request, late, now);
         if (answer.Path is not { } path)
             return answer;
-        var circuit = new Circuit(path.Targets, _indices, _outbox, _random, now, _times[path.Hops.Count].Patience, request.Mode.IsConstantSize())
+        var circuit = new Circuit(Paths.Targets(path, now), _indices, _outbox, _random, now, _times[path.Hops.Count].Patience, request.Mode.IsConstantSize())
         {
             End = end,
             GoesEarly = GoesEarly && request.Mode.GoesEarly(),
@@ -62,7 +62,7 @@ sealed class CircuitSource
         started = null;
         if (Paths.ChooseAnother(request, of.Path, others.Select(other => other.Path), apart, now).Path is not { } path || path.Hops.Count != of.Path.Hops.Count)
             return false;
-        var relays = path.Targets[..^1];
+        var relays = Paths.Targets(path, now)[..^1];
         var circuit = new Circuit(relays, _indices, _outbox, _random, now, _times[relays.Length].Patience, request.Mode.IsConstantSize())
         {
             Goal = CircuitGoal.Path,
@@ -102,16 +102,22 @@ sealed class CircuitSource
 
     public void Lost(KnownCircuit circuit, Instant now)
     {
-        if (circuit.Circuit.Failure is { Kind: CircuitFailureKind.Late })
-            _times[circuit.Circuit.Hops.Length].GaveUp(now - circuit.StartedAt);
+        LearnPatience(circuit, now);
         Record.Lost(circuit, now);
         Spent += WireCost.Of(circuit.Circuit);
     }
 
     public void Close(KnownCircuit circuit, Instant now)
     {
+        LearnPatience(circuit, now);
         Record.Served(circuit, now);
         circuit.Circuit.Close(now);
         Spent += WireCost.Of(circuit.Circuit);
+    }
+
+    void LearnPatience(KnownCircuit circuit, Instant now)
+    {
+        if (circuit.Circuit.RanOutOfPatience && circuit.BuiltAt == default)
+            _times[circuit.Circuit.Hops.Length].GaveUp(now - circuit.StartedAt);
     }
 }

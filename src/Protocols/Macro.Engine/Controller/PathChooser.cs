@@ -6,17 +6,18 @@ namespace Macro.Engine;
 
 /// <summary>
 /// The relays that this client knows and what it makes of them: one for all its circuits, which learn from each other. A relay that failed
-/// is left out for two minutes, whoever is to blame, unless there is no path without it; what lasts is written down by
+/// is left out for two minutes, whoever is to blame, unless there is no path without it, and is told nothing early for ten; what lasts is written down by
 /// <see cref="CircuitRecord"/>. Relays that are blocked for an offence serve when there is no path without them; those that the user
 /// blocked never do.
 /// </summary>
 sealed class PathChooser
 {
-    static readonly TimeSpan s_avoidFor = TimeSpan.FromMinutes(2), s_refreshEvery = TimeSpan.FromHours(1);
+    static readonly TimeSpan s_avoidFor = TimeSpan.FromMinutes(2), s_carefulFor = TimeSpan.FromMinutes(10), s_refreshEvery = TimeSpan.FromHours(1);
 
     readonly IRandom _random;
     readonly RelayRatings _ratings;
     readonly Dictionary<string, (Instant Until, bool OnlyByUdp)> _avoided = [];
+    readonly Dictionary<NodeId, Instant> _carefulUntil = [];
     IReadOnlyList<Candidate> _candidates = [];
     IReadOnlyList<Candidate> _allowed = [], _convicted = [];
     Dictionary<NodeId, Candidate> _entries = [];
@@ -55,6 +56,9 @@ sealed class PathChooser
         foreach (var (name, avoided) in _avoided)
             if (avoided.Until <= now)
                 _avoided.Remove(name);
+        foreach (var (id, until) in _carefulUntil)
+            if (until <= now)
+                _carefulUntil.Remove(id);
         Refresh(now);
         if (EntriesByTcp && Choose(request, Untroubled(late, byTcp: true), late, entriesByTcp: true, now) is { Path: not null } byTcp)
             return byTcp;
@@ -99,6 +103,15 @@ sealed class PathChooser
 
     /// <param name="onlyByUdp">It did not answer as an entry by UDP; where UDP does not pass, it is not to blame.</param>
     public void Avoid(Candidate relay, bool onlyByUdp, Instant now) => _avoided[relay.Target.Name] = (now + s_avoidFor, onlyByUdp);
+
+    /// <summary>
+    /// It fell silent. It may be down, and no relay is suspected for that; so for a while nothing goes behind its handshake by which it could choose whom to answer.
+    /// </summary>
+    public void GoCarefully(Candidate relay, Instant now) => _carefulUntil[relay.Id] = now + s_carefulFor;
+
+    /// <summary>The relays of a path, as they are to be reached now.</summary>
+    public HopTarget[] Targets(ChosenPath path, Instant now) =>
+        [.. path.Hops.Zip(path.Targets, (hop, target) => _carefulUntil.GetValueOrDefault(hop.Relay.Id) > now ? target with { TakesEarly = false } : target)];
 
     public bool IsAvoided(Candidate relay, Instant now) => _avoided.TryGetValue(relay.Target.Name, out var avoided) && avoided.Until > now;
 
@@ -167,14 +180,17 @@ sealed class PathChooser
 
     static BlockSubject Subject(Candidate relay) => new(relay.Id, relay.Endpoints, relay.Region, relay.Asn);
 
-    /// <summary>Guards are drawn when the first circuit needs one, and no sooner.</summary>
+    /// <summary>Guards are drawn when the first circuit needs one, and no sooner; of those that are convicted, only when there are no others.</summary>
     void FillGuards(Instant now)
     {
         if (_entries.Count > 0)
             return;
-        foreach (var relay in _allowed)
+        foreach (var relay in _allowed.Concat(_convicted))
             if (relay.IsPublic)
                 _entries.TryAdd(relay.Id, relay);
-        Guards.Update([.. PathSelector.WeighEntries([.. _entries.Values], _ratings).Select(entry => (entry.Relay.Id, entry.Weight))], now);
+        HashSet<NodeId> convicted = [.. _entries.Values.Where(relay => Blocklist.IsBlocked(Subject(relay), now)).Select(relay => relay.Id)];
+        Guards.Update(
+            [.. PathSelector.WeighEntries([.. _entries.Values], _ratings).Select(entry => (entry.Relay.Id, convicted.Contains(entry.Relay.Id) ? 0 : entry.Weight))],
+            now, convicted);
     }
 }

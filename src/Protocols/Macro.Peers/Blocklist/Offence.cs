@@ -3,7 +3,7 @@ namespace Macro.Peers;
 /// <summary>What a relay is blocked for without being asked.</summary>
 public enum Offence : byte
 {
-    /// <summary>It spoils many more circuits than honest relays do, mostly by falling silent.</summary>
+    /// <summary>It spoils many more circuits than honest relays do, mostly by falling silent or refusing.</summary>
     Dropping,
 
     /// <summary>The same, and mostly the hop behind it fell silent.</summary>

@@ -8,7 +8,8 @@ namespace Macro.Peers;
 /// The few relays that may be this client's entry, for months: whoever changes entries often meets a hostile one soon. A sample of 20
 /// is drawn once, in an order that stays; its first three are the primaries, and the first of them that works is in use. Each
 /// stays 60 to 120 days. Failures move nobody in the order: a guard that comes back is used again, and an outage of the own
-/// network costs no guard its place. However often circuits are tried, at most <see cref="SparesPerDay"/> others than the
+/// network costs no guard its place. Nor does a conviction: else somebody on this client's line, who gets guards convicted by cutting their sessions, would
+/// walk it through guards until one of his is drawn. However often circuits are tried, at most <see cref="SparesPerDay"/> others than the
 /// primaries are tried in one day. Source: Tor's guard specification, made smaller. Not thread-safe.
 /// </summary>
 public sealed class GuardSet(IRandom random)
@@ -39,6 +40,9 @@ public sealed class GuardSet(IRandom random)
 
         public bool Listed;
 
+        /// <summary>Convicted of an offence: as long as that lasts it waits, and is tried when nobody else is left.</summary>
+        public bool Convicted;
+
         /// <summary>In a row.</summary>
         public int Failures;
 
@@ -56,14 +60,15 @@ public sealed class GuardSet(IRandom random)
 
     /// <summary>Those of the sample that are usable relays now, at most 20 of them, are kept in step with the directory.</summary>
     /// <param name="entries">Relays that could be entries, each with its weight: the sample is filled from them at random.</param>
-    public void Update(IReadOnlyList<(NodeId Id, double Weight)> entries, Instant now)
+    /// <param name="convicted">Those of them that are blocked for an offence. They keep their places.</param>
+    public void Update(IReadOnlyList<(NodeId Id, double Weight)> entries, Instant now, IReadOnlySet<NodeId>? convicted = null)
     {
         ArgumentNullException.ThrowIfNull(entries);
         var today = Day(now);
         var changed = _guards.RemoveAll(guard => guard.LastDay <= today) > 0;
         var listed = entries.ToDictionary(entry => entry.Id, entry => entry.Weight);
         foreach (var guard in _guards)
-            guard.Listed = listed.Remove(guard.Id);
+            (guard.Listed, guard.Convicted) = (listed.Remove(guard.Id), convicted?.Contains(guard.Id) == true);
         var usable = _guards.Count(guard => guard.Listed);
         var total = listed.Values.Sum();
         for (; usable < SampleSize && _guards.Count < MostKept && listed.Count > 0; usable++)
@@ -71,7 +76,7 @@ public sealed class GuardSet(IRandom random)
             var drawn = Draw(listed, total);
             total -= listed[drawn];
             listed.Remove(drawn);
-            _guards.Add(new Guard(drawn, today + LeastDays + random.NextInt(MostDays - LeastDays + 1)) { Listed = true });
+            _guards.Add(new Guard(drawn, today + LeastDays + random.NextInt(MostDays - LeastDays + 1)) { Listed = true, Convicted = convicted?.Contains(drawn) == true });
             changed = true;
         }
         if (changed)
@@ -88,16 +93,18 @@ public sealed class GuardSet(IRandom random)
         ArgumentNullException.ThrowIfNull(fits);
         Guard[] usable = [.. _guards.Where(guard => guard.Listed && fits(guard.Id))];
         var primaries = usable.AsSpan(0, Math.Min(MostPrimaries, usable.Length)).ToArray();
-        var order = primaries.Where(guard => guard.RetryAt <= now).ToList();
+        var order = primaries.Where(MayTry).ToList();
         if (primaries.All(guard => Failures(guard) >= RoundsBeforeSpares))
-            order.AddRange(Spares(usable.Skip(MostPrimaries), Day(now), Failures).Where(guard => guard.RetryAt <= now));
+            order.AddRange(Spares(usable.Skip(MostPrimaries), Day(now), Failures).Where(MayTry));
         // Somebody must be tried, and it is nobody new.
-        order.AddRange(primaries.Where(guard => guard.RetryAt > now).OrderBy(guard => guard.RetryAt.Ticks));
+        order.AddRange(primaries.Where(guard => !MayTry(guard)).OrderBy(guard => (guard.Convicted, guard.RetryAt.Ticks)));
         return [.. order.Where(guard => !IsLate(guard)).Select(guard => guard.Id)];
 
         bool IsLate(Guard guard) => late?.Contains(guard.Id) == true;
 
-        int Failures(Guard guard) => guard.Failures + (IsLate(guard) ? 1 : 0);
+        bool MayTry(Guard guard) => guard.RetryAt <= now && !guard.Convicted;
+
+        int Failures(Guard guard) => guard.Convicted ? RoundsBeforeSpares : guard.Failures + (IsLate(guard) ? 1 : 0);
     }
 
     /// <summary>A handshake with it begins: from now on it is one of those that were tried today.</summary>
@@ -159,13 +166,13 @@ public sealed class GuardSet(IRandom random)
         return true;
     }
 
-    /// <summary>Those that were tried today, and one more when they fail too and the day allows it.</summary>
+    /// <summary>Those that were tried today or are convicted, and one more when they fail too and the day allows it.</summary>
     static IEnumerable<Guard> Spares(IEnumerable<Guard> spares, long today, Func<Guard, int> failures)
     {
         var all = spares.ToArray();
-        var tried = all.Where(guard => guard.SpareOn == today).ToArray();
+        var tried = all.Where(guard => guard.SpareOn == today || guard.Convicted).ToArray();
         return tried.Length < SparesPerDay && tried.All(guard => failures(guard) > 0)
-            ? tried.Concat(all.Where(guard => guard.SpareOn != today).Take(1))
+            ? tried.Concat(all.Except(tried).Take(1))
             : tried;
     }
 

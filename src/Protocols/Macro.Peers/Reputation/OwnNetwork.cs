@@ -13,8 +13,11 @@ public sealed class OwnNetwork
     /// <summary>A machine that comes this late to its own appointments was asleep.</summary>
     public static readonly TimeSpan Asleep = TimeSpan.FromSeconds(5);
 
-    /// <summary>Between two messages of a node that are no further apart the network worked all the time.</summary>
-    static readonly TimeSpan s_together = TimeSpan.FromSeconds(2);
+    /// <summary>
+    /// Between two messages of a node that are no further apart the network worked all the time: a little more than between two probes of a circuit with traffic, and
+    /// less than any outage in which all probes of a hop are lost.
+    /// </summary>
+    static readonly TimeSpan s_together = TimeSpan.FromMilliseconds(800);
 
     readonly (NodeId Id, Instant From, Instant At)[] _heard = new (NodeId, Instant, Instant)[Remembered];
     Instant _woke;
@@ -45,8 +48,13 @@ public sealed class OwnNetwork
             _woke = now;
     }
 
-    /// <summary>Somebody else was heard since then, and before the last question was put: what was asked so late could be answered.</summary>
-    public bool WorkedSince(Instant since, Instant asked, NodeId butFor)
+    /// <summary>
+    /// Somebody else was heard when the silent one should have answered already, and before he was asked for the last time: then he was asked while the network worked. Who was
+    /// merely heard last when it failed is no better than the others.
+    /// </summary>
+    /// <param name="since">When his first answer was due.</param>
+    /// <param name="asked">When the last question was put.</param>
+    public bool WorkedDuring(Instant since, Instant asked, NodeId butFor)
     {
         foreach (var (id, from, at) in _heard)
             if (id != butFor && at > since && from <= asked)

@@ -19,6 +19,12 @@ public sealed class ReputationBook
     const double Unproven = 128, Trust = 8;
     const long LeastBytes = 1 << 20;
 
+    /// <summary>Who says no is full or shuts down, for all who ask; it is many noes and few circuits that tell who chooses.</summary>
+    const double Refusal = 0.25;
+
+    /// <summary>Nobody shuts down twice in that time.</summary>
+    static readonly TimeSpan s_shutDownAgain = TimeSpan.FromHours(1);
+
     readonly Dictionary<NodeId, Entry> _entries = [];
     readonly Queue<(NodeId Id, Offence Offence)> _suspects = new();
 
@@ -27,7 +33,7 @@ public sealed class ReputationBook
         public BetaPosterior Outcomes;
         public readonly Suspicion Suspicion = new();
         public Refusals? Refusals;
-        public Instant FailedAt;
+        public Instant FailedAt, DeclinedAt, ShutDownAt;
         public TimeSpan? RoundTrip;
         public double Rate;
         public Instant RateAt;
@@ -45,12 +51,12 @@ public sealed class ReputationBook
     }
 
     /// <summary>A circuit failed, and nobody else can have caused it.</summary>
-    /// <param name="answered">It had answered the handshake. If not, it is unreliable and not suspect.</param>
-    public void Failed(NodeId id, bool answered, Instant now)
+    /// <param name="couldChoose">It knew by what to choose whom to serve. If not, it is unreliable and not suspect.</param>
+    public void Failed(NodeId id, bool couldChoose, Instant now)
     {
         if (!TryBegin(id, now))
             return;
-        Note(id, answered ? Offence.Dropping : null, 1, null, 0, now);
+        Note(id, couldChoose ? Offence.Dropping : null, 1, null, 0, now);
         Judge(id, now);
     }
 
@@ -58,9 +64,25 @@ public sealed class ReputationBook
     /// A circuit broke between two neighbours, and nobody can tell who broke it: both share the blame, in proportion to how unreliable each was so far.
     /// </summary>
     /// <param name="silent">The first that was not heard.</param>
-    /// <param name="answered"><inheritdoc cref="Failed(NodeId, bool, Instant)" path="/param[@name='answered']"/></param>
-    public void Failed(NodeId before, NodeId silent, bool answered, Instant now) =>
-        Share(before, Offence.NotForwarding, silent, answered ? Offence.Dropping : null, now);
+    /// <param name="couldChoose"><inheritdoc cref="Failed(NodeId, bool, Instant)" path="/param[@name='couldChoose']"/></param>
+    public void Failed(NodeId before, NodeId silent, bool couldChoose, Instant now) =>
+        Share(before, Offence.NotForwarding, silent, couldChoose ? Offence.Dropping : null, now);
+
+    /// <summary>It said itself that it does not serve a circuit: a quarter of a failure, of which nobody shares the blame.</summary>
+    /// <param name="inUse">One that stood already. In full from the second time in an hour on.</param>
+    public void Declined(NodeId id, bool inUse, Instant now)
+    {
+        var entry = Meet(id, now);
+        if (now - entry.DeclinedAt < s_oneBlow)
+            return;
+        entry.DeclinedAt = now;
+        var isAgain = inUse && now - entry.ShutDownAt < s_shutDownAgain;
+        if (inUse)
+            entry.ShutDownAt = now;
+        var weight = isAgain ? 1 : Refusal;
+        Note(id, Offence.Dropping, weight, null, 0, now, weight);
+        Judge(id, now);
+    }
 
     /// <summary>
     /// What a relay handed over from the one behind it was changed on the way, in a circuit that both serve: one of them did it, or somebody on the line between them,
@@ -145,12 +167,12 @@ public sealed class ReputationBook
     }
 
     /// <param name="kind">Null: it is suspected of nothing.</param>
-    void Note(NodeId id, Offence? kind, double share, NodeId? neighbour, double neighboursShare, Instant now)
+    void Note(NodeId id, Offence? kind, double share, NodeId? neighbour, double neighboursShare, Instant now, double weight = 1)
     {
         var entry = Meet(id, now);
         entry.Outcomes = entry.Outcomes.With(0, share, now);
         if (kind is { } offence)
-            entry.Suspicion.Failed(offence, neighbour, neighboursShare);
+            entry.Suspicion.Failed(offence, neighbour, neighboursShare, weight);
     }
 
     void Judge(NodeId id, Instant now)

@@ -28,8 +28,9 @@ sealed class Suspicion
     /// <param name="Kind">What the relay did if it was to blame.</param>
     /// <param name="Neighbour">Who else may have caused it; null: nobody.</param>
     /// <param name="Share">What of it the neighbour was blamed for, 0..1.</param>
+    /// <param name="Weight">0..1: a refusal may have a good reason.</param>
     /// <param name="Successes">That followed it, before the next failure.</param>
-    readonly record struct Failure(Offence Kind, NodeId? Neighbour, double Share, int Successes);
+    readonly record struct Failure(Offence Kind, NodeId? Neighbour, double Share, double Weight, int Successes);
 
     public void Succeeded()
     {
@@ -37,11 +38,11 @@ sealed class Suspicion
             _failures[^1] = _failures[^1] with { Successes = _failures[^1].Successes + 1 };
     }
 
-    public void Failed(Offence kind, NodeId? neighbour, double share)
+    public void Failed(Offence kind, NodeId? neighbour, double share, double weight = 1)
     {
         if (_failures.Count == MostFailures)
             _failures.RemoveAt(0);
-        _failures.Add(new Failure(kind, neighbour, share, 0));
+        _failures.Add(new Failure(kind, neighbour, share, weight, 0));
     }
 
     /// <summary>What most of its failures were.</summary>
@@ -57,7 +58,7 @@ sealed class Suspicion
         {
             var failure = _failures[i];
             if (!IsRepeated(i))
-                sum += PerFailure(failure.Neighbour is { } neighbour ? Spoils(outcomes(neighbour), failure.Share) : 0);
+                sum += failure.Weight * PerFailure(failure.Neighbour is { } neighbour ? Spoils(outcomes(neighbour), failure.Share) : 0);
             if (sum >= Limit)
                 return true;
             sum = Math.Max(0, sum - failure.Successes * s_perSuccess);
