@@ -218,8 +218,8 @@ public sealed class FirewallTests
     [Fact]
     public void Connections_of_addresses_that_nobody_has_any_more_are_forgotten()
     {
-        Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip -6 addr add 2001:db8::1/64 dev outer nodad && ip link set outer up && ip link set outer2 up");
-        Shell("ip neigh add 10.79.0.2 lladdr 02:00:00:00:00:01 dev outer && ip -6 neigh add 2001:db8::2 lladdr 02:00:00:00:00:01 dev outer");
+        Shell("ip link add outer type veth peer name outer2 && ip addr add 10.79.0.1/24 dev outer && ip addr add 10.76.0.1/24 dev outer && ip -6 addr add 2001:db8::1/64 dev outer nodad && ip link set outer up && ip link set outer2 up");
+        Shell("ip neigh add 10.79.0.2 lladdr 02:00:00:00:00:01 dev outer && ip neigh add 10.76.0.2 lladdr 02:00:00:00:00:01 dev outer && ip -6 neigh add 2001:db8::2 lladdr 02:00:00:00:00:01 dev outer");
         using var exit = TunDevice.Create("exit4");
         var network = new NetworkConfig("exit4");
         network.AddAddress(IpAddress.Parse("100.65.0.1"), 16);
@@ -228,8 +228,9 @@ public sealed class FirewallTests
         try
         {
             using var gateway = ExitGateway.Install("exit4", [Prefix.Parse("100.65.0.0/16"), Prefix.Parse("fd6d::/64")]);
-            using var other = new UdpClient(new IPEndPoint(IPAddress.Parse("10.79.0.1"), 0));
-            other.Send([1], new IPEndPoint(IPAddress.Parse("10.79.0.2"), 9));
+            // An address that no other test has.
+            using var other = new UdpClient(new IPEndPoint(IPAddress.Parse("10.76.0.1"), 0));
+            other.Send([1], new IPEndPoint(IPAddress.Parse("10.76.0.2"), 9));
             foreach (var (source, target) in new[] { ("100.65.0.8", "10.79.0.2"), ("100.65.0.9", "10.79.0.2"), ("fd6d::8", "2001:db8::2"), ("fd6d::9", "2001:db8::2") })
                 Inject(exit, Datagram(source, target));
             Assert.Equal([1, 1, 1, 1, 1], Tracked());
@@ -248,7 +249,7 @@ public sealed class FirewallTests
         static int[] Tracked()
         {
             var sources = File.ReadAllLines("/proc/net/nf_conntrack").Select(line => IpAddress.Parse(line.Split("src=")[1].Split(' ')[0])).ToList();
-            return [.. new[] { "100.65.0.8", "100.65.0.9", "fd6d::8", "fd6d::9", "10.79.0.1" }
+            return [.. new[] { "100.65.0.8", "100.65.0.9", "fd6d::8", "fd6d::9", "10.76.0.1" }
                 .Select(address => sources.Count(source => source == IpAddress.Parse(address)))];
         }
     }

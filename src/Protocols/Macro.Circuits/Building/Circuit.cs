@@ -289,26 +289,6 @@ public sealed partial class Circuit
         SendCover(now);
     }
 
-    /// <summary>
-    /// The patience for the circuit is over. A hop for which half of it went by in silence is not slow but late: the circuit goes on to its end without hurry, so that it is known
-    /// whether that hop is dead, and its owner begins another. A path fails at once, for a circuit waits for it.
-    /// </summary>
-    void EndPatience(Instant now)
-    {
-        var isSilent = !_isHurried || _isLate || now - _progressAt >= (_buildDeadline - _startedAt) / 2;
-        RanOutOfPatience |= _isHurried;
-        if (isSilent && !_isLate)
-            Awaited.Health.Missed(_hopStarted, now);
-        if (_isHurried && isSilent && Goal == CircuitGoal.Exit)
-        {
-            (_isLate, _isHurried, _buildDeadline) = (true, false, _startedAt + s_buildTimeout);
-            return;
-        }
-        // The last relay of a path may have answered, and the exit's session has no index for it yet.
-        isSilent &= !_isHurried || HopsReached < Hops.Length;
-        Fail(Awaited.Index, "no answer in time", now, isSilent ? CircuitFailureKind.Silent : CircuitFailureKind.Late);
-    }
-
     /// <summary>Tells every hop to forget us, innermost first, and wipes the keys.</summary>
     public void Close(Instant now)
     {
