@@ -86,7 +86,7 @@ sealed class ApiServer
         }
         throw new NodeException(
             ProblemCodes.NotPermitted, $"The folder {folder} is not this user's alone.",
-            "Make it so (chown, chmod 700), remove it, or name another socket with --api.");
+            "Give it to this user alone (chown, chmod 700), or name another socket with --api.");
     }
 
     static bool SomebodyListens(string socketPath)
