@@ -110,7 +110,7 @@ path_dies() {
     eventually 20 relay_runs "$victim"
     vpn "$victim" network export "$lab_home/$victim.directory" >/dev/null
     vpn two network import "$lab_home/$victim.directory" >/dev/null
-    eventually 60 has_paths two || { echo "The path by $victim did not come back. $(vpn two peers blocked)"; vpn two circuit --json; return 1; }
+    eventually 60 has_paths two || { echo "The path by $victim did not come back: $(vpn two circuit --json | jq -c '[(.hops | map(.region)), .paths, .standby, .reroutes]') $(vpn two peers blocked | tr '\n' ' ')"; return 1; }
     sleep 2
   done
   kill -TERM "$(pgrep -P $pid || echo $pid)"
