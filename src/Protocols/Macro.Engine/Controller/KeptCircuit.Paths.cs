@@ -9,7 +9,7 @@ namespace Macro.Engine;
 /// </summary>
 public sealed partial class KeptCircuit
 {
-    static readonly TimeSpan s_nextPath = TimeSpan.FromSeconds(5), s_noPath = TimeSpan.FromMinutes(1), s_strandedRetry = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan s_nextPath = TimeSpan.FromSeconds(5), s_noPath = TimeSpan.FromSeconds(15), s_strandedRetry = TimeSpan.FromMilliseconds(250);
 
     readonly List<KnownCircuit> _others = [];
     Instant _nextPathAt = Instant.Never;
