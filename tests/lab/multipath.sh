@@ -57,11 +57,6 @@ has_paths() { # CLIENT
   vpn "$1" circuit --json | jq -e --argjson n "$wanted" 'if $n == 1 then .hops | length == 2 else (.paths | length == $n) and (.paths | all(.used)) end' >/dev/null
 }
 
-# The path that died stands again. It may be put aside for a minute, when its first seconds under load brought less than they spoiled: it takes over all the same.
-stands() { # CLIENT
-  vpn "$1" circuit --json | jq -e --argjson n "$(wc -w <<<"${entries[$1]}")" '.paths | length == $n' >/dev/null
-}
-
 connected() { # CLIENT
   local name
   for name in ${entries[$1]} exit1; do vpn "$1" network import "$lab_home/$name.directory" >/dev/null; done
@@ -115,7 +110,7 @@ path_dies() {
     eventually 20 relay_runs "$victim"
     vpn "$victim" network export "$lab_home/$victim.directory" >/dev/null
     vpn two network import "$lab_home/$victim.directory" >/dev/null
-    eventually 60 stands two || { echo "The path by $victim did not come back: $(vpn two circuit --json | jq -c '[(.hops | map(.region)), .paths, .standby, .reroutes]') $(vpn two peers blocked | tr '\n' ' ')"; return 1; }
+    eventually 60 has_paths two || { echo "The path by $victim did not come back: $(vpn two circuit --json | jq -c '[(.hops | map(.region)), .paths, .standby, .reroutes]') $(vpn two peers blocked | tr '\n' ' ')"; return 1; }
     sleep 2
   done
   kill -TERM "$(pgrep -P $pid || echo $pid)"
