@@ -76,7 +76,17 @@ public sealed partial class Circuit
         {
             var probe = new Probe { Token = ((ulong)path.Meter.Id << 32) | _reports, Report = paths.Report(path.Meter, now) };
             SendBy(path.Way[0].Circuit, probe, now);
+            if (IsActive(now))
+                path.Way[0].Circuit.Keep(now);
         }
+    }
+
+    /// <summary>Packets go by this path: its relays are watched like those of a circuit in use.</summary>
+    void Keep(Instant now)
+    {
+        if (!IsActive(now))
+            Hurry(now);
+        Volatile.Write(ref _lastTraffic, now.Ticks);
     }
 
     void HandleReport(ulong token, in PathReport report, Instant now)

@@ -102,6 +102,10 @@ public sealed partial class Circuit
                 _bindAt = now + s_bindAgain;
                 PathOf.RenewExit(now);
                 break;
+            // It has started again since: the session was renewed, and the channel is gone.
+            case { Type: ControlType.Bind, Status: ControlStatus.NotFound } when State == CircuitState.Ready:
+                Fail(last.Index, "has forgotten the way to the exit", now, CircuitFailureKind.Refused);
+                break;
             case { Type: ControlType.Bind, Status: ControlStatus.Busy } when !isNewest:
             case { Type: ControlType.Bind, Status: ControlStatus.Ok or ControlStatus.NotFound }:
                 break;
@@ -154,9 +158,12 @@ public sealed partial class Circuit
     void HandleEstablished(Hop hop, Instant now)
     {
         HopReached(hop, now);
-        if (State == CircuitState.Ready && hop == Exit)
-            foreach (var path in _others)
-                path.BindAgain(now);
+        if (State != CircuitState.Ready || hop != Exit)
+            return;
+        if (Goal == CircuitGoal.Path)
+            BindAgain(now);
+        foreach (var path in _others)
+            path.BindAgain(now);
     }
 
     void BindAgain(Instant now)
