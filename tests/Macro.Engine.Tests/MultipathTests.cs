@@ -96,6 +96,17 @@ public class MultipathTests
     }
 
     [Fact]
+    public void A_circuit_of_several_paths_falls_idle_when_nothing_goes_by_it()
+    {
+        var transfer = new Transfer(908, (20, 20, 60), (20, 24, 60));
+        transfer.World.RunUntil(() => transfer.HasAllPaths, 5 * s_second);
+        var lastTraffic = transfer.Circuit.LastTraffic;
+        transfer.World.Run(60 * s_second);
+        Assert.Equal(lastTraffic, transfer.Circuit.LastTraffic);
+        Assert.True(transfer.HasAllPaths);
+    }
+
+    [Fact]
     public void Four_paths_have_four_guards()
     {
         var transfer = Started(906, download: false, (20, 20, 60), (20, 20, 60), (20, 20, 60), (20, 20, 60));

@@ -75,13 +75,14 @@ public sealed partial class Circuit
         foreach (var path in paths.Paths)
         {
             var probe = new Probe { Token = ((ulong)path.Meter.Id << 32) | _reports, Report = paths.Report(path.Meter, now) };
-            SendBy(path.Way[0].Circuit, probe, now);
-            if (IsActive(now))
-                path.Way[0].Circuit.Keep(now);
+            var way = path.Way[0].Circuit;
+            SendBy(way, probe, now);
+            if (way != this && IsActive(now))
+                way.Keep(now);
         }
     }
 
-    /// <summary>Packets go by this path: its relays are watched like those of a circuit in use.</summary>
+    /// <summary>Packets of a circuit go by this path, too: its relays are watched like those of the first.</summary>
     void Keep(Instant now)
     {
         if (!IsActive(now))
