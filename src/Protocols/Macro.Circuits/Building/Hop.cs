@@ -109,7 +109,7 @@ public sealed class Hop
     /// <summary>An answer to early data overtook the response by which it can be opened. Only a few are kept.</summary>
     internal void Hold(ReadOnlySpan<byte> datagram)
     {
-        if (IsEarly && _held.Count < EarlyKey.MostMessages && datagram.Length <= CircuitMtu.Payload + Message.DataOverhead)
+        if (IsEarly && _held.Count < EarlyKey.MostMessages && datagram.Length <= CircuitMtu.Datagram)
             _held.Enqueue(datagram.ToArray());
     }
 

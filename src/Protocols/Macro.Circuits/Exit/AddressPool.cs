@@ -74,16 +74,7 @@ public sealed class AddressPool<TSession> where TSession : class
     {
         ArgumentNullException.ThrowIfNull(make);
         session = null;
-        int number;
-        if (_unused.TryPop(out number))
-        {
-            // As good as fresh.
-        }
-        else if (_fresh < _sessions.Length)
-            number = _fresh++;
-        else if (_resting.TryPeek(out var rested) && rested.Until <= now)
-            number = _resting.Dequeue().Number;
-        else
+        if (!TryTakeNumber(now, out var number))
             return false;
         session = make(Pair(number));
         Volatile.Write(ref _sessions[number], session);
@@ -107,6 +98,18 @@ public sealed class AddressPool<TSession> where TSession : class
 
     /// <summary>The session that has this address, of either family; null when nobody has. Any thread.</summary>
     public TSession? Find(IpAddress address) => TryNumber(address, out var number) ? Volatile.Read(ref _sessions[number]) : null;
+
+    /// <summary>One that was returned unused is as good as a fresh one.</summary>
+    bool TryTakeNumber(Instant now, out int number)
+    {
+        if (_unused.TryPop(out number))
+            return true;
+        if (_fresh < _sessions.Length)
+            number = _fresh++;
+        else if (_resting.TryPeek(out var rested) && rested.Until <= now)
+            number = _resting.Dequeue().Number;
+        return number != 0;
+    }
 
     AddressPair Pair(int number) => new(new IpAddress(_v4.Address.Bits + (uint)number), new IpAddress(_v6.Address.Bits + (uint)number));
 

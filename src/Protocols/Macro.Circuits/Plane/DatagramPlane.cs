@@ -122,7 +122,7 @@ public sealed partial class DatagramPlane
         else if (via is null && _switches.TryFind(source, index, out var channel))
             Return(channel!, datagram, ecn, now);
         else if (session is null && (tunnel is null ? via is null && EarlyKey.MayBe(datagram) : tunnel.Context is Hop)
-            && length <= CircuitMtu.Payload + Message.DataOverhead && _early.TrySpend(now, MostEarly))
+            && length <= CircuitMtu.Datagram && _early.TrySpend(now, MostEarly))
             _owner.PostHandshake(datagram, source, via);
         else
             Counters.Unknown++;

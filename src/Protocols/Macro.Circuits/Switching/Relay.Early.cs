@@ -20,7 +20,7 @@ public sealed partial class Relay
             Counters.Unknown++;
             return;
         }
-        if (datagram.Length > CircuitMtu.Payload + Message.DataOverhead)
+        if (datagram.Length > CircuitMtu.Datagram)
         {
             Counters.Malformed++;
             return;

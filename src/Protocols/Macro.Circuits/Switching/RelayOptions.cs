@@ -1,4 +1,5 @@
 using Macro.Crypto;
+using Macro.WireGuard;
 
 namespace Macro.Circuits;
 
@@ -38,6 +39,9 @@ public static class CircuitMtu
 {
     /// <summary>Payload of a session on the wire: 1500 less IPv6, UDP and WireGuard headers. Fits IPv4, too.</summary>
     public const int Payload = 1420;
+
+    /// <summary>The longest message of a session.</summary>
+    public const int Datagram = Payload + Message.DataOverhead;
 
     /// <summary>Cost of one hop more: frame header and WireGuard's header and tag.</summary>
     public const int PerHop = Frame.HeaderSize + 32;

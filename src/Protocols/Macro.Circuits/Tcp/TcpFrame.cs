@@ -23,7 +23,7 @@ public static class TcpFrame
     public const int HeaderSize = 2;
 
     /// <summary>What a session's payload may grow to on the wire. Nothing longer is sent or taken.</summary>
-    public const int MaxMessage = CircuitMtu.Payload + Message.DataOverhead;
+    public const int MaxMessage = CircuitMtu.Datagram;
 
     /// <summary>The first message of a stream.</summary>
     /// <param name="size">Bytes of it with its header; 0 unless Ok.</param>
