@@ -121,9 +121,7 @@ public class X25519BatchTests
         var path = Enum.Parse<VectorPath>(name);
         var jobs = Jobs(7, new SeededRandom(5));
         var results = Multiply(path, jobs);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        X25519.Multiply(path, results, jobs);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Least(() => X25519.Multiply(path, results, jobs)));
         Assert.True(X25519Scratch.OfThisThread.IsWiped);
     }
 
