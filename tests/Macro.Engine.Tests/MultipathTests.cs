@@ -54,6 +54,21 @@ public class MultipathTests
         Assert.False(transfer.IsBroken);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_full_path_is_no_lost_one_and_one_that_loses_packets_is_left(bool download)
+    {
+        var transfer = Started(911, download, (20, 20, 60), (20, 80, 60));
+        transfer.Measure(20 * s_second);
+        Assert.Equal(0, transfer.Circuit.Reroutes);
+        var entry = transfer.Circuit.Hops[0].Target.Endpoint;
+        transfer.World.Cut = (from, to) => (from == entry || to == entry) && transfer.World.Random.NextDouble() < 0.3;
+        transfer.Measure(5 * s_second);
+        Assert.InRange(transfer.Measure(20 * s_second), 0.6 * 20 * Carried, 20);
+        Assert.NotEqual(entry, transfer.Circuit.Hops[0].Target.Endpoint);
+    }
+
     [Fact]
     public void A_relay_that_comes_back_is_used_again()
     {
@@ -67,6 +82,58 @@ public class MultipathTests
         transfer.World.RunUntil(() => transfer.HasAllPaths, 200 * s_second);
         transfer.Measure(20 * s_second);
         Assert.InRange(transfer.Measure(10 * s_second), 0.8 * 4 * Carried, 4);
+    }
+
+    /// <summary>The client's session with it is renewed as after any silence, and it knows no way to the exit.</summary>
+    [Theory]
+    [InlineData(true, 20)]
+    [InlineData(true, 26)]
+    [InlineData(true, 32)]
+    [InlineData(true, 38)]
+    [InlineData(false, 20)]
+    [InlineData(false, 26)]
+    [InlineData(false, 32)]
+    [InlineData(false, 38)]
+    public void A_path_whose_relay_starts_again_with_nothing_carries_when_the_first_dies(bool download, int before)
+    {
+        var transfer = Started(909, download, (5, 20, 100), (5, 24, 100));
+        transfer.Measure(before * s_second);
+        var other = 1 - transfer.First;
+        transfer.Kill(other);
+        transfer.Measure(8 * s_second);
+        transfer.Restart(other);
+        transfer.Measure(15 * s_second);
+        transfer.World.RunUntil(() => transfer.HasAllPaths, 45 * s_second);
+        Assert.InRange(transfer.Measure(10 * s_second), 0.8 * 10 * Carried, 10);
+        transfer.Kill(1 - other);
+        transfer.Measure(2 * s_second);
+        Assert.InRange(transfer.Measure(10 * s_second), 0.8 * 5 * Carried, 5);
+        Assert.False(transfer.IsBroken);
+    }
+
+    /// <summary>Its session is renewed for its age between two probes, which both find an answer.</summary>
+    [Theory]
+    [InlineData(true, 96)]
+    [InlineData(true, 102)]
+    [InlineData(true, 108)]
+    [InlineData(true, 114)]
+    [InlineData(true, 119)]
+    [InlineData(false, 96)]
+    [InlineData(false, 102)]
+    [InlineData(false, 108)]
+    [InlineData(false, 114)]
+    [InlineData(false, 119)]
+    public void A_relay_that_starts_again_while_nothing_goes_by_it_is_used_afterwards(bool first, int before)
+    {
+        var transfer = new Transfer(910, (5, 20, 100), (5, 24, 100));
+        var circuit = transfer.Circuit;
+        transfer.World.Run(before * s_second);
+        transfer.Restart(first ? transfer.First : 1 - transfer.First);
+        transfer.World.Run(60 * s_second);
+        transfer.Begin(download: true);
+        transfer.Measure(5 * s_second);
+        Assert.InRange(transfer.Measure(10 * s_second), 0.8 * 10 * Carried, 10);
+        Assert.Same(circuit, transfer.Circuit);
     }
 
     [Fact]

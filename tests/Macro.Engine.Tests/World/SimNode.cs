@@ -20,20 +20,22 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
     ExitPlane _exit;
     readonly PrivateKey _key;
 
-    public SimNode(World world, string name, Endpoint endpoint, bool relay, bool exit)
+    /// <param name="before">The same node before it started again: only its keys are left.</param>
+    public SimNode(World world, string name, Endpoint endpoint, bool relay, bool exit, SimNode? before = null)
     {
         (_world, Name, Endpoint) = (world, name, endpoint);
         var leases = new ExitLeases();
         Node = new Node(this, world.Random);
-        Node.Relay.Configure(new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" }, leases, world.Now - world.Age);
-        _key = PrivateKey.Generate(world.Random);
+        Node.Relay.Configure(new RelayOptions { IsRelay = relay, IsExit = exit, Region = exit ? "NL" : "ZZ" }, leases,
+            before is null ? world.Now - world.Age : world.Now);
+        _key = before?._key ?? PrivateKey.Generate(world.Random);
         Node.Relay.SetKeys([_key]);
         _plane = new DatagramPlane(_received, Node.Indices, Node.Switches, this) { Policy = ExitPolicy.Default };
         _device = new SimEnd(this);
         Node.Controller.MainEnd = (IsolationKey.Device, _device);
         (Node.Controller.MostSpares, Node.Controller.KeepsStandby) = (0, false);
         _exit = new ExitPlane(leases, this, 16);
-        Identity = NodeIdentity.Generate(world.Random);
+        Identity = before?.Identity ?? NodeIdentity.Generate(world.Random);
         Node.Direct.Offer = _ => Observe();
         Candidate = new Candidate
         {

@@ -66,6 +66,8 @@ sealed class Transfer
 
     public void Revive(int path) => World.Revive(_relays[path]);
 
+    public void Restart(int path) => _relays[path] = World.Restart(_relays[path]);
+
     /// <summary>The path in use for what is no packet of the session.</summary>
     public int First => Array.FindIndex(_relays, relay => relay.Endpoint == Circuit.Hops[0].Target.Endpoint);
 

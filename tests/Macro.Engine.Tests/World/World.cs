@@ -92,6 +92,13 @@ sealed class World(ulong seed)
 
     public void Revive(SimNode node) => _nodes[node.Endpoint] = node;
 
+    /// <summary>The node's program starts again, with its keys and with nothing else.</summary>
+    public SimNode Restart(SimNode node)
+    {
+        var options = node.Node.Relay.Options;
+        return _nodes[node.Endpoint] = new SimNode(this, node.Name, node.Endpoint, options.IsRelay, options.IsExit, node);
+    }
+
     /// <summary>The node's address changes, as by another network or a new mapping of its NAT.</summary>
     public void Move(SimNode node, string endpoint)
     {

@@ -65,21 +65,32 @@ public sealed partial class Circuit
         var isBusy = now < _busyUntil;
         var isJoining = _knocks < MostKnocks && paths.Paths.Any(path => !path.Meter.IsKnown);
         _knocks += isJoining ? 1 : 0;
-        var isDue = isBusy || isJoining || now >= _reportBy;
+        var isRound = now >= _reportBy;
         _reportedBytes = bytes;
         _nextReport = now + (isBusy || now - LastTraffic < s_looksFor ? s_busyReport : isJoining ? s_joining : IsActive(now) ? s_activeProbe : IdleProbe);
-        if (!isDue)
+        if (!isBusy && !isJoining && !isRound)
             return;
-        _reportBy = now + (IsActive(now) ? s_activeProbe : IdleProbe);
+        if (isRound)
+            _reportBy = now + (IsActive(now) ? s_activeProbe : IdleProbe);
         _reports++;
         foreach (var path in paths.Paths)
         {
+            // What is lost there leaves a gap, for which the packets of the others wait.
+            if (!isRound && path.Meter.IsAside(now))
+                continue;
             var probe = new Probe { Token = ((ulong)path.Meter.Id << 32) | _reports, Report = paths.Report(path.Meter, now) };
             var way = path.Way[0].Circuit;
             SendBy(way, probe, now);
             if (way != this && IsActive(now))
                 way.Keep(now);
         }
+    }
+
+    /// <summary>The exit left a probe open: does another path lead to it? While they are busy that is asked anyway.</summary>
+    void AskByAllPaths(Instant now)
+    {
+        if (IsShared && now >= _busyUntil)
+            (_nextReport, _reportBy) = (now, now);
     }
 
     /// <summary>Packets of a circuit go by this path, too: its relays are watched like those of the first.</summary>

@@ -213,7 +213,8 @@ public sealed partial class Circuit
         if (!isSuspect || now < _settledAt)
             return;
         var (worst, other) = (Worst(Hops.AsSpan(0, Hops.Length - 1)), Worst(standby.Hops));
-        if (worst >= BadProbes && worst > 2 * other)
+        // One of several that is full loses probes, too: what its packets tell decides.
+        if (worst >= BadProbes && worst > 2 * other && (!IsShared || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
             Reroute(standby, now);
         else if (Exit.Health.IsUnanswering && now - Exit.Tunnel.Activity.LastReceived < s_heardLately)
             Reroute(standby, now);
@@ -248,6 +249,8 @@ public sealed partial class Circuit
         SharePaths(now);
         (_beside, _mutedUntil, _settledAt) = (null, default, now + s_settle);
         path.Hurry(now);
+        // Its last relay may answer and have started again since: then it knows no way to the exit.
+        path.BindAgain(now);
         HurryProbes(now);
         ProbeHops(now);
     }

@@ -388,6 +388,8 @@ public sealed partial class Circuit
                 continue;
             hop.Health.EndProbe(hop.Tunnel.Activity.LastReceived, now);
             hop.Health.NextProbe = now;
+            if (hop == Exit)
+                AskByAllPaths(now);
         }
         ChoosePath(now);
         if (State == CircuitState.Ready && Array.Exists(Hops, hop => hop.Health.IsDead))
