@@ -6,9 +6,6 @@ namespace Macro.Pump;
 /// <summary>Turns datagrams that came in into packets for the TUN and datagrams to go out. Both lists are over the memory of the first.</summary>
 public delegate void DatagramHandler(PacketBatch received, PacketBatch toTun, PacketBatch toUdp, Instant now);
 
-/// <summary>Turns packets from the TUN into datagrams to go out, over the same memory.</summary>
-public delegate void PacketHandler(PacketBatch fromTun, PacketBatch toUdp, Instant now);
-
 /// <summary>
 /// A thread that moves packets: it waits for a batch at one device, has a plane work on it, and writes the results, all
 /// before it waits again. A queue in between would cost more than it hides. It ends when its device is disposed or gone.
@@ -22,7 +19,9 @@ public sealed class PumpThread
     // Two packets of 64 KiB as the kernel passes them, cut to 1420 bytes with room around, and some small ones; or
     // as many small ones as there are slots, each with the room of a full one, for circuits of constant size.
     public const int ReadBytes = 192 * 1024;
-    const int ReadSlots = 128;
+
+    // So few packets are no stream.
+    public const int Few = 4;
 
     readonly Thread _thread;
 
@@ -37,7 +36,7 @@ public sealed class PumpThread
     public static int MostDatagrams => ReceiveSlots;
 
     /// <summary>Most packets that a <see cref="PacketHandler"/> gets at once.</summary>
-    public static int MostPackets => ReadSlots;
+    public const int MostPackets = 128;
 
     /// <summary>
     /// Sockets, and so pumps, that a UDP port should have: one on two processors, where more would only take turns; half
@@ -47,7 +46,8 @@ public sealed class PumpThread
 
     /// <param name="udp">Read until it is disposed; not owned.</param>
     /// <param name="tun">Where packets go; null where there is no TUN.</param>
-    public static PumpThread FromUdp(IUdp udp, ITun? tun, DatagramHandler plane, BootClock clock)
+    /// <param name="answers">Takes at once what the kernel answers to a few of them; null: that waits for its thread.</param>
+    public static PumpThread FromUdp(IUdp udp, ITun? tun, DatagramHandler plane, BootClock clock, TunPump? answers = null)
     {
         ArgumentNullException.ThrowIfNull(udp);
         return new PumpThread($"udp {udp.Port}", () =>
@@ -62,31 +62,12 @@ public sealed class PumpThread
                 plane(received, toTun, toUdp, clock.Now);
                 if (toUdp.Count > 0)
                     udp.Send(toUdp);
-                if (toTun.Count > 0)
-                    tun?.Write(toTun);
+                if (toTun.Count == 0)
+                    continue;
+                tun?.Write(toTun);
+                if (toTun.Count <= Few)
+                    answers?.TryPass();
             }
-        });
-    }
-
-    /// <param name="tun">Read until it is disposed or gone; not owned.</param>
-    /// <param name="udp">The port to send from, asked for each batch, as it may be bound anew; null drops the batch.</param>
-    /// <param name="headroom">Bytes that the plane wants free before each packet, and <paramref name="tailroom"/> behind it.</param>
-    /// <param name="ended">Called on this thread when the device is gone.</param>
-    public static PumpThread FromTun(ITun tun, Func<IUdp?> udp, PacketHandler plane, BootClock clock, int headroom, int tailroom, Action? ended = null)
-    {
-        ArgumentNullException.ThrowIfNull(tun);
-        return new PumpThread($"{tun.Name} read", () =>
-        {
-            var fromTun = new PacketBatch(ReadBytes, ReadSlots);
-            var toUdp = new PacketBatch(fromTun, ReadSlots);
-            while (tun.Read(fromTun, headroom, tailroom))
-            {
-                toUdp.Clear();
-                plane(fromTun, toUdp, clock.Now);
-                if (toUdp.Count > 0)
-                    udp()?.Send(toUdp);
-            }
-            ended?.Invoke();
         });
     }
 

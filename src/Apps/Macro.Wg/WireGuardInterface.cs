@@ -28,7 +28,7 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
     readonly Log _log;
     readonly Device _device;
     readonly OwnerThread _owner;
-    readonly PumpThread _tunPump;
+    readonly TunPump _tunPump;
     readonly PacketBatch _outgoing = new(256 * 1024, 128);
     readonly int _pumps;
 
@@ -50,7 +50,7 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
         _owner = new OwnerThread($"{tun.Name} owner", this, _clock, Letters);
         _owner.Start();
         var sealer = new Sealer(_device, this, PumpThread.MostPackets);
-        _tunPump = PumpThread.FromTun(tun, () => _port, sealer.HandlePackets, _clock, Device.Headroom, Device.Tailroom, gone);
+        _tunPump = new TunPump(tun, () => _port, sealer.HandlePackets, _clock, Device.Headroom, Device.Tailroom, gone);
         tun.LinkChanged += FollowLink;
         FollowLink();
     }
@@ -199,7 +199,7 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
     PumpThread Pump(UdpPort socket)
     {
         var opener = new Opener(_device, this, PumpThread.MostDatagrams);
-        return PumpThread.FromUdp(socket, _tun, (received, toTun, _, now) => opener.HandleDatagrams(received, toTun, now), _clock);
+        return PumpThread.FromUdp(socket, _tun, (received, toTun, _, now) => opener.HandleDatagrams(received, toTun, now), _clock, _tunPump);
     }
 
     void ClosePort()

@@ -18,6 +18,12 @@ public interface ITun : IDisposable
     /// </summary>
     bool Read(PacketBatch batch, int headroom, int tailroom);
 
+    /// <summary>As <see cref="Read"/>, but without waiting: false when nothing is there. By one thread at a time.</summary>
+    bool TryRead(PacketBatch batch, int headroom, int tailroom);
+
+    /// <summary>Waits until there may be something to read. False when the device is gone or closed.</summary>
+    bool Wait();
+
     /// <summary>Hands all packets of the batch to the kernel; packets that it refuses are dropped. May change their bytes.</summary>
     void Write(PacketBatch batch);
 }

@@ -115,23 +115,40 @@ public sealed unsafe class TunDevice : ITun
 
     public bool Read(PacketBatch batch, int headroom, int tailroom)
     {
+        do
+        {
+            if (TryRead(batch, headroom, tailroom))
+                return true;
+        }
+        while (Wait());
+        return false;
+    }
+
+    public bool TryRead(PacketBatch batch, int headroom, int tailroom)
+    {
         ArgumentNullException.ThrowIfNull(batch);
         batch.Clear();
         try
         {
-            do
-            {
-                while (TryReadOne(batch, headroom, tailroom)) { }
-                if (batch.Count > 0)
-                    return true;
-            }
-            while (!_wake.Stopped && _wake.WaitReadable(_tun));
+            while (TryReadOne(batch, headroom, tailroom)) { }
         }
         catch (ObjectDisposedException)
         {
             // Disposed between two calls.
         }
-        return false;
+        return batch.Count > 0;
+    }
+
+    public bool Wait()
+    {
+        try
+        {
+            return !_wake.Stopped && _wake.WaitReadable(_tun);
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
     }
 
     public void Write(PacketBatch batch)
