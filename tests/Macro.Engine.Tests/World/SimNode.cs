@@ -218,11 +218,13 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
         Flush();
     }
 
+    /// <summary>Takes all of them: what is answered at once may bring this batch back.</summary>
     void LeaveForInternet(PacketBatch packets)
     {
-        for (var i = 0; i < packets.Count; i++)
+        byte[][] leaving = [.. Enumerable.Range(0, packets.Count).Select(i => packets.Bytes(i).ToArray())];
+        packets.Clear();
+        foreach (var packet in leaving)
         {
-            var packet = packets.Bytes(i).ToArray();
             if (Outside is { } outside)
             {
                 outside(packet);
@@ -343,10 +345,7 @@ sealed class SimNode : IPlaneOwner, IHopVerifier
             Emit(Node.Outbox.Batch);
             Node.Outbox.Batch.Clear();
             if (Node.Relay.Released is { Count: > 0 } released)
-            {
                 LeaveForInternet(released);
-                released.Clear();
-            }
         }
         while (_mailbox.Count > 0);
     }

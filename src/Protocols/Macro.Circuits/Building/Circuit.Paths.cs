@@ -88,48 +88,58 @@ public sealed partial class Circuit
         BindIndices(now);
     }
 
-    void HandleReach(Hop last, uint request, ControlAnswer answer, Instant now)
+    void HandleReach(Hop last, ControlStatus status, Instant now)
+    {
+        if (status != ControlStatus.Ok)
+            Fail(last.Index, $"Extend refused: {status}", now, CircuitFailureKind.Refused);
+        else if (!_isBound)
+            BindIndices(now);
+    }
+
+    void HandleBound(Hop last, uint request, ControlStatus status, Instant now)
     {
         var isNewest = _newestBinds.Contains(request);
-        switch (answer)
+        switch (status)
         {
-            case { Type: ControlType.Bind, Status: ControlStatus.Ok } when State == CircuitState.Building && isNewest:
+            case ControlStatus.Ok when State == CircuitState.Building && isNewest:
                 _isBound = true;
                 BecomeReady(now);
                 break;
             // A path that was lost ended at this relay, too, and does not know of it; there the session takes another index.
-            case { Type: ControlType.Bind, Status: ControlStatus.Busy } when State == CircuitState.Building && isNewest && PathOf!.IsPassing:
+            case ControlStatus.Busy when State == CircuitState.Building && isNewest && PathOf!.IsPassing:
                 _bindAt = now + s_bindAgain;
                 PathOf.RenewExit(now);
                 break;
+            case ControlStatus.Busy when isNewest && Goal != CircuitGoal.Path:
+                RenewExit(now);
+                break;
             // It has started again since: the session was renewed, and the channel is gone.
-            case { Type: ControlType.Bind, Status: ControlStatus.NotFound } when State == CircuitState.Ready:
-                Fail(last.Index, "has forgotten the way to the exit", now, CircuitFailureKind.Refused);
+            case ControlStatus.NotFound when State == CircuitState.Ready:
+                Lose(last.Index, "has forgotten the way to the exit", now, CircuitFailureKind.Refused);
                 break;
-            case { Type: ControlType.Bind, Status: ControlStatus.Busy } when !isNewest:
-            case { Type: ControlType.Bind, Status: ControlStatus.Ok or ControlStatus.NotFound }:
-                break;
-            case { Type: ControlType.Extend, Status: ControlStatus.Ok }:
-                if (!_isBound)
-                    BindIndices(now);
+            case ControlStatus.Busy when !isNewest:
+            case ControlStatus.Ok or ControlStatus.NotFound:
                 break;
             case var _:
-                Fail(last.Index, $"{answer.Type} refused: {answer.Status}", now, CircuitFailureKind.Refused);
+                Lose(last.Index, $"Bind refused: {status}", now, CircuitFailureKind.Refused);
                 break;
         }
     }
 
-    /// <summary>The newest comes last: it is the one that never gives way.</summary>
+    /// <summary>
+    /// Binds the indices of the exit's session at the last relay before it. The newest comes last: it is the one that never gives way.
+    /// </summary>
     void BindIndices(Instant now)
     {
-        uint[] indices = [.. PathOf!.Exit.Tunnel.ReceiverIndices];
+        var (last, exit) = PathOf is { } path ? (Exit, path.Exit) : (Hops[Exit.Index - 1], Exit);
+        uint[] indices = [.. exit.Tunnel.ReceiverIndices];
         if (indices.Length == 0)
             return;
         if (indices[0] != _newestIndex)
             _newestBinds.Clear();
         var request = 0u;
         foreach (var index in indices.Reverse())
-            request = Ask(Exit, new Bind { Channel = Exit.NextChannel, Index = index }, now);
+            request = Ask(last, new Bind { Channel = last.NextChannel, Index = index }, now);
         _newestBinds.Add(request);
         (_newestIndex, _bindAt) = (indices[0], Instant.Never);
     }
@@ -160,8 +170,9 @@ public sealed partial class Circuit
         HopReached(hop, now);
         if (State != CircuitState.Ready || hop != Exit)
             return;
-        if (Goal == CircuitGoal.Path)
-            BindAgain(now);
+        // Packets may have gone by two paths: who knows by which the handshake came.
+        if (Goal == CircuitGoal.Path || _others.Length > 0)
+            BindIndices(now);
         foreach (var path in _others)
             path.BindAgain(now);
     }
@@ -249,7 +260,8 @@ public sealed partial class Circuit
         SharePaths(now);
         (_beside, _mutedUntil, _settledAt) = (null, default, now + s_settle);
         path.Hurry(now);
-        // Its last relay may answer and have started again since: then it knows no way to the exit.
+        // A last relay may have missed an index when packets were lost, or have started again and know no way to the exit.
+        BindIndices(now);
         path.BindAgain(now);
         HurryProbes(now);
         ProbeHops(now);

@@ -327,8 +327,11 @@ public sealed partial class Circuit
             case { Type: ControlType.Extend, Status: ControlStatus.Ok } when hop.IsEarly:
                 HandleTaken(hop, now);
                 break;
-            case { Type: ControlType.Extend or ControlType.Bind } when Goal == CircuitGoal.Path && hop.Index == Hops.Length - 1:
-                HandleReach(hop, request, answer, now);
+            case { Type: ControlType.Extend } when Goal == CircuitGoal.Path && hop.Index == Hops.Length - 1:
+                HandleReach(hop, answer.Status, now);
+                break;
+            case { Type: ControlType.Bind }:
+                HandleBound(hop, request, answer.Status, now);
                 break;
             case { Status: not ControlStatus.Ok }:
                 // The hop that refuses to extend is honest about its neighbour; the blame goes to the one it cannot reach.

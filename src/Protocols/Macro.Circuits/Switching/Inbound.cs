@@ -17,7 +17,7 @@ public sealed class Inbound : IDeadline
 
     // Honest clients ask a few things while they build and then probe once a second. The owner thread serves all sessions:
     // none may keep it busy, nor use a relay to knock at other doors without end.
-    const int MostRequests = 100, MostInitiations = 20, MostChallenges = 20;
+    const int MostRequests = 100, MostInitiations = 20, MostSources = 20;
 
     // Each of several paths is probed twenty times a second while much goes by them.
     const int MostRequestsOfPaths = 1000;
@@ -25,7 +25,7 @@ public sealed class Inbound : IDeadline
     // An honest client has one signature checked for each channel, or two for a next hop behind a NAT.
     const int MostChecks = 10;
 
-    Budget _requests, _initiations, _challenges, _introductions, _checks;
+    Budget _requests, _initiations, _sources, _introductions, _checks;
 
     volatile Location _remote;
     volatile UnprovenPath? _unproven;
@@ -197,13 +197,16 @@ public sealed class Inbound : IDeadline
         if (!UnderstandsControl || Tunnel.PadTo > 3 * bytes)
             return false;
         var path = _unproven;
-        if (path is not null && path.Endpoint == source && !path.IsTimeToAsk(now))
-            return false;
+        if (path?.Endpoint == source)
+        {
+            if (!path.IsTimeToAsk(now))
+                return false;
+        }
         // A client that changes its source with every datagram must not keep the owner thread busy.
-        if (!_challenges.TrySpend(now, MostChallenges))
-            return false;
-        if (path is null || path.Endpoint != source)
+        else if (_sources.TrySpend(now, MostSources))
             path = new UnprovenPath(source);
+        else
+            return false;
         path.Ask(now);
         _unproven = path;
         return true;
