@@ -371,6 +371,12 @@ public sealed partial class Circuit
         // A path that stays relayed is no loss.
         while (hop.Requests.TryGiveUp(ControlType.Introduce, now, out var request))
             _answers.Enqueue((request, new StatusAnswer(ControlType.Introduce) { Status = ControlStatus.RefusedUnreachable }));
+        // Nor is it one where packets were lost: its probes tell whether the relay lives.
+        while (State == CircuitState.Ready && hop.Requests.TryGiveUp(ControlType.Bind, now, out _))
+        {
+            hop.Requests.Forget(ControlType.Bind);
+            BindIndices(now);
+        }
         while (State != CircuitState.Closed && hop.Requests.TryTakeDue(now, out var id, out var body))
         {
             hop.Health.Missed(asked: now, now);
@@ -381,48 +387,6 @@ public sealed partial class Circuit
         hop.Requests.Forget();
         Lose(hop.Index, "no answer to a request", now);
     }
-
-    /// <summary>Looks at the probes whose time is over, and sends those that are due.</summary>
-    void Watch(Instant now)
-    {
-        foreach (var hop in Hops)
-        {
-            if (hop.Health.Deadline > now)
-                continue;
-            hop.Health.EndProbe(hop.Tunnel.Activity.LastReceived, now);
-            hop.Health.NextProbe = now;
-            if (hop == Exit)
-                AskByAllPaths(now);
-        }
-        ChoosePath(now);
-        if (State == CircuitState.Ready && Array.Exists(Hops, hop => hop.Health.IsDead))
-            Lose(FirstSilent(), "stopped answering", now);
-        if (State == CircuitState.Ready)
-            ProbeHops(now);
-    }
-
-    void ProbeHops(Instant now)
-    {
-        foreach (var hop in Hops)
-        {
-            var health = hop.Health;
-            if (health.NextProbe > now || health.ProbeSent is not null)
-                continue;
-            health.NextProbe = now + (health.IsSuspect ? s_suspectProbe : IsActive(now) ? s_activeProbe : IdleProbe);
-            Send(hop, FrameType.Control, _nextRequest++, ControlCodec.Encode(new Probe { Token = health.BeginProbe(now) }), now, mayCopy: false);
-        }
-    }
-
-    bool IsActive(Instant now) => now - LastTraffic < s_activeFor;
-
-    void HurryProbes(Instant now)
-    {
-        foreach (var hop in Hops)
-            hop.Health.NextProbe = Instant.Min(hop.Health.NextProbe, now);
-    }
-
-    /// <summary>Everything behind a dead hop falls silent with it: the first that is silent is to blame.</summary>
-    int FirstSilent() => Array.FindIndex(Hops, hop => hop.Health.IsSilent);
 
     /// <summary>Each request says it, so that none is answered before it is known.</summary>
     byte ControlFlags => IsConstantSize ? Frame.ConstantSize : (byte)0;
