@@ -68,6 +68,7 @@ public sealed partial class Circuit
         hop.Health.Heard();
         // The next one is a leg further away.
         LastRoundTrip = now - _hopStarted;
+        hop.Health.Expect(LastRoundTrip);
         _patience = Longest(s_leastPatience, 3 * LastRoundTrip);
         if (hop.Index == 0)
             Ask(hop, new Hello { Version = Hello.CurrentVersion }, now);

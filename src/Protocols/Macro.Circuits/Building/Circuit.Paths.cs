@@ -191,7 +191,7 @@ public sealed partial class Circuit
     {
         SendBy(path, new Probe { Token = 0 }, now);
         // The exit is to stay where it is: only if it is lost there will it be told that this address is ours, too.
-        _mutedUntil = now + s_heardLately;
+        _mutedUntil = now + HeardLately;
     }
 
     void Prove(Hop hop, uint request, PathChallenge challenge, Instant now)
@@ -227,11 +227,14 @@ public sealed partial class Circuit
         // One of several that is full loses probes, too: what its packets tell decides.
         if (worst >= BadProbes && worst > 2 * other && (!IsShared || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
             Reroute(standby, now);
-        else if (Exit.Health.IsUnanswering && now - Exit.Tunnel.Activity.LastReceived < s_heardLately)
+        else if (Exit.Health.IsUnanswering && now - Exit.Tunnel.Activity.LastReceived < HeardLately)
             Reroute(standby, now);
         else if (Exit.Health.Misses > 0 && !IsShared)
             Knock(standby, now);
     }
+
+    /// <summary>What the exit was asked by another path can have been answered by then.</summary>
+    TimeSpan HeardLately => Longest(s_heardLately, 2 * Exit.Health.RoundTrip ?? default);
 
     static int Worst(ReadOnlySpan<Hop> hops)
     {
@@ -253,6 +256,8 @@ public sealed partial class Circuit
         (path._hops, _hops) = (old, [.. next, exit]);
         (path.Observed, Observed) = (Observed, path.Observed);
         exit.Health.BeginAnew(now);
+        if (next[^1].Health.RoundTrip + exit.Health.RoundTrip is { } most)
+            exit.Health.Expect(most);
         _isMoving = Stranded is not null;
         Settle();
         Reroutes++;

@@ -10,18 +10,27 @@ public readonly record struct Silence(Instant Since, Instant Asked);
 
 /// <summary>
 /// What probes tell of one hop: round-trip time (smoothed as in RFC 6298), and misses in a row. A probe without an answer
-/// in time is missed unless something else of that hop came meanwhile, and is followed by the next at once. A hop is suspect
+/// in time is missed unless something else of that hop came meanwhile, and is followed by the next at once. An answer that comes
+/// later says that the way is longer than it seemed, and that the probe was not lost. A hop is suspect
 /// while one of the last four probes has no answer, and dead after five misses: on a path that loses one datagram in six that is one chance in ten thousand, and
 /// takes little more than a second. A hop behind a NAT must have been silent for <see cref="Patience"/> as well.
 /// </summary>
 public sealed class HopHealth
 {
     const int MissesUntilDead = 5;
+
+    /// <summary>Probes whose answers are still of use.</summary>
+    const int Remembered = 8;
+
     static readonly TimeSpan s_leastTimeout = TimeSpan.FromMilliseconds(250);
+
+    // When the last probes went, by token; default: it is answered.
+    readonly Instant[] _sent = new Instant[Remembered];
 
     // The newest in bit 0.
     byte _unanswered;
     TimeSpan _silence;
+    TimeSpan? _expected;
 
     /// <summary>
     /// For a hop behind a NAT: one that lost its memory lets nobody in before the hop has sent something, which it does every two
@@ -63,12 +72,15 @@ public sealed class HopHealth
 
     internal Instant Deadline => ProbeSent is { } sent ? sent + Timeout : Instant.Never;
 
-    TimeSpan Timeout => RoundTrip is { } rtt && rtt * 1.5 > s_leastTimeout ? rtt * 1.5 : s_leastTimeout;
+    TimeSpan Timeout => (_expected ?? RoundTrip) * 1.5 is { } timeout && timeout > s_leastTimeout ? timeout : s_leastTimeout;
+
+    /// <summary>Until a probe is answered, that may take so long: what is known of the way by other means.</summary>
+    internal void Expect(TimeSpan roundTrip) => _expected = roundTrip;
 
     internal ulong BeginProbe(Instant now)
     {
-        ProbeSent = now;
-        return ++Token;
+        (ProbeSent, _sent[++Token % Remembered]) = (now, now);
+        return Token;
     }
 
     /// <summary>The time for the answer is over.</summary>
@@ -98,18 +110,29 @@ public sealed class HopHealth
     {
         Heard();
         (_unanswered, ProbeSent, NextProbe) = (0, null, now);
-        Token++;
+        Array.Clear(_sent);
     }
 
     internal void Answered(ulong token, Instant now)
     {
-        if (token != Token || ProbeSent is not { } sent)
+        if (token > Token || Token - token >= Remembered || _sent[token % Remembered] is var sent && sent == default)
             return;
+        _sent[token % Remembered] = default;
         var sample = now - sent;
         LeastRoundTrip = LeastRoundTrip < sample ? LeastRoundTrip : sample;
-        RoundTrip = RoundTrip is { } rtt ? rtt + (sample - rtt) / 8 : sample;
-        _unanswered <<= 1;
-        ProbeSent = null;
+        if (token == Token && ProbeSent is not null)
+        {
+            RoundTrip = RoundTrip is { } rtt ? rtt + (sample - rtt) / 8 : sample;
+            _unanswered <<= 1;
+            ProbeSent = null;
+        }
+        else
+        {
+            RoundTrip = RoundTrip > sample ? RoundTrip : sample;
+            var newest = ProbeSent is null ? Token : Token - 1;
+            _unanswered &= (byte)~(1 << (int)(newest - token));
+        }
+        _expected = null;
         Heard();
     }
 }
