@@ -86,6 +86,9 @@ public sealed class TunDeviceTests
         tun.Dispose();
 
         await reader.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.False(tun.Read(_batch, Headroom, Tailroom));
+        Assert.False(tun.TryRead(_batch, Headroom, Tailroom));
+        Assert.False(tun.Wait());
     }
 
     [Fact]

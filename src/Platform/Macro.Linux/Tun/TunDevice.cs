@@ -134,7 +134,8 @@ public sealed unsafe class TunDevice : ITun
         }
         catch (ObjectDisposedException)
         {
-            // Disposed between two calls.
+            // Disposed between two calls; a slot may be reserved for what was not read.
+            batch.Clear();
         }
         return batch.Count > 0;
     }
