@@ -57,16 +57,11 @@ public class MultipathTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_full_path_is_no_lost_one_and_one_that_loses_packets_is_left(bool download)
+    public void A_full_path_is_no_lost_one(bool download)
     {
         var transfer = Started(911, download, (20, 20, 60), (20, 80, 60));
         transfer.Measure(20 * s_second);
         Assert.Equal(0, transfer.Circuit.Reroutes);
-        var entry = transfer.Circuit.Hops[0].Target.Endpoint;
-        transfer.World.Cut = (from, to) => (from == entry || to == entry) && transfer.World.Random.NextDouble() < 0.3;
-        transfer.Measure(5 * s_second);
-        Assert.InRange(transfer.Measure(20 * s_second), 0.6 * 20 * Carried, 20);
-        Assert.NotEqual(entry, transfer.Circuit.Hops[0].Target.Endpoint);
     }
 
     [Fact]

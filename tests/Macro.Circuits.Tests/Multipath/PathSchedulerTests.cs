@@ -74,30 +74,6 @@ public class PathSchedulerTests
         Assert.Equal([0, 1], ends.Shares(offered: 10, seconds: 2));
     }
 
-    [Theory]
-    [InlineData(0.5)]
-    [InlineData(10)]
-    public void A_path_that_loses_every_other_packet_is_left_soon(double offered)
-    {
-        var ends = new Ends(this, (20, 10), (20, 12)) { Lossy = 0, LosesOneOf = 2 };
-        ends.Send(offered, seconds: 3);
-        Assert.Equal([0, 1], ends.Shares(offered, seconds: 2));
-    }
-
-    [Fact]
-    public void A_path_that_loses_a_burst_stays()
-    {
-        var ends = new Ends(this, (20, 10), (20, 12)) { LosesOneOf = 2 };
-        for (var burst = 0; burst < 10; burst++)
-        {
-            ends.Lossy = 0;
-            ends.Send(offered: 10, seconds: 0.5);
-            ends.Lossy = -1;
-            ends.Send(offered: 10, seconds: 3);
-        }
-        Assert.True(ends.Meter(0).IsUsed);
-    }
-
     [Fact]
     public void A_path_of_less_than_a_tenth_gets_nothing()
     {
@@ -175,8 +151,6 @@ public class PathSchedulerTests
 
         public int Lossy { get; set; } = -1;
 
-        public int LosesOneOf { get; init; } = 20;
-
         /// <summary>What arrives is looked at so many milliseconds later, at most: the other machine is busy.</summary>
         public int MostLate { get; set; }
 
@@ -237,7 +211,7 @@ public class PathSchedulerTests
 
         void By(int path, int bytes, Action arrives)
         {
-            if (path == Cut || (path == Lossy && bytes > 0 && ++_packets % LosesOneOf == 0))
+            if (path == Cut || (path == Lossy && bytes > 0 && ++_packets % 20 == 0))
                 return;
             var leaves = Instant.Max(_test._now, _idleAt[path]) + TimeSpan.FromSeconds(bytes * 8 / _links[path].Rate / 1e6);
             if (leaves - _test._now > TimeSpan.FromMilliseconds(60))

@@ -24,13 +24,12 @@ public sealed class PathMeter(uint id, Instant epoch)
     const long FirstBurst = 256_000;
     const long EnoughToJudge = 20_000;
     const int LossyOfSixteen = 12;
-    const double LossyShare = 0.02, MuchLoss = 0.05;
-    const long MuchExcess = 24_000;
+    const double LossyShare = 0.02;
 
     // Whatever the other end tells: no rate is less, and no queue longer.
     const double LeastRate = 1_000, LongestQueue = 10;
     static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(4), s_burst = TimeSpan.FromMilliseconds(60);
-    static readonly TimeSpan s_asideFor = TimeSpan.FromMinutes(1), s_lasting = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan s_asideFor = TimeSpan.FromMinutes(1);
 
     long _sent, _received;
     PathReport _newest;
@@ -40,12 +39,9 @@ public sealed class PathMeter(uint id, Instant epoch)
     long _least, _leastOfWindow, _windowEnds;
     double _rate;
 
-    // What was sent and lost since the last judgement. Of the last 16, those that found loss: the newest in bit 0.
-    (long Sent, long Lost) _judged;
+    // Of the last 16 times between two reports, those with loss: the newest in bit 0.
     ushort _lossy;
-    // What was lost beyond that share of what was sent, and since when there is such an excess.
-    long _excess;
-    Instant _free, _shortAt, _asideUntil, _excessSince;
+    Instant _free, _shortAt, _asideUntil;
 
     public uint Id => id;
 
@@ -117,7 +113,7 @@ public sealed class PathMeter(uint id, Instant epoch)
     /// <summary>It spoils more than it brings: nothing goes by it for a while, and then it is tried anew.</summary>
     internal void PutAside(Instant now)
     {
-        (_asideUntil, _lossy, _judged, _excess) = (now + s_asideFor, 0, default, 0);
+        (_asideUntil, _lossy) = (now + s_asideFor, 0);
         Volatile.Write(ref _rate, 0);
     }
 
@@ -138,12 +134,11 @@ public sealed class PathMeter(uint id, Instant epoch)
         _last = (report.EchoAt, report.EchoSent, report.HeardAt, report.Heard, queue);
         FreshAt = epoch + TimeSpan.FromMicroseconds(report.EchoAt);
         _lastBytes = Math.Max(bytes, 0);
-        if (before.SentAt > 0 && time >= ShortestInterval && bytes >= 0)
+        if (before.SentAt > 0 && time >= ShortestInterval && time <= LongestInterval && bytes >= 0)
         {
             var shorter = Math.Min(queue, before.Queue);
             var wasFull = shorter >= LeastQueue && shorter * (double)bytes / time >= LeastQueued;
-            if (time <= LongestInterval)
-                Learn(bytes * 1e6 / time, wasFull);
+            Learn(bytes * 1e6 / time, wasFull);
             if (!wasFull && queue < LongQueue)
                 Judge(report.EchoSent - before.Sent, report.EchoSent - before.Sent - bytes, now);
         }
@@ -178,24 +173,12 @@ public sealed class PathMeter(uint id, Instant epoch)
 
     /// <summary>
     /// What is lost all the time, and while there is no queue, is not lost for want of room: such a path spoils what goes by the others.
-    /// A little shows by and by, much of it soon: when a burst was too much for some link, that is over within a second.
     /// </summary>
     void Judge(long sent, long lost, Instant now)
     {
-        if (_excess == 0)
-            _excessSince = now;
-        var beyond = lost - (long)(MuchLoss * sent);
-        _excess = Math.Clamp(_excess + beyond, 0, 2 * MuchExcess);
-        if (beyond > 0 && _excess >= MuchExcess && now - _excessSince >= s_lasting)
-        {
-            PutAside(now);
+        if (sent < EnoughToJudge)
             return;
-        }
-        _judged = (_judged.Sent + sent, _judged.Lost + lost);
-        if (_judged.Sent < EnoughToJudge)
-            return;
-        _lossy = (ushort)((_lossy << 1) | (_judged.Lost > LossyShare * _judged.Sent ? 1 : 0));
-        _judged = default;
+        _lossy = (ushort)((_lossy << 1) | (lost > LossyShare * sent ? 1 : 0));
         if (BitOperations.PopCount(_lossy) >= LossyOfSixteen)
             PutAside(now);
     }
