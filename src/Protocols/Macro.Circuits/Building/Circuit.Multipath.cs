@@ -33,6 +33,9 @@ public sealed partial class Circuit
 
     bool IsShared => _paths is not null;
 
+    /// <summary>Much goes by the paths, or did two seconds ago.</summary>
+    bool IsBusy(Instant now) => now < _busyUntil;
+
     /// <summary>The paths are others than before.</summary>
     void SharePaths(Instant now)
     {
@@ -62,7 +65,7 @@ public sealed partial class Circuit
         var bytes = paths.Paths.Sum(path => path.Meter.Sent + path.Meter.Received);
         if (Math.Abs(bytes - _reportedBytes) >= LeastBusy)
             _busyUntil = now + s_busyFor;
-        var isBusy = now < _busyUntil;
+        var isBusy = IsBusy(now);
         var isJoining = _knocks < MostKnocks && paths.Paths.Any(path => !path.Meter.IsKnown);
         _knocks += isJoining ? 1 : 0;
         var isRound = now >= _reportBy;
@@ -89,7 +92,7 @@ public sealed partial class Circuit
     /// <summary>The exit left a probe open: does another path lead to it? While they are busy that is asked anyway.</summary>
     void AskByAllPaths(Instant now)
     {
-        if (IsShared && now >= _busyUntil)
+        if (IsShared && !IsBusy(now))
             (_nextReport, _reportBy) = (now, now);
     }
 

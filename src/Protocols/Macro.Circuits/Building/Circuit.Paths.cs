@@ -225,7 +225,7 @@ public sealed partial class Circuit
             return;
         var (worst, other) = (Worst(Hops.AsSpan(0, Hops.Length - 1)), Worst(standby.Hops));
         // One of several that is full loses probes, too: while much goes by them, what its packets tell decides.
-        if (worst >= BadProbes && worst > 2 * other && (!IsShared || now >= _busyUntil || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
+        if (worst >= BadProbes && worst > 2 * other && (!IsShared || !IsBusy(now) || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
             Reroute(standby, now);
         else if (Exit.Health.IsUnanswering && now - Exit.Tunnel.Activity.LastReceived < HeardLately)
             Reroute(standby, now);
