@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -73,12 +74,10 @@ public static class Checksum
     public static ushort Update(ushort checksum, ushort before, ushort after) =>
         (ushort)~Fold((ulong)(ushort)~checksum + (ushort)~before + after);
 
+    /// <summary>Half added to half, twice. Where the lower half of a rotated sum runs over, the carry ends in the upper one, around the end.</summary>
     static ushort Fold(ulong sum)
     {
-        sum = (sum & uint.MaxValue) + (sum >> 32);
-        sum = (sum & uint.MaxValue) + (sum >> 32);
-        sum = (sum & ushort.MaxValue) + (sum >> 16);
-        sum = (sum & ushort.MaxValue) + (sum >> 16);
-        return (ushort)((sum & ushort.MaxValue) + (sum >> 16));
+        var word = (uint)((sum + BitOperations.RotateLeft(sum, 32)) >> 32);
+        return (ushort)((word + BitOperations.RotateLeft(word, 16)) >> 16);
     }
 }

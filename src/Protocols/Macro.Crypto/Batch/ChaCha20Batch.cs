@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Macro.Crypto.Batch;
 
@@ -29,6 +30,8 @@ static class ChaCha20Batch<TLanes> where TLanes : struct, IChaCha20Lanes
     {
         var lane = 0;
         var staged = 0u;
+        // The key that the lanes have from one of them on: mostly that of all texts, and then it is written once.
+        var (held, from) = (-1, TLanes.Lanes);
         for (var i = 0; i < count; i++)
         {
             ref readonly var text = ref scratch.Texts[i];
@@ -37,7 +40,13 @@ static class ChaCha20Batch<TLanes> where TLanes : struct, IChaCha20Lanes
             var lastBlock = texts ? (text.Length + ChaCha20Lanes.BlockSize - 1) / ChaCha20Lanes.BlockSize : 0;
             for (var block = firstBlock; block <= lastBlock;)
             {
-                TLanes.WriteStates(ref scratch.ChaChaRows, lane, ref key, text.Counter, (uint)block, text.Offset + (block - 1) * ChaCha20Lanes.BlockSize);
+                if (lane < from || (held != i && !SameKey(scratch, held, i)))
+                {
+                    TLanes.WriteKey(ref scratch.ChaChaRows, lane, ref key);
+                    from = lane;
+                }
+                held = i;
+                TLanes.WriteBlocks(ref scratch.ChaChaRows, lane, text.Counter, (uint)block, text.Offset + (block - 1) * ChaCha20Lanes.BlockSize);
                 if (block == 0)
                     StageKey(scratch, lane, i, ref staged);
                 var run = Math.Min(lastBlock + 1 - block, TLanes.Lanes - lane);
@@ -56,6 +65,9 @@ static class ChaCha20Batch<TLanes> where TLanes : struct, IChaCha20Lanes
         if (lane > 0)
             Pass(scratch, lane, staged, ref buffer);
     }
+
+    static bool SameKey(BatchScratch scratch, int a, int b) =>
+        Vector256.LoadUnsafe(ref Unsafe.Add(ref scratch.Keys, a * AeadKey.Size)) == Vector256.LoadUnsafe(ref Unsafe.Add(ref scratch.Keys, b * AeadKey.Size));
 
     static void StageKey(BatchScratch scratch, int lane, int text, ref uint staged)
     {

@@ -14,11 +14,17 @@ readonly struct ChaCha20x16 : IChaCha20Lanes
     public static int Lanes => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void WriteStates(ref uint rows, int lane, ref uint key, ulong counter, uint block, int target)
+    public static void WriteKey(ref uint rows, int lane, ref uint key)
     {
-        var lanes = Vector512.GreaterThanOrEqual(Vector512<uint>.Indices, Vector512.Create((uint)lane));
+        var lanes = From(lane);
         for (var word = 0; word < AeadKey.Size / sizeof(uint); word++)
             Write(ref rows, ChaCha20Lanes.Key + word, lanes, Vector512.Create(Unsafe.Add(ref key, word)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WriteBlocks(ref uint rows, int lane, ulong counter, uint block, int target)
+    {
+        var lanes = From(lane);
         Write(ref rows, ChaCha20Lanes.BlockCounter, lanes, Vector512<uint>.Indices + Vector512.Create(block - (uint)lane));
         Write(ref rows, ChaCha20Lanes.NonceLow, lanes, Vector512.Create((uint)counter));
         Write(ref rows, ChaCha20Lanes.NonceHigh, lanes, Vector512.Create((uint)(counter >> 32)));
@@ -78,6 +84,9 @@ readonly struct ChaCha20x16 : IChaCha20Lanes
         XorEveryFourth(x2, x6, x10, x14, 2, ref rows, staged, ref buffer, ref slots);
         XorEveryFourth(x3, x7, x11, x15, 3, ref rows, staged, ref buffer, ref slots);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<uint> From(int lane) => Vector512.GreaterThanOrEqual(Vector512<uint>.Indices, Vector512.Create((uint)lane));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<uint> Row(ref uint rows, int row) => Vector512.LoadUnsafe(ref rows, (nuint)(row * ChaCha20Lanes.MostLanes));

@@ -10,11 +10,17 @@ readonly struct ChaCha20x8 : IChaCha20Lanes
     public static int Lanes => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void WriteStates(ref uint rows, int lane, ref uint key, ulong counter, uint block, int target)
+    public static void WriteKey(ref uint rows, int lane, ref uint key)
     {
-        var lanes = Vector256.GreaterThanOrEqual(Vector256<uint>.Indices, Vector256.Create((uint)lane));
+        var lanes = From(lane);
         for (var word = 0; word < AeadKey.Size / sizeof(uint); word++)
             Write(ref rows, ChaCha20Lanes.Key + word, lanes, Vector256.Create(Unsafe.Add(ref key, word)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WriteBlocks(ref uint rows, int lane, ulong counter, uint block, int target)
+    {
+        var lanes = From(lane);
         Write(ref rows, ChaCha20Lanes.BlockCounter, lanes, Vector256<uint>.Indices + Vector256.Create(block - (uint)lane));
         Write(ref rows, ChaCha20Lanes.NonceLow, lanes, Vector256.Create((uint)counter));
         Write(ref rows, ChaCha20Lanes.NonceHigh, lanes, Vector256.Create((uint)(counter >> 32)));
@@ -79,6 +85,9 @@ readonly struct ChaCha20x8 : IChaCha20Lanes
         XorTwo(x2, x6, x10, x14, 2, ref rows, staged, ref buffer, ref slots);
         XorTwo(x3, x7, x11, x15, 3, ref rows, staged, ref buffer, ref slots);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<uint> From(int lane) => Vector256.GreaterThanOrEqual(Vector256<uint>.Indices, Vector256.Create((uint)lane));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<uint> Row(ref uint rows, int row) => Vector256.LoadUnsafe(ref rows, (nuint)(row * ChaCha20Lanes.MostLanes));

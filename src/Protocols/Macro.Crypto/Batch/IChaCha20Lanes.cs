@@ -8,13 +8,16 @@ interface IChaCha20Lanes
     /// <summary>Blocks at once: at most <see cref="ChaCha20Lanes.MostLanes"/>.</summary>
     static abstract int Lanes { get; }
 
-    /// <summary>Writes the columns of a run of one text's blocks, from a lane to the last one; the lanes before it keep theirs.</summary>
+    /// <summary>Writes a key's rows from a lane to the last one; the lanes before it keep theirs.</summary>
     /// <param name="rows">See <see cref="ChaCha20Lanes"/>.</param>
     /// <param name="key">Eight words.</param>
+    static abstract void WriteKey(ref uint rows, int lane, ref uint key);
+
+    /// <summary>Writes the other rows of a run of one text's blocks, from a lane to the last one.</summary>
     /// <param name="counter">The text's, in the nonce.</param>
     /// <param name="block">Of the first lane; it counts up from there.</param>
     /// <param name="target">Of the first lane; it goes up by a block a lane.</param>
-    static abstract void WriteStates(ref uint rows, int lane, ref uint key, ulong counter, uint block, int target);
+    static abstract void WriteBlocks(ref uint rows, int lane, ulong counter, uint block, int target);
 
     /// <summary>XORs each lane's block of key stream (64 bytes) to where it belongs, see <see cref="ChaCha20Lanes.Place"/>.</summary>
     /// <param name="rows">See <see cref="ChaCha20Lanes"/>.</param>
