@@ -5,6 +5,16 @@ namespace Macro.Circuits;
 /// <summary>Every hop is probed: often while packets go by the circuit, and at once when one leaves a probe open.</summary>
 public sealed partial class Circuit
 {
+    /// <summary>What comes back from the internet.</summary>
+    public InternetWatch Internet { get; } = new();
+
+    /// <summary>All hops answer, and the internet does not by this exit.</summary>
+    public bool IsMute(Instant now) =>
+        State == CircuitState.Ready && IsPassing && !Array.Exists(Hops, hop => hop.Health.IsSuspect) && Internet.IsMute(now);
+
+    /// <summary>Ends a circuit whose exit is mute.</summary>
+    public void EndMute(Instant now) => Fail(Exit.Index, "nothing came back from the internet", now, CircuitFailureKind.Mute);
+
     /// <summary>Looks at the probes whose time is over, and sends those that are due.</summary>
     void Watch(Instant now)
     {

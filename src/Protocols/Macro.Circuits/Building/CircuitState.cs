@@ -41,6 +41,9 @@ public enum CircuitFailureKind
 
     /// <summary>It was on its way when the patience for the whole circuit ended, and hops had answered just before: slow, and nobody's fault.</summary>
     Late,
+
+    /// <summary>An exit that answers, and by which nothing came back from the internet.</summary>
+    Mute,
 }
 
 /// <summary>Why a circuit ended, and at which hop.</summary>

@@ -44,6 +44,8 @@ static class DeniedRanges
         "2001:db8::/32", "3fff::/20", // documentation
         "fc00::/7"); // unique local (RFC 4193)
 
+    static readonly PrefixSet s_none = new([]);
+
     static readonly Prefix GlobalUnicastV6 = Prefix.Parse("2000::/3");
 
     /// <param name="allowed">Prefixes that lift the private ranges.</param>
@@ -58,6 +60,9 @@ static class DeniedRanges
         var isPrivate = Private.Contains(address) || (address.IsV6 && !GlobalUnicastV6.Contains(address));
         return isPrivate && !allowed.Contains(address);
     }
+
+    /// <summary>An address of the public Internet, which every exit may reach.</summary>
+    public static bool IsPublic(IpAddress address) => !Contain(address, s_none, s_none);
 
     static PrefixSet Parse(params string[] texts) => new(texts.Select(Prefix.Parse));
 }

@@ -46,7 +46,7 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
             batch.Clear();
             return;
         }
-        KeepInner(batch);
+        KeepInner(batch, circuit.Internet, now);
         if (batch.Count > 0 && circuit.NoteTraffic(now))
             owner.PostActivity(circuit.Exit.Tunnel);
         var (hops, paths) = (circuit.Hops, circuit.Paths);
@@ -114,13 +114,16 @@ public sealed class ClientPlane(IPlaneOwner owner, int slots)
     /// <summary>For each packet one by the other path and one by the direct way.</summary>
     PacketBatch MakeCopies(PacketBatch batch) => new(2 * batch.Buffer.Length, 2 * slots);
 
-    void KeepInner(PacketBatch batch)
+    void KeepInner(PacketBatch batch, InternetWatch internet, Instant now)
     {
         foreach (ref var slot in batch.Slots)
         {
             if (IpView.TryParse(batch.Buffer.AsSpan(slot.Offset, slot.Length), out var packet)
                 && packet.Source == AddressPair.Inner.OfFamily(packet.IsV4))
+            {
+                internet.NoteSent(packet, now);
                 continue;
+            }
             slot.Length = 0;
             Counters.Unroutable++;
         }

@@ -320,6 +320,7 @@ public sealed partial class DatagramPlane
         if (hop.Next is null && hop.Circuit.End is not null && IpView.TryParse(payload, out var packet)
             && packet.Destination == AddressPair.Inner.OfFamily(packet.IsV4) && EcnField.TryMark(payload, ecn))
         {
+            hop.Circuit.Internet.NoteReceived(packet, now);
             if (DenialNotice.IsFromResolver(packet) && _denials.TrySpend(now, MostDenials))
                 _owner.PostPayload(hop.Tunnel, packet.Bytes, default);
             Counters.ClientBytes += packet.Bytes.Length;

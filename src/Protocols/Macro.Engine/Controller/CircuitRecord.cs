@@ -66,6 +66,11 @@ sealed class CircuitRecord(PathChooser paths)
         NodeId[] ids = [.. circuit.Path.Hops.Select(hop => hop.Relay.Id)];
         var relay = circuit.Path.Hops[failure.HopIndex].Relay;
         paths.Avoid(relay, onlyByUdp: failure.HopIndex == 0 && (!paths.EntriesByTcp || relay.Target.TcpEndpoint.IsNone), now);
+        if (failure.Kind == CircuitFailureKind.Mute)
+        {
+            paths.AvoidMute(relay, now);
+            return;
+        }
         if (failure.Kind == CircuitFailureKind.Refused)
         {
             paths.Book.Declined(relay.Id, inUse: circuit.BuiltAt != default, now);
@@ -84,6 +89,19 @@ sealed class CircuitRecord(PathChooser paths)
             paths.GoCarefully(relay, now);
         if (failure.HopIndex == 0 && ids.Length > 1 && !loss.Slept)
             paths.Guards.Failed(ids[0], loss.NetworkWorked, now);
+        Convict(now);
+    }
+
+    /// <summary>
+    /// The internet answered by another exit what it did not by this one. A relay before it may have let pass only what is as small as a probe, so they share the blame.
+    /// </summary>
+    public void WasMute(ChosenPath path, Instant now)
+    {
+        var exit = path.Hops[^1].Relay.Id;
+        if (path.Hops.Count > 1)
+            paths.Book.Failed(path.Hops[^2].Relay.Id, exit, couldChoose: true, now);
+        else
+            paths.Book.Failed(exit, couldChoose: true, now);
         Convict(now);
     }
 

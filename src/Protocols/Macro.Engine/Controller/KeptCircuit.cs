@@ -129,6 +129,8 @@ public sealed partial class KeptCircuit
     /// <summary>Looks at what the last step did to the circuit.</summary>
     internal void Observe(Instant now)
     {
+        if (_carrying is { } standing)
+            WatchInternet(standing, now);
         if (_carrying is { Circuit.State: CircuitState.Closed } lost)
         {
             DropPaths(now);

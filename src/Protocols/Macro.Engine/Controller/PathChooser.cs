@@ -6,13 +6,13 @@ namespace Macro.Engine;
 
 /// <summary>
 /// The relays that this client knows and what it makes of them: one for all its circuits, which learn from each other. A relay that failed
-/// is left out for two minutes, whoever is to blame, unless there is no path without it, and is told nothing early for ten; what lasts is written down by
+/// is left out for two minutes (an exit by which nothing came back, for an hour), whoever is to blame, unless there is no path without it, and is told nothing early for ten; what lasts is written down by
 /// <see cref="CircuitRecord"/>. Relays that are blocked for an offence serve when there is no path without them; those that the user
 /// blocked never do.
 /// </summary>
 sealed class PathChooser
 {
-    static readonly TimeSpan s_avoidFor = TimeSpan.FromMinutes(2), s_carefulFor = TimeSpan.FromMinutes(10), s_refreshEvery = TimeSpan.FromHours(1);
+    static readonly TimeSpan s_avoidFor = TimeSpan.FromMinutes(2), s_muteFor = TimeSpan.FromHours(1), s_carefulFor = TimeSpan.FromMinutes(10), s_refreshEvery = TimeSpan.FromHours(1);
 
     readonly IRandom _random;
     readonly RelayRatings _ratings;
@@ -78,6 +78,10 @@ sealed class PathChooser
         return Choose(request, _allowed, [], entriesByTcp: false, now);
     }
 
+    /// <summary>There is a path to an exit that is not this one and did not fail lately.</summary>
+    public bool HasOtherExit(ConnectRequest request, Candidate exit, Instant now) =>
+        Choose(request, [exit.Id], now).Path is { } path && !IsAvoided(path.Hops[^1].Relay, now);
+
     /// <summary>Another path to the exit of one that is in use: without relays that failed just now, where there is one.</summary>
     /// <param name="others">More paths of the same circuit.</param>
     /// <param name="apart">With other relays only.</param>
@@ -103,6 +107,9 @@ sealed class PathChooser
 
     /// <param name="onlyByUdp">It did not answer as an entry by UDP; where UDP does not pass, it is not to blame.</param>
     public void Avoid(Candidate relay, bool onlyByUdp, Instant now) => _avoided[relay.Target.Name] = (now + s_avoidFor, onlyByUdp);
+
+    /// <summary>Nothing came back from the internet by this exit.</summary>
+    public void AvoidMute(Candidate exit, Instant now) => _avoided[exit.Target.Name] = (now + s_muteFor, false);
 
     /// <summary>
     /// It fell silent. It may be down, and no relay is suspected for that; so for a while nothing goes behind its handshake by which it could choose whom to answer.

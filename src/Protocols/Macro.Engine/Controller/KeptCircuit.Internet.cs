@@ -1,0 +1,51 @@
+using Macro.Circuits;
+using Macro.Core;
+
+namespace Macro.Engine;
+
+/// <summary>
+/// An exit that stands while the internet does not answer by it makes way for another one, if there is another. That it was to blame shows when the internet
+/// answers by the next.
+/// </summary>
+public sealed partial class KeptCircuit
+{
+    /// <summary>
+    /// In an hour. A page can have its visitor ask in vain; he must not change his exit for it until it is one that the page's owner runs.
+    /// </summary>
+    const int MostMute = 4;
+
+    static readonly TimeSpan s_muteWindow = TimeSpan.FromHours(1), s_contrast = TimeSpan.FromSeconds(30);
+
+    readonly Queue<Instant> _muteAt = new();
+    (ChosenPath Path, Instant Until)? _mute;
+    bool _showsMute;
+
+    void WatchInternet(KnownCircuit carrying, Instant now)
+    {
+        if (_mute is { } before && carrying.Circuit.Internet.IsAnswered)
+        {
+            if (now < before.Until)
+                _source.Record.WasMute(before.Path, now);
+            _mute = null;
+        }
+        if (!carrying.Circuit.IsMute(now))
+        {
+            if (_showsMute)
+                (_showsMute, Trouble) = (false, null);
+            return;
+        }
+        while (_muteAt.TryPeek(out var oldest) && now - oldest >= s_muteWindow)
+            _muteAt.Dequeue();
+        if (_muteAt.Count < MostMute && _source.Paths.HasOtherExit(Request, carrying.Path.Hops[^1].Relay, now))
+        {
+            _muteAt.Enqueue(now);
+            _mute = (carrying.Path, now + s_contrast);
+            carrying.Circuit.EndMute(now);
+        }
+        else if (Trouble is null)
+        {
+            Trouble = new Trouble("Nothing comes back from the internet by this exit.", "Try other sites; connect again or allow more exit regions to take another exit.");
+            _showsMute = true;
+        }
+    }
+}
