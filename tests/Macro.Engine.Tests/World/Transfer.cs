@@ -64,6 +64,10 @@ sealed class Transfer
 
     public void Kill(int path) => World.Kill(_relays[path]);
 
+    /// <summary>This share of what goes by the path is lost, either way.</summary>
+    public void Lose(int path, double share) =>
+        World.Cut = (from, to) => (from == _relays[path].Endpoint || to == _relays[path].Endpoint) && World.Random.NextDouble() < share;
+
     public void Revive(int path) => World.Revive(_relays[path]);
 
     public void Restart(int path) => _relays[path] = World.Restart(_relays[path]);

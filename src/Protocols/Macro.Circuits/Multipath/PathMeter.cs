@@ -1,4 +1,3 @@
-using System.Numerics;
 using Macro.Core;
 
 namespace Macro.Circuits;
@@ -22,14 +21,16 @@ public sealed class PathMeter(uint id, Instant epoch)
 
     // What may go by a path of which nobody knows how much it carries before the other end has told something.
     const long FirstBurst = 256_000;
-    const long EnoughToJudge = 20_000;
-    const int LossyOfSixteen = 12;
-    const double LossyShare = 0.02;
+
+    // Times between two reports in which something was lost count against it, however much it was: what one full queue spills at one blow is one loss.
+    // What arrives, and time, count for it. Together: one packet in two hundred and fifty may be lost, and nine such times are too many at once.
+    const double LossWeighs = 3, ByteWeighs = 0.012 / 1400, SecondWeighs = 0.2, TooMuch = 25;
 
     // Whatever the other end tells: no rate is less, and no queue longer.
     const double LeastRate = 1_000, LongestQueue = 10;
     static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(4), s_burst = TimeSpan.FromMilliseconds(60);
-    static readonly TimeSpan s_asideFor = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan s_asideFor = TimeSpan.FromMinutes(1), s_afterQueue = TimeSpan.FromMilliseconds(200);
+    const int MostDoublings = 3;
 
     long _sent, _received;
     PathReport _newest;
@@ -39,9 +40,11 @@ public sealed class PathMeter(uint id, Instant epoch)
     long _least, _leastOfWindow, _windowEnds;
     double _rate;
 
-    // Of the last 16 times between two reports, those with loss: the newest in bit 0.
-    ushort _lossy;
-    Instant _free, _shortAt, _asideUntil;
+    // Bytes that never came, by the last two reports; what overtakes a report seems lost in one of them.
+    long _lost, _lostBefore;
+    double _losses;
+    int _doublings;
+    Instant _free, _shortAt, _asideUntil, _longAt;
 
     public uint Id => id;
 
@@ -110,10 +113,15 @@ public sealed class PathMeter(uint id, Instant epoch)
 
     internal bool IsAside(Instant now) => now < _asideUntil;
 
-    /// <summary>It spoils more than it brings: nothing goes by it for a while, and then it is tried anew.</summary>
+    /// <summary>
+    /// It spoils more than it brings: nothing goes by it for a while, and then it is tried anew. Where it spoils again soon, the while is twice as long.
+    /// </summary>
     internal void PutAside(Instant now)
     {
-        (_asideUntil, _lossy) = (now + s_asideFor, 0);
+        if (!IsAside(now))
+            _doublings = now - _asideUntil < 2 * s_asideFor ? Math.Min(_doublings + 1, MostDoublings) : 0;
+        _asideUntil = Instant.Max(_asideUntil, now + s_asideFor * (IsAside(now) ? 1 : 1 << _doublings));
+        _losses = 0;
         Volatile.Write(ref _rate, 0);
     }
 
@@ -139,8 +147,7 @@ public sealed class PathMeter(uint id, Instant epoch)
             var shorter = Math.Min(queue, before.Queue);
             var wasFull = shorter >= LeastQueue && shorter * (double)bytes / time >= LeastQueued;
             Learn(bytes * 1e6 / time, wasFull);
-            if (!wasFull && queue < LongQueue)
-                Judge(report.EchoSent - before.Sent, report.EchoSent - before.Sent - bytes, now);
+            Judge(report.EchoSent - report.Heard, report.EchoSent - before.Sent, time, wasFull || queue >= LongQueue, now);
         }
         // What went since then stands behind the queue that was there.
         _free = _rate > 0 ? FreshAt + TimeSpan.FromSeconds(Math.Min(queue / 1e6 + (Sent - report.EchoSent) / _rate, LongestQueue)) : default;
@@ -172,14 +179,19 @@ public sealed class PathMeter(uint id, Instant epoch)
     }
 
     /// <summary>
-    /// What is lost all the time, and while there is no queue, is not lost for want of room: such a path spoils what goes by the others.
+    /// What is lost again and again, and while there is no queue, is not lost for want of room: such a path spoils what goes by the others.
     /// </summary>
-    void Judge(long sent, long lost, Instant now)
+    /// <param name="lost">Bytes that never came, since the path began.</param>
+    void Judge(long lost, long sent, long time, bool isLong, Instant now)
     {
-        if (sent < EnoughToJudge)
+        var certain = Math.Min(lost, _lostBefore);
+        var isNew = certain > _lost;
+        (_lost, _lostBefore) = (certain, lost);
+        _longAt = isLong ? now : _longAt;
+        if (now - _longAt <= s_afterQueue)
             return;
-        _lossy = (ushort)((_lossy << 1) | (lost > LossyShare * sent ? 1 : 0));
-        if (BitOperations.PopCount(_lossy) >= LossyOfSixteen)
+        _losses = Math.Max(0, _losses + (isNew ? LossWeighs : 0) - sent * ByteWeighs - time / 1e6 * SecondWeighs);
+        if (_losses >= TooMuch)
             PutAside(now);
     }
 
