@@ -55,6 +55,37 @@ public class MultipathTests
     }
 
     [Theory]
+    [InlineData(true, true, 0.01)]
+    [InlineData(true, false, 0.03)]
+    [InlineData(true, true, 0.1)]
+    [InlineData(true, false, 0.3)]
+    [InlineData(false, true, 0.01)]
+    [InlineData(false, false, 0.03)]
+    [InlineData(false, true, 0.1)]
+    [InlineData(false, false, 0.3)]
+    public void A_path_that_loses_packets_is_left_within_seconds(bool download, bool first, double share)
+    {
+        var transfer = Started(912, download, (20, 40, 60), (20, 40, 60));
+        transfer.Measure(8 * s_second);
+        transfer.Lose(first ? transfer.First : 1 - transfer.First, share);
+        transfer.Measure(10 * s_second);
+        Assert.InRange(transfer.Measure(8 * s_second), 0.85 * 20 * Carried, 20);
+        Assert.False(transfer.IsBroken);
+    }
+
+    [Theory]
+    [InlineData(true, 80)]
+    [InlineData(true, 60)]
+    [InlineData(false, 80)]
+    [InlineData(false, 60)]
+    public void Short_queues_of_different_paths_leave_what_one_path_carries(bool download, double far)
+    {
+        var transfer = Started(913, download, (20, 20, 15), (20, far, 15));
+        transfer.Measure(3 * s_second);
+        Assert.InRange(transfer.Measure(10 * s_second), 0.85 * 20 * Carried, 40);
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void A_full_path_is_no_lost_one(bool download)

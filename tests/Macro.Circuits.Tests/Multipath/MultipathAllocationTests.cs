@@ -24,7 +24,7 @@ public class MultipathAllocationTests
                 scheduler.Choose(packet.Length, now);
                 // Every other packet comes before the one that should, and one in a hundred never.
                 if (next % 100 != 0)
-                    order.Add(1, (ulong)(next ^ 1), packet, now);
+                    order.Add(1, (ulong)(next ^ 1), packet, 1 + ((uint)next & 1), now);
                 if (next % 16 != 0)
                     continue;
                 batch.Clear();

@@ -54,10 +54,54 @@ public class ResequencerTests
     }
 
     [Fact]
+    public void What_all_paths_have_passed_over_is_lost()
+    {
+        Come(0, 0, path: 1);
+        Come(1, 0, path: 2);
+        Come(3, 1, path: 1);
+        Come(4, 1, path: 1);
+        Assert.Equal([0, 1], Taken(1));
+        Come(5, 2, path: 2);
+        Assert.Equal([0, 1, 3, 4, 5], Taken(2));
+        // It was late after all.
+        Come(2, 3, path: 2);
+        Assert.Equal([2], _passed);
+    }
+
+    [Fact]
+    public void A_path_that_carries_no_packets_is_not_waited_for()
+    {
+        Assert.False(_order.Add(1, 0, [], 2, At(0)));
+        Come(1, 0, path: 1);
+        Come(3, 1, path: 1);
+        Assert.Equal([1, 3], Taken(1));
+        Come(4, 2, path: 2);
+        Come(6, 3, path: 1);
+        Assert.Equal([1, 3, 4], Taken(3));
+        // It carried some a moment ago, and brings no more.
+        Come(7, 102, path: 1);
+        Come(9, 103, path: 1);
+        Assert.Equal([1, 3, 4, 6, 7, 9], Taken(103));
+    }
+
+    [Fact]
+    public void Of_more_paths_than_there_can_be_the_ones_that_were_seen_last_count()
+    {
+        for (var i = 0; i < 9; i++)
+            Come(i, i, path: 1 + (uint)i);
+        Come(10, 9, path: 9);
+        // Those numbered 6 to 8 brought packets a moment ago.
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8], Taken(9));
+        for (uint path = 6; path < 9; path++)
+            Come(5 + (int)path, 10, path);
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13], Taken(10));
+    }
+
+    [Fact]
     public void Messages_without_a_packet_leave_no_gap()
     {
         Come(0, 0);
-        Assert.False(_order.Add(1, 1, default, At(0)));
+        Assert.False(_order.Add(1, 1, default, 0, At(0)));
         Come(2, 0);
         Assert.Equal([0, 2], Taken(0));
     }
@@ -117,7 +161,7 @@ public class ResequencerTests
         var poor = new Resequencer(new ReorderMemory(blocks: 1));
         var held = 0;
         for (ulong i = 1; i < 200; i++)
-            held += poor.Add(1, i == 1 ? 0 : i, [1], At(0)) ? 1 : 0;
+            held += poor.Add(1, i == 1 ? 0 : i, [1], 0, At(0)) ? 1 : 0;
         Assert.Equal(ReorderMemory.BlockPackets, held);
     }
 
@@ -126,9 +170,9 @@ public class ResequencerTests
     {
         var memory = new ReorderMemory(blocks: 1);
         var first = new Resequencer(memory);
-        Assert.True(first.Add(1, 0, [1], At(0)));
+        Assert.True(first.Add(1, 0, [1], 0, At(0)));
         first.Dispose();
-        Assert.True(new Resequencer(memory).Add(1, 0, [1], At(0)));
+        Assert.True(new Resequencer(memory).Add(1, 0, [1], 0, At(0)));
     }
 
     [Fact]
@@ -153,12 +197,12 @@ public class ResequencerTests
     [Fact]
     public void The_last_counter_of_all_makes_nobody_wait()
     {
-        Assert.True(_order.Add(1, ulong.MaxValue - 4, BitConverter.GetBytes(1), At(0)));
+        Assert.True(_order.Add(1, ulong.MaxValue - 4, BitConverter.GetBytes(1), 0, At(0)));
         Taken(0);
         for (ulong counter = 0; counter < 8; counter++)
-            _order.Add(2, counter, BitConverter.GetBytes(2), At(1));
+            _order.Add(2, counter, BitConverter.GetBytes(2), 0, At(1));
         Taken(1);
-        Assert.False(_order.Add(3, ulong.MaxValue, BitConverter.GetBytes(3), At(2)));
+        Assert.False(_order.Add(3, ulong.MaxValue, BitConverter.GetBytes(3), 0, At(2)));
         Taken(2000);
         Assert.Equal((0, Instant.Never), (_order.Count, _order.NextTimeout));
     }
@@ -169,18 +213,18 @@ public class ResequencerTests
         var memory = new ReorderMemory(blocks: 1);
         var ended = new Resequencer(memory);
         ended.Dispose();
-        Assert.False(ended.Add(1, 0, [1], At(0)));
-        Assert.False(ended.Add(1, 2, [1], At(0)));
+        Assert.False(ended.Add(1, 0, [1], 0, At(0)));
+        Assert.False(ended.Add(1, 2, [1], 0, At(0)));
         var next = new Resequencer(memory);
-        next.Add(1, 0, [], At(0));
-        Assert.True(next.Add(1, 2, [1], At(0)));
+        next.Add(1, 0, [], 0, At(0));
+        Assert.True(next.Add(1, 2, [1], 0, At(0)));
     }
 
     static Instant At(double milliseconds) => s_start + TimeSpan.FromMilliseconds(milliseconds);
 
-    void Come(int counter, double at, long session = 1)
+    void Come(int counter, double at, uint path = 0, long session = 1)
     {
-        if (!_order.Add(session, (ulong)counter, BitConverter.GetBytes(counter), At(at)))
+        if (!_order.Add(session, (ulong)counter, BitConverter.GetBytes(counter), path, At(at)))
             _passed.Add(counter);
     }
 

@@ -5,7 +5,7 @@ namespace Macro.Circuits;
 /// <summary>
 /// Puts the packets of a session that came by several paths back into the order in which they were sealed: by their counter. A packet
 /// that came before its turn waits for those before it, for <see cref="Wait"/> at most; one that comes later than that is nobody's to
-/// hold. Bounded: 1024 packets, and memory in blocks that all of a node share. Any thread; nothing is allocated per packet.
+/// hold. Each path keeps its packets in order: what all of those that carry packets have passed over is lost, and waited for no longer. Bounded: 1024 packets, and memory in blocks that all of a node share. Any thread; nothing is allocated per packet.
 /// </summary>
 sealed class Resequencer(ReorderMemory memory) : IDisposable
 {
@@ -14,7 +14,11 @@ sealed class Resequencer(ReorderMemory memory) : IDisposable
 
     const byte Missing = 0, Passed = 1, Held = 2;
 
+    /// <summary>A path by which no packet came for so long brings none that is waited for.</summary>
+    static readonly TimeSpan s_carries = TimeSpan.FromMilliseconds(100);
+
     readonly Lock _gate = new();
+    readonly Path[] _paths = new Path[PathScheduler<int>.Most];
     readonly byte[] _state = new byte[Size];
     readonly Entry[] _entries = new Entry[Size];
     readonly List<byte[]> _blocks = [];
@@ -32,6 +36,13 @@ sealed class Resequencer(ReorderMemory memory) : IDisposable
         public Instant Since;
     }
 
+    struct Path
+    {
+        public uint Id;
+        public ulong Newest;
+        public Instant SeenAt, CarriedAt;
+    }
+
     /// <summary>How long a packet is held back at most.</summary>
     public TimeSpan Wait { get; set; } = TimeSpan.FromMilliseconds(10);
 
@@ -46,14 +57,18 @@ sealed class Resequencer(ReorderMemory memory) : IDisposable
     /// </summary>
     /// <param name="session">Of two sessions the newer has the larger number.</param>
     /// <param name="packet">Empty when the message carries none, or none that is to be kept in order.</param>
-    public bool Add(long session, ulong counter, ReadOnlySpan<byte> packet, Instant now)
+    /// <param name="path">By which it came, see <see cref="PathMeter.Id"/>; 0: nobody knows.</param>
+    public bool Add(long session, ulong counter, ReadOnlySpan<byte> packet, uint path, Instant now)
     {
         lock (_gate)
         {
             if (session > _session)
                 Begin(session, counter);
+            var place = _first + counter;
+            if (session == _session && path != 0)
+                Note(path, place, !packet.IsEmpty, now);
             // The last place of all has none behind it.
-            if (_isClosed || session < _session || _first + counter is var place && (place < _next || place == ulong.MaxValue))
+            if (_isClosed || session < _session || place < _next || place == ulong.MaxValue)
                 return false;
             if (place - _next >= Size)
             {
@@ -115,6 +130,42 @@ sealed class Resequencer(ReorderMemory memory) : IDisposable
         _session = session;
     }
 
+    void Note(uint path, ulong place, bool carries, Instant now)
+    {
+        var (at, oldest) = (0, Instant.Never);
+        for (var i = 0; i < _paths.Length; i++)
+        {
+            if (_paths[i].Id == path)
+            {
+                at = i;
+                break;
+            }
+            if (_paths[i].SeenAt < oldest)
+                (at, oldest) = (i, _paths[i].SeenAt);
+        }
+        ref var entry = ref _paths[at];
+        if (entry.Id != path)
+            entry = new Path { Id = path };
+        entry.SeenAt = now;
+        entry.Newest = Math.Max(entry.Newest, place);
+        entry.CarriedAt = carries ? now : entry.CarriedAt;
+    }
+
+    /// <summary>All paths that carry packets brought a later one.</summary>
+    bool IsLost(ulong place, Instant now)
+    {
+        var passed = false;
+        foreach (ref readonly var path in _paths.AsSpan())
+        {
+            if (path.CarriedAt == default || now - path.CarriedAt > s_carries)
+                continue;
+            if (path.Newest <= place)
+                return false;
+            passed = true;
+        }
+        return passed;
+    }
+
     bool TryHold(ReadOnlySpan<byte> packet, ref Entry entry, Instant now)
     {
         if (packet.Length > ReorderMemory.PacketBytes || (_freeCount == 0 && !TryGrow()))
@@ -144,7 +195,7 @@ sealed class Resequencer(ReorderMemory memory) : IDisposable
         {
             ref var state = ref _state[_next % Size];
             ref var entry = ref _entries[_next % Size];
-            if (state == Missing && _next >= _giveUp && !IsOverdue(now))
+            if (state == Missing && _next >= _giveUp && !IsLost(_next, now) && !IsOverdue(now))
                 break;
             if (state == Held)
             {

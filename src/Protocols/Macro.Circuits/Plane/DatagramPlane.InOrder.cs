@@ -20,7 +20,7 @@ public sealed partial class DatagramPlane
     public PacketBatch? ToExitInOrder { get; private set; }
 
     /// <summary>The session has several paths, and the packet comes out when it is its turn. Every message of it counts, what it carries or not.</summary>
-    bool IsKept(Resequencer? order, Session session, ulong counter, ReadOnlySpan<byte> packet, Instant now)
+    bool IsKept(Resequencer? order, Session session, ulong counter, ReadOnlySpan<byte> packet, in Arrival arrival, Instant now)
     {
         if (order is null)
             return false;
@@ -30,7 +30,8 @@ public sealed partial class DatagramPlane
                 TakeInOrder(now);
             _inOrder[_inOrderCount++] = session.Tunnel;
         }
-        return order.Add(session.Created.Ticks, counter, packet, now);
+        var path = session.Tunnel.Context is Inbound inbound ? inbound.Paths?.IdOf(arrival.Source) : arrival.Via?.Meter?.Id;
+        return order.Add(session.Created.Ticks, counter, packet, path ?? 0, now);
     }
 
     void TakeInOrder(Instant now)

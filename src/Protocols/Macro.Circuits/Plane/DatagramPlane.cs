@@ -218,14 +218,14 @@ public sealed partial class DatagramPlane
         {
             case Inbound inbound:
                 var outward = isPacket ? ToInternet(inbound, payload, job.Offset, arrival, now) : 0;
-                if (!IsKept(inbound.Order, session, job.Counter, payload[..outward], now) && outward > 0)
+                if (!IsKept(inbound.Order, session, job.Counter, payload[..outward], arrival, now) && outward > 0)
                     ToExit.TryAdd(job.Offset, outward, default);
                 if (!isPacket && job.Length > 0)
                     Forward(inbound, payload, job.Offset, arrival, now);
                 break;
             case Hop hop:
                 var inward = isPacket ? ToEnd(hop, payload, arrival.Ecn, now) : 0;
-                if (!IsKept(hop.Order, session, job.Counter, payload[..inward], now) && inward > 0 && hop.Circuit.End is { } end)
+                if (!IsKept(hop.Order, session, job.Counter, payload[..inward], arrival, now) && inward > 0 && hop.Circuit.End is { } end)
                     _deliveries.To(end).TryAdd(job.Offset, inward, default);
                 if (!isPacket && job.Length > 0)
                     Inward(hop, payload, job.Offset, arrival.Ecn, now);

@@ -31,6 +31,9 @@ sealed class ExitPaths
 
     public bool Has(Endpoint endpoint) => Find(endpoint) is not null;
 
+    /// <summary>Which path ends there; null: none.</summary>
+    public uint? IdOf(Endpoint endpoint) => Find(endpoint)?.Id;
+
     /// <summary>The client was heard from there. False: that is none of its addresses.</summary>
     public bool NoteReceived(Endpoint source, int bytes)
     {
