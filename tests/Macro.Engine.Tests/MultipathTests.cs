@@ -58,11 +58,11 @@ public class MultipathTests
     [InlineData(true, true, 0.01)]
     [InlineData(true, false, 0.03)]
     [InlineData(true, true, 0.1)]
-    [InlineData(true, false, 0.3)]
+    [InlineData(true, false, 0.2)]
     [InlineData(false, true, 0.01)]
     [InlineData(false, false, 0.03)]
     [InlineData(false, true, 0.1)]
-    [InlineData(false, false, 0.3)]
+    [InlineData(false, false, 0.2)]
     public void A_path_that_loses_packets_is_left_within_seconds(bool download, bool first, double share)
     {
         var transfer = Started(912, download, (20, 40, 60), (20, 40, 60));
