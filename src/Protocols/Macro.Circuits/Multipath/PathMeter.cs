@@ -24,6 +24,8 @@ public sealed class PathMeter(uint id, Instant epoch)
 
     // Times between two reports in which something was lost count against it, however much it was: what one full queue spills at one blow is one loss.
     // What arrives, and time, count for it. Together: one packet in two hundred and fifty may be lost, and nine such times are too many at once.
+    // Who counts and who sends are not always one thread: less than that is none.
+    const long LeastLoss = 600;
     const double LossWeighs = 3, ByteWeighs = 0.012 / 1400, SecondWeighs = 0.2, TooMuch = 25;
 
     // Whatever the other end tells: no rate is less, and no queue longer.
@@ -40,7 +42,7 @@ public sealed class PathMeter(uint id, Instant epoch)
     long _least, _leastOfWindow, _windowEnds;
     double _rate;
 
-    // Bytes that never came, by the last two reports; what overtakes a report seems lost in one of them.
+    // Bytes that never came: those that count already, and those of the last report. What is overtaken by a report seems lost in one of them.
     long _lost, _lostBefore;
     double _losses;
     int _doublings;
@@ -147,7 +149,10 @@ public sealed class PathMeter(uint id, Instant epoch)
             var shorter = Math.Min(queue, before.Queue);
             var wasFull = shorter >= LeastQueue && shorter * (double)bytes / time >= LeastQueued;
             Learn(bytes * 1e6 / time, wasFull);
-            Judge(report.EchoSent - report.Heard, report.EchoSent - before.Sent, time, wasFull || queue >= LongQueue, now);
+            var sent = report.EchoSent - before.Sent;
+            // What is more than it lets through fills its queue, even if nothing stands there any more when the next report comes.
+            var isLong = wasFull || queue >= LongQueue || (_rate > 0 && sent * 1e6 / time > _rate);
+            Judge(report.EchoSent - report.Heard, sent, time, isLong, now);
         }
         // What went since then stands behind the queue that was there.
         _free = _rate > 0 ? FreshAt + TimeSpan.FromSeconds(Math.Min(queue / 1e6 + (Sent - report.EchoSent) / _rate, LongestQueue)) : default;
@@ -185,8 +190,9 @@ public sealed class PathMeter(uint id, Instant epoch)
     void Judge(long lost, long sent, long time, bool isLong, Instant now)
     {
         var certain = Math.Min(lost, _lostBefore);
-        var isNew = certain > _lost;
-        (_lost, _lostBefore) = (certain, lost);
+        var isNew = certain - _lost >= LeastLoss;
+        _lost = isNew ? certain : certain < _lost ? _lost - (_lost - certain) / 8 : _lost;
+        _lostBefore = lost;
         _longAt = isLong ? now : _longAt;
         if (now - _longAt <= s_afterQueue)
             return;
