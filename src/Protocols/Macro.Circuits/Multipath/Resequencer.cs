@@ -5,7 +5,8 @@ namespace Macro.Circuits;
 /// <summary>
 /// Puts the packets of a session that came by several paths back into the order in which they were sealed: by their counter. A packet
 /// that came before its turn waits for those before it, for <see cref="Wait"/> at most; one that comes later than that is nobody's to
-/// hold. Each path keeps its packets in order: what all of those that carry packets have passed over is lost, and waited for no longer. Bounded: 1024 packets, and memory in blocks that all of a node share. Any thread; nothing is allocated per packet.
+/// hold. Each path keeps its packets in order: what all of those that carry packets have passed over is lost, and waited for no longer.
+/// Bounded: 1024 packets, and memory in blocks that all of a node share. Any thread; nothing is allocated per packet.
 /// </summary>
 sealed class Resequencer(ReorderMemory memory) : IDisposable
 {

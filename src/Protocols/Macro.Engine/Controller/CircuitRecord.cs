@@ -93,7 +93,8 @@ sealed class CircuitRecord(PathChooser paths)
     }
 
     /// <summary>
-    /// The internet answered by another exit what it did not by this one. A relay before it may have let pass only what is as small as a probe, so they share the blame.
+    /// The internet answered by another exit what it did not by this one. A relay before it may have let pass only what is as small as a
+    /// probe, so they share the blame.
     /// </summary>
     public void WasMute(ChosenPath path, Instant now)
     {

@@ -14,10 +14,11 @@ public sealed partial class KeptCircuit
     /// </summary>
     const int MostMute = 4;
 
-    static readonly TimeSpan s_muteWindow = TimeSpan.FromHours(1), s_contrast = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan s_muteWindow = TimeSpan.FromHours(1), s_contrast = TimeSpan.FromSeconds(30), s_lookAgain = TimeSpan.FromSeconds(1);
 
     readonly Queue<Instant> _muteAt = new();
     (ChosenPath Path, Instant Until)? _mute;
+    Instant _muteLookAt;
     bool _showsMute;
 
     void WatchInternet(KnownCircuit carrying, Instant now)
@@ -34,6 +35,10 @@ public sealed partial class KeptCircuit
                 (_showsMute, Trouble) = (false, null);
             return;
         }
+        // Other exits may become known; to look for them takes time.
+        if (now < _muteLookAt)
+            return;
+        _muteLookAt = now + s_lookAgain;
         while (_muteAt.TryPeek(out var oldest) && now - oldest >= s_muteWindow)
             _muteAt.Dequeue();
         if (_muteAt.Count < MostMute && _source.Paths.HasOtherExit(Request, carrying.Path.Hops[^1].Relay, now))
