@@ -13,6 +13,8 @@ public sealed class Opener
     readonly AeadJob[] _jobs;
     readonly (int Slot, int Held)[] _origins;
     readonly HeldSessions _held;
+    // Most packets come from where the one before came from.
+    (IpAddress Source, Peer? Peer) _last;
 
     /// <param name="capacity">Most datagrams of a batch.</param>
     public Opener(Device device, IDeviceSink sink, int capacity)
@@ -33,6 +35,7 @@ public sealed class Opener
         ArgumentNullException.ThrowIfNull(received);
         ArgumentNullException.ThrowIfNull(toTun);
         toTun.Clear();
+        _last = default;
         var jobs = 0;
         var slots = received.Slots;
         for (var i = 0; i < slots.Length; i++)
@@ -95,10 +98,17 @@ public sealed class Opener
         held.DataPackets++;
         var packet = received.Buffer.AsSpan(job.Offset, job.Length);
         if (IpView.TryReadSource(packet, out var source, out var length)
-            && _device.AllowedIps.Find(source) == peer
+            && MaySend(peer, source)
             && EcnField.TryMark(packet, slot.Ecn))
         {
             toTun.TryAdd(job.Offset, length, default, slot.Ecn);
         }
+    }
+
+    bool MaySend(Peer peer, IpAddress source)
+    {
+        if (_last.Peer is null || _last.Source != source)
+            _last = (source, _device.AllowedIps.Find(source));
+        return _last.Peer == peer;
     }
 }
