@@ -225,7 +225,10 @@ public sealed partial class Circuit
             return;
         var (worst, other) = (Worst(Hops.AsSpan(0, Hops.Length - 1)), Worst(standby.Hops));
         // One of several that is full loses probes, too: while much goes by them, what its packets tell decides.
-        if (worst >= BadProbes && worst > 2 * other && (!IsShared || !IsBusy(now) || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
+        // Behind a relay that loses the others lose, too: together they show it sooner, where the other path shows nothing. The exit alone tells only
+        // while it answers in between: one that is dead is no better by another path.
+        var isBad = (worst >= BadProbes && worst > 2 * other) || (other == 0 && (worst > 0 || Exit.Health.Misses == 0) && Missed(Hops) >= BadProbes);
+        if (isBad && (!IsShared || !IsBusy(now) || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
             Reroute(standby, now);
         else if (Exit.Health.IsUnanswering && now - Exit.Tunnel.Activity.LastReceived < HeardLately)
             Reroute(standby, now);
@@ -235,6 +238,14 @@ public sealed partial class Circuit
 
     /// <summary>What the exit was asked by another path can have been answered by then.</summary>
     TimeSpan HeardLately => Longest(s_heardLately, 2 * Exit.Health.RoundTrip ?? default);
+
+    static int Missed(ReadOnlySpan<Hop> hops)
+    {
+        var missed = 0;
+        foreach (var hop in hops)
+            missed += hop.Health.Unanswered;
+        return missed;
+    }
 
     static int Worst(ReadOnlySpan<Hop> hops)
     {
