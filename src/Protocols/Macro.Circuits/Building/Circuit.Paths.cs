@@ -225,9 +225,9 @@ public sealed partial class Circuit
             return;
         var (worst, other) = (Worst(Hops.AsSpan(0, Hops.Length - 1)), Worst(standby.Hops));
         // One of several that is full loses probes, too: while much goes by them, what its packets tell decides.
-        // Behind a relay that loses the others lose, too: together they show it sooner, where the other path shows nothing. The exit alone tells only
-        // while it answers in between: one that is dead is no better by another path.
-        var isBad = (worst >= BadProbes && worst > 2 * other) || (other == 0 && (worst > 0 || Exit.Health.Misses == 0) && Missed(Hops) >= BadProbes);
+        // Behind a relay that loses the others lose, too: together they show it sooner, where the other path shows nothing. Not at the
+        // first moment that all of them miss; and the exit alone tells only while it answers in between: one that is dead is no better by another path.
+        var isBad = (worst >= BadProbes && worst > 2 * other) || (other == 0 && (worst > 0 || Exit.Health.Misses == 0) && Worst(Hops) > 1 && Missed(Hops) >= BadProbes);
         if (isBad && (!IsShared || !IsBusy(now) || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
             Reroute(standby, now);
         else if (Exit.Health.IsUnanswering && now - Exit.Tunnel.Activity.LastReceived < HeardLately)
