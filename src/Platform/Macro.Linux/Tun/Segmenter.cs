@@ -74,7 +74,7 @@ sealed class Segmenter
     {
         var done = _next - _header;
         _packet.AsSpan(0, _header).CopyTo(target);
-        var data = Checksum.CopyAndSum(_packet.AsSpan(_next, payload), target[_header..]);
+        _packet.AsSpan(_next, payload).CopyTo(target[_header..]);
         WriteIpHeader(target, done / _segment);
         var transport = target[_transport..];
         int field;
@@ -95,8 +95,7 @@ sealed class Segmenter
         }
         BinaryPrimitives.WriteUInt16BigEndian(transport[field..], 0);
         var addresses = _v6 ? target.Slice(8, 32) : target.Slice(12, 8);
-        var pseudo = Checksum.PseudoHeader(addresses, _tcp ? IpProtocol.Tcp : IpProtocol.Udp, transport.Length);
-        var sum = Checksum.Sum(transport[..^payload], Checksum.Add(pseudo, data));
+        var sum = Checksum.Sum(transport, Checksum.PseudoHeader(addresses, _tcp ? IpProtocol.Tcp : IpProtocol.Udp, transport.Length));
         BinaryPrimitives.WriteUInt16BigEndian(transport[field..], _tcp ? Checksum.Finish(sum) : Checksum.FinishUdp(sum));
     }
 

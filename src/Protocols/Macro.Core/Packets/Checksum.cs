@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -37,26 +36,8 @@ public static class Checksum
             sum += MemoryMarshal.Read<ushort>(bytes);
         if ((bytes.Length & 1) != 0)
             sum += BitConverter.IsLittleEndian ? bytes[^1] : (uint)bytes[^1] << 8;
-        return Add(earlier, InNetworkOrder(sum));
-    }
-
-    /// <summary>Copies and sums in one go: what is in a register already is not read again.</summary>
-    public static ushort CopyAndSum(ReadOnlySpan<byte> source, Span<byte> target)
-    {
-        target = target[..source.Length];
-        var (low, high) = (Vector256<ulong>.Zero, Vector256<ulong>.Zero);
-        var to = MemoryMarshal.Cast<byte, Vector256<ulong>>(target);
-        var from = MemoryMarshal.Cast<byte, Vector256<ulong>>(source)[..to.Length];
-        for (var i = 0; i < to.Length; i++)
-        {
-            var vector = from[i];
-            to[i] = vector;
-            low += vector & Vector256.Create<ulong>(uint.MaxValue);
-            high += vector >>> 32;
-        }
-        var rest = to.Length * Vector256<byte>.Count;
-        source[rest..].CopyTo(target[rest..]);
-        return Sum(source[rest..], InNetworkOrder(Vector256.Sum(low + high)));
+        var folded = Fold(sum);
+        return Add(earlier, BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(folded) : folded);
     }
 
     /// <summary>The sum of the pseudo-header before TCP, UDP and ICMPv6 (RFC 9293 3.1, RFC 8200 8.1).</summary>
@@ -93,10 +74,7 @@ public static class Checksum
     public static ushort Update(ushort checksum, ushort before, ushort after) =>
         (ushort)~Fold((ulong)(ushort)~checksum + (ushort)~before + after);
 
-    static ushort InNetworkOrder(ulong sum) => BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(Fold(sum)) : Fold(sum);
-
     /// <summary>Half added to half, twice. Where the lower half of a rotated sum runs over, the carry ends in the upper one, around the end.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static ushort Fold(ulong sum)
     {
         var word = (uint)((sum + BitOperations.RotateLeft(sum, 32)) >> 32);

@@ -13,8 +13,6 @@ public sealed class Opener
     readonly AeadJob[] _jobs;
     readonly (int Slot, int Held)[] _origins;
     readonly HeldSessions _held;
-    // Most packets come from where the one before came from.
-    (IpAddress Source, Peer? Peer) _last;
 
     /// <param name="capacity">Most datagrams of a batch.</param>
     public Opener(Device device, IDeviceSink sink, int capacity)
@@ -35,7 +33,6 @@ public sealed class Opener
         ArgumentNullException.ThrowIfNull(received);
         ArgumentNullException.ThrowIfNull(toTun);
         toTun.Clear();
-        _last = default;
         var jobs = 0;
         var slots = received.Slots;
         for (var i = 0; i < slots.Length; i++)
@@ -98,17 +95,10 @@ public sealed class Opener
         held.DataPackets++;
         var packet = received.Buffer.AsSpan(job.Offset, job.Length);
         if (IpView.TryReadSource(packet, out var source, out var length)
-            && MaySend(peer, source)
+            && _device.AllowedIps.Find(source) == peer
             && EcnField.TryMark(packet, slot.Ecn))
         {
             toTun.TryAdd(job.Offset, length, default, slot.Ecn);
         }
-    }
-
-    bool MaySend(Peer peer, IpAddress source)
-    {
-        if (_last.Peer is null || _last.Source != source)
-            _last = (source, _device.AllowedIps.Find(source));
-        return _last.Peer == peer;
     }
 }

@@ -29,17 +29,16 @@ public sealed class Sealer
         ArgumentNullException.ThrowIfNull(toUdp);
         toUdp.Clear();
         var jobs = 0;
-        // Most packets go where the one before went.
-        var (last, target) = (default(IpAddress), default(Peer));
         foreach (ref readonly var slot in fromTun.Slots)
         {
             var packet = fromTun.Buffer.AsSpan(slot.Offset, slot.Length);
-            if (jobs == _jobs.Length || !IpView.TryReadDestination(packet, out var destination))
-                continue;
-            if (target is null || destination != last)
-                (last, target) = (destination, _device.AllowedIps.Find(destination));
-            if (target is { Tunnel: { } tunnel } && !TryPrepare(target, tunnel, slot, toUdp, now, ref jobs))
-                _sink.HandlePacket(target, packet);
+            if (jobs < _jobs.Length
+                && IpView.TryReadDestination(packet, out var destination)
+                && _device.AllowedIps.Find(destination) is { Tunnel: { } tunnel } peer
+                && !TryPrepare(peer, tunnel, slot, toUdp, now, ref jobs))
+            {
+                _sink.HandlePacket(peer, packet);
+            }
         }
 
         Aead.Seal(fromTun.Buffer, _jobs.AsSpan(0, jobs));
