@@ -47,7 +47,7 @@ public sealed class HundredFaultsTests
     public void The_circuit_goes_on(ulong seed, int paths, int delay)
     {
         _world = new World(seed) { Delay = TimeSpan.FromMilliseconds(delay) };
-        _relays = [.. Enumerable.Range(1, 8).Select(i => _world.Add($"relay{i}", $"44.{140 + i}.0.1:51820", relay: true, exit: i > 6))];
+        _relays = Networks.Eight(_world);
         foreach (var relay in _relays)
             relay.Answer = Packets.Echo;
         _client = _world.Add("client", "44.128.0.1:5000");

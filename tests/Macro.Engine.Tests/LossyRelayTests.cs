@@ -19,7 +19,7 @@ public class LossyRelayTests
     static TimeSpan TimeUntilLeft(ulong seed, int hop)
     {
         var world = new World(seed);
-        SimNode[] relays = [.. Enumerable.Range(1, 8).Select(i => world.Add($"relay{i}", $"44.{140 + i}.0.1:51820", relay: true, exit: i > 6))];
+        SimNode[] relays = Networks.Eight(world);
         var client = world.Add("client", "44.128.0.1:5000");
         var controller = client.Node.Controller;
         (controller.Candidates, controller.KeepsStandby) = ([.. relays.Select(relay => relay.Candidate)], true);

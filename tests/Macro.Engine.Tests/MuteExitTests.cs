@@ -15,7 +15,7 @@ public class MuteExitTests
     public MuteExitTests()
     {
         (_world, _client, _relays) = Networks.Six(23);
-        // Nobody is to leave an exit for anything else.
+        // As in a client: a second path to the exit is ready, and is no help here.
         Controller.KeepsStandby = true;
     }
 

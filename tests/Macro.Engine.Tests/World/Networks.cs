@@ -16,4 +16,8 @@ static class Networks
         client.Node.Controller.Candidates = [.. relays.Select(r => r.Candidate)];
         return (world, client, [.. relays]);
     }
+
+    /// <summary>Six plain relays and two exits: enough that a circuit of three hops has a second path that shares only the exit.</summary>
+    public static SimNode[] Eight(World world) =>
+        [.. Enumerable.Range(1, 8).Select(i => world.Add($"relay{i}", $"44.{140 + i}.0.1:51820", relay: true, exit: i > 6))];
 }

@@ -223,12 +223,8 @@ public sealed partial class Circuit
         _beside = isSuspect ? standby : null;
         if (!isSuspect || now < _settledAt)
             return;
-        var (worst, other) = (Worst(Hops.AsSpan(0, Hops.Length - 1)), Worst(standby.Hops));
         // One of several that is full loses probes, too: while much goes by them, what its packets tell decides.
-        // Behind a relay that loses the others lose, too: together they show it sooner, where the other path shows nothing. Not at the
-        // first moment that all of them miss; and the exit alone tells only while it answers in between: one that is dead is no better by another path.
-        var isBad = (worst >= BadProbes && worst > 2 * other) || (other == 0 && (worst > 0 || Exit.Health.Misses == 0) && Worst(Hops) > 1 && Missed(Hops) >= BadProbes);
-        if (isBad && (!IsShared || !IsBusy(now) || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
+        if (IsWorseThan(standby) && (!IsShared || !IsBusy(now) || Hops[Exit.Index - 1].Meter?.IsAside(now) == true))
             Reroute(standby, now);
         else if (Exit.Health.IsUnanswering && now - Exit.Tunnel.Activity.LastReceived < HeardLately)
             Reroute(standby, now);
@@ -238,6 +234,19 @@ public sealed partial class Circuit
 
     /// <summary>What the exit was asked by another path can have been answered by then.</summary>
     TimeSpan HeardLately => Longest(s_heardLately, 2 * Exit.Health.RoundTrip ?? default);
+
+    /// <summary>
+    /// The path in use leaves probes open that the other does not. Behind a relay that loses, the others lose, too: together they show it
+    /// sooner, where the other path shows nothing; but not at the first moment that all of them miss. And the exit alone tells only while it
+    /// answers in between: one that is dead is no better by another path.
+    /// </summary>
+    bool IsWorseThan(Circuit standby)
+    {
+        var (worst, other) = (Worst(Hops.AsSpan(0, Hops.Length - 1)), Worst(standby.Hops));
+        if (worst >= BadProbes && worst > 2 * other)
+            return true;
+        return other == 0 && (worst > 0 || Exit.Health.Misses == 0) && Worst(Hops) > 1 && Missed(Hops) >= BadProbes;
+    }
 
     static int Missed(ReadOnlySpan<Hop> hops)
     {

@@ -5,9 +5,9 @@ using Macro.Core.Packets;
 namespace Macro.Circuits;
 
 /// <summary>
-/// Whether the internet answers by an exit. An exit that lets nothing back, by fault or by intent, answers every probe itself; what shows it is that several
-/// different questions stay open at once and nothing at all comes back. Destinations, and the names that its resolver is asked for, count each by
-/// themselves; of either only a bit is kept. Pump threads note, the owner thread asks.
+/// Whether the internet answers by an exit. An exit that lets nothing back, by fault or by intent, answers every probe itself; what shows it
+/// is that several different questions stay open at once and nothing at all comes back. Destinations, and the names that its resolver is asked
+/// for, count each by themselves; of either only a bit is kept. Pump threads note, the owner thread asks.
 /// </summary>
 public sealed class InternetWatch
 {
@@ -54,8 +54,12 @@ public sealed class InternetWatch
         return true;
     }
 
-    /// <summary>/16 (IPv4), /32 (IPv6): those of one operator fail together.</summary>
-    static uint NetworkOf(IpAddress address) => address.IsV4 ? address.V4Bits >> 16 : (uint)(address.Bits >> 96);
+    /// <summary>Those of one network fail together.</summary>
+    static uint NetworkOf(IpAddress address)
+    {
+        var network = Constraints.Network(address).Address.Bits;
+        return (uint)(network >> 96) ^ (uint)network;
+    }
 
     static uint Digest(ReadOnlySpan<byte> question)
     {

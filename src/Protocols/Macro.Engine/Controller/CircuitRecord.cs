@@ -65,12 +65,12 @@ sealed class CircuitRecord(PathChooser paths)
         circuit.IsJudged = true;
         NodeId[] ids = [.. circuit.Path.Hops.Select(hop => hop.Relay.Id)];
         var relay = circuit.Path.Hops[failure.HopIndex].Relay;
-        paths.Avoid(relay, onlyByUdp: failure.HopIndex == 0 && (!paths.EntriesByTcp || relay.Target.TcpEndpoint.IsNone), now);
         if (failure.Kind == CircuitFailureKind.Mute)
         {
             paths.AvoidMute(relay, now);
             return;
         }
+        paths.Avoid(relay, onlyByUdp: failure.HopIndex == 0 && (!paths.EntriesByTcp || relay.Target.TcpEndpoint.IsNone), now);
         if (failure.Kind == CircuitFailureKind.Refused)
         {
             paths.Book.Declined(relay.Id, inUse: circuit.BuiltAt != default, now);

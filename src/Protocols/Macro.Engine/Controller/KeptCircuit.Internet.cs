@@ -4,8 +4,8 @@ using Macro.Core;
 namespace Macro.Engine;
 
 /// <summary>
-/// An exit that stands while the internet does not answer by it makes way for another one, if there is another. That it was to blame shows when the internet
-/// answers by the next.
+/// An exit that stands while the internet does not answer by it makes way for another one, if there is another. That it was to blame shows
+/// when the internet answers by the next.
 /// </summary>
 public sealed partial class KeptCircuit
 {
@@ -16,10 +16,12 @@ public sealed partial class KeptCircuit
 
     static readonly TimeSpan s_muteWindow = TimeSpan.FromHours(1), s_contrast = TimeSpan.FromSeconds(30), s_lookAgain = TimeSpan.FromSeconds(1);
 
+    static readonly Trouble s_muteTrouble = new(
+        "Nothing comes back from the internet by this exit.", "Try other sites; connect again or allow more exit regions to take another exit.");
+
     readonly Queue<Instant> _muteAt = new();
     (ChosenPath Path, Instant Until)? _mute;
     Instant _muteLookAt;
-    bool _showsMute;
 
     void WatchInternet(KnownCircuit carrying, Instant now)
     {
@@ -31,8 +33,8 @@ public sealed partial class KeptCircuit
         }
         if (!carrying.Circuit.IsMute(now))
         {
-            if (_showsMute)
-                (_showsMute, Trouble) = (false, null);
+            if (Trouble == s_muteTrouble)
+                Trouble = null;
             return;
         }
         // Other exits may become known; to look for them takes time.
@@ -47,10 +49,9 @@ public sealed partial class KeptCircuit
             _mute = (carrying.Path, now + s_contrast);
             carrying.Circuit.EndMute(now);
         }
-        else if (Trouble is null)
+        else
         {
-            Trouble = new Trouble("Nothing comes back from the internet by this exit.", "Try other sites; connect again or allow more exit regions to take another exit.");
-            _showsMute = true;
+            Trouble ??= s_muteTrouble;
         }
     }
 }

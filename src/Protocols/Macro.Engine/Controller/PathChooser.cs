@@ -7,8 +7,8 @@ namespace Macro.Engine;
 /// <summary>
 /// The relays that this client knows and what it makes of them: one for all its circuits, which learn from each other. A relay that failed
 /// is left out for two minutes (an exit by which nothing came back, for an hour), whoever is to blame, unless there is no path without it, and
-/// is told nothing early for ten; what lasts is written down by <see cref="CircuitRecord"/>. Relays that are blocked for an offence serve when there is no path without them; those that the user
-/// blocked never do.
+/// is told nothing early for ten; what lasts is written down by <see cref="CircuitRecord"/>. Relays that are blocked for an offence serve when
+/// there is no path without them; those that the user blocked never do.
 /// </summary>
 sealed class PathChooser
 {
