@@ -21,47 +21,53 @@ interface IPoly1305Lanes
 }
 
 /// <summary>
-/// The layout that the Poly1305 kernels share: numbers below 2^130 as five limbs of 26 bits, a row of 64-bit words per
-/// limb with one word for every lane, so that a product of limbs and sums of several have room in their word.
+/// The layout that the Poly1305 kernels share: numbers as limbs of 32 bits, a row of 64-bit words per limb with one word for every lane, so that a product of
+/// limbs and sums of several have room in their word.
 /// </summary>
 static class Poly1305Lanes
 {
     public const int MostLanes = 16, ChunkSize = 64, BlocksInChunk = ChunkSize / Poly1305.BlockSize;
 
-    /// <summary>With fewer chunks, the powers of r cost more than they save.</summary>
-    public const int FewestChunksForPowers = 4;
-
     /// <summary>A text's last bytes, which are no whole chunk or just one, and the block of its length.</summary>
     public const int MostLastBlocks = BlocksInChunk + 1;
 
-    /// <summary>The rows: r0..r4; 5 r1..5 r4, which limbs beyond 2^130 are multiplied with; the sum h0..h4; as r, its powers.</summary>
-    public const int R = 0, FiveR = 5, PowerRows = 9, H = PowerRows, Square = H + 5, Cube = Square + PowerRows, Fourth = Cube + PowerRows, Rows = Fourth + PowerRows;
+    /// <summary>The rows: r0..r3; 5/4 r1..5/4 r3, which limbs beyond 2^130 are multiplied with; the sum h0..h4.</summary>
+    public const int R = 0, FiveQuartersR = 4, H = 7, Rows = H + 5;
 
-    public const ulong LimbMask = (1 << 26) - 1;
+    public const ulong LimbMask = uint.MaxValue;
 
-    /// <summary>The bit 2^128 that closes a block of 16 bytes, in limb 4.</summary>
-    public const ulong BlockEnd = 1 << 24;
+    /// <summary>What of limb 4 lies below 2^130.</summary>
+    public const ulong TopMask = 3;
 
     /// <summary>Puts a new text into a lane: its r (RFC 8439 2.5, still to be clamped), and a sum of zero.</summary>
     public static void Start(ref ulong rows, int lane, ulong low, ulong high)
     {
         low &= Poly1305.ClampLow;
         high &= Poly1305.ClampHigh;
-        ref var column = ref Unsafe.Add(ref rows, lane);
-        Unsafe.Add(ref column, R * MostLanes) = low & LimbMask;
-        var r1 = Unsafe.Add(ref column, (R + 1) * MostLanes) = (low >> 26) & LimbMask;
-        var r2 = Unsafe.Add(ref column, (R + 2) * MostLanes) = ((low >> 52) | (high << 12)) & LimbMask;
-        var r3 = Unsafe.Add(ref column, (R + 3) * MostLanes) = (high >> 14) & LimbMask;
-        var r4 = Unsafe.Add(ref column, (R + 4) * MostLanes) = high >> 40;
-        Unsafe.Add(ref column, FiveR * MostLanes) = 5 * r1;
-        Unsafe.Add(ref column, (FiveR + 1) * MostLanes) = 5 * r2;
-        Unsafe.Add(ref column, (FiveR + 2) * MostLanes) = 5 * r3;
-        Unsafe.Add(ref column, (FiveR + 3) * MostLanes) = 5 * r4;
+        Word(ref rows, lane, R) = low & LimbMask;
+        var r1 = Word(ref rows, lane, R + 1) = low >> 32;
+        var r2 = Word(ref rows, lane, R + 2) = high & LimbMask;
+        var r3 = Word(ref rows, lane, R + 3) = high >> 32;
+        // Exact: the clamp clears their two lowest bits.
+        Word(ref rows, lane, FiveQuartersR) = r1 + (r1 >> 2);
+        Word(ref rows, lane, FiveQuartersR + 1) = r2 + (r2 >> 2);
+        Word(ref rows, lane, FiveQuartersR + 2) = r3 + (r3 >> 2);
         for (var limb = 0; limb < 5; limb++)
-            Unsafe.Add(ref column, (H + limb) * MostLanes) = 0;
+            Word(ref rows, lane, H + limb) = 0;
+    }
+
+    /// <summary>A lane's sum, in part reduced: <c>Top</c> counts 2^128 and is at most 4.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (ulong Low, ulong High, ulong Top) Sum(ref ulong rows, int lane)
+    {
+        var low = Word(ref rows, lane, H) | Word(ref rows, lane, H + 1) << 32;
+        var high = Word(ref rows, lane, H + 2) | Word(ref rows, lane, H + 3) << 32;
+        var top = Word(ref rows, lane, H + 4);
+        Poly1305.Reduce(ref low, ref high, ref top);
+        return (low, high, top);
     }
 
     /// <summary>A lane's word in a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ref ulong Word(ref ulong rows, int lane, int row) => ref Unsafe.Add(ref rows, row * MostLanes + lane);
+    static ref ulong Word(ref ulong rows, int lane, int row) => ref Unsafe.Add(ref rows, row * MostLanes + lane);
 }

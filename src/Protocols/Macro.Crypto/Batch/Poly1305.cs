@@ -22,20 +22,8 @@ ref struct Poly1305
         _fiveQuartersR1 = _r1 + (_r1 >> 2); // exact: the clamp clears its two lowest bits
     }
 
-    /// <summary>Goes on from a lane's sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Resume(ref ulong rows, int lane)
-    {
-        var sum = (UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H)
-            + ((UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 1) << 26)
-            + ((UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 2) << 52)
-            + ((UInt128)Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 3) << 78);
-        var top = Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 4);
-        var whole = sum + ((UInt128)top << 104);
-        _h0 = (ulong)whole;
-        _h1 = (ulong)(whole >> 64);
-        _h2 = (top >> 24) + (whole < sum ? 1UL : 0);
-    }
+    /// <summary>Goes on from a sum that is in part reduced.</summary>
+    public Poly1305(ulong low, ulong high, (ulong Low, ulong High, ulong Top) sum) : this(low, high) => (_h0, _h1, _h2) = sum;
 
     /// <summary>A text or the rest of one, padded with zeros to whole blocks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -105,12 +93,19 @@ ref struct Poly1305
         d1High += d1 < low1 ? 1UL : 0;
         d1 += d0High;
         h2 = h2 * r0 + d1High + (d1 < d0High ? 1UL : 0);
+        (h0, h1) = (d0, d1);
+        Reduce(ref h0, ref h1, ref h2);
+    }
 
-        var beyond = (h2 >> 2) + (h2 & ~3UL); // 5 x (h / 2^130)
+    /// <summary>Takes what lies beyond 2^130 in again at the other end, five times, and leaves at most 4 x 2^128.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reduce(ref ulong h0, ref ulong h1, ref ulong h2)
+    {
+        var beyond = (h2 >> 2) + (h2 & ~3UL);
         h2 &= 3;
-        h0 = d0 + beyond;
-        carry = h0 < beyond ? 1UL : 0;
-        h1 = d1 + carry;
+        h0 += beyond;
+        var carry = h0 < beyond ? 1UL : 0;
+        h1 += carry;
         h2 += h1 < carry ? 1UL : 0;
     }
 

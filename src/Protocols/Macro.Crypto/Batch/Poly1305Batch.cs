@@ -111,9 +111,7 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
         {
             var lane = BitOperations.TrailingZeroCount(lanes);
             var key = scratch.PolyKey(lane);
-            var sum = new Poly1305(BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]));
-            sum.Resume(ref scratch.PolyRows, lane);
-            tags[lane] = Finish(sum, key);
+            tags[lane] = Finish(new(BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]), Poly1305Lanes.Sum(ref scratch.PolyRows, lane)), key);
         }
     }
 
@@ -141,28 +139,28 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
     {
         ref readonly var text = ref scratch.Texts[lane];
         var key = scratch.PolyKey(lane);
-        var sum = new Poly1305(BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]));
+        (ulong Low, ulong High, ulong Top) start = default;
         if (done > 0)
         {
-            sum.Resume(ref scratch.PolyRows, lane);
+            start = Poly1305Lanes.Sum(ref scratch.PolyRows, lane);
         }
         else if (text.Length / Poly1305Lanes.ChunkSize is >= FewestChunksToCut and var chunks)
         {
-            AbsorbInSegments(scratch, lane, chunks, ref buffer);
-            sum.Resume(ref scratch.PolyRows, 0);
+            start = AbsorbInSegments(scratch, lane, chunks, ref buffer);
             done = chunks;
         }
+        var sum = new Poly1305(BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]), start);
         sum.Absorb(Rest(text, done, ref buffer));
         sum.AbsorbLengths(text.Length);
         return Finish(sum, key);
     }
 
     /// <summary>
-    /// Takes in the chunks of one text over several lanes, a segment each, and leaves the sum in lane 0. With n chunks, so
+    /// The sum of the chunks of one text, taken in over several lanes, a segment each. With n chunks, so
     /// 4n blocks, in every segment but the first, which may have fewer, the sum is h0 R^k + h1 R^(k-1) + ... + hk where
     /// R = r^4n. For when no lane is at work.
     /// </summary>
-    static void AbsorbInSegments(BatchScratch scratch, int textIndex, int chunks, ref byte buffer)
+    static (ulong Low, ulong High, ulong Top) AbsorbInSegments(BatchScratch scratch, int textIndex, int chunks, ref byte buffer)
     {
         ref readonly var text = ref scratch.Texts[textIndex];
         ref var rows = ref scratch.PolyRows;
@@ -171,9 +169,10 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
         var segments = (chunks + each - 1) / each;
         var first = chunks - (segments - 1) * each;
         var key = scratch.PolyKey(textIndex);
+        var (low, high) = (BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]));
         for (var lane = 0; lane < Segments; lane++)
         {
-            Poly1305Lanes.Start(ref rows, lane, BitConverter.ToUInt64(key), BitConverter.ToUInt64(key[8..]));
+            Poly1305Lanes.Start(ref rows, lane, low, high);
             var segment = Math.Min(lane, segments - 1);
             scratch.LaneTexts[lane] = text.Offset + (segment == 0 ? 0 : first + (segment - 1) * each) * Poly1305Lanes.ChunkSize;
         }
@@ -181,13 +180,19 @@ static class Poly1305Batch<TLanes> where TLanes : struct, IPoly1305Lanes
             scratch.LaneTexts[lane] = text.Offset;
 
         TLanes.Absorb(ref rows, ref buffer, ref texts, first, ref scratch.PolyWords, Segments);
-        var sum = Poly1305Number.Load(ref rows, 0, Poly1305Lanes.H);
+        var sum = SumNumber(ref rows, 0);
         if (first < each)
             TLanes.Absorb(ref rows, ref Unsafe.Add(ref buffer, first * Poly1305Lanes.ChunkSize), ref texts, each - first, ref scratch.PolyWords, Segments);
 
-        var power = Poly1305Number.Power(Poly1305Number.Load(ref rows, 0, Poly1305Lanes.R), 4 * each);
+        var power = Poly1305Number.Power(new(low & Poly1305.ClampLow, high & Poly1305.ClampHigh), Poly1305Lanes.BlocksInChunk * each);
         for (var lane = 1; lane < segments; lane++)
-            sum = Poly1305Number.MultiplyAdd(sum, power, Poly1305Number.Load(ref rows, lane, Poly1305Lanes.H));
-        sum.StoreSum(ref rows, 0);
+            sum = Poly1305Number.MultiplyAdd(sum, power, SumNumber(ref rows, lane));
+        return sum.Words;
+    }
+
+    static Poly1305Number SumNumber(ref ulong rows, int lane)
+    {
+        var (low, high, top) = Poly1305Lanes.Sum(ref rows, lane);
+        return new(low, high, top);
     }
 }

@@ -1,22 +1,29 @@
 namespace Macro.Crypto.Batch;
 
-/// <summary>A number modulo 2^130 - 5 in five limbs of 26 bits and little more, as in a lane of <see cref="Poly1305Lanes"/>.</summary>
-readonly struct Poly1305Number(ulong l0, ulong l1, ulong l2, ulong l3, ulong l4)
+/// <summary>A number modulo 2^130 - 5 in five limbs of 26 bits and little more, for products of any two.</summary>
+readonly struct Poly1305Number
 {
-    readonly ulong _l0 = l0, _l1 = l1, _l2 = l2, _l3 = l3, _l4 = l4;
+    const ulong LimbMask = (1 << 26) - 1;
 
-    /// <summary>The five limbs from <paramref name="firstRow"/> on.</summary>
-    public static Poly1305Number Load(ref ulong rows, int lane, int firstRow) => new(
-        Poly1305Lanes.Word(ref rows, lane, firstRow), Poly1305Lanes.Word(ref rows, lane, firstRow + 1), Poly1305Lanes.Word(ref rows, lane, firstRow + 2),
-        Poly1305Lanes.Word(ref rows, lane, firstRow + 3), Poly1305Lanes.Word(ref rows, lane, firstRow + 4));
+    readonly ulong _l0, _l1, _l2, _l3, _l4;
 
-    public void StoreSum(ref ulong rows, int lane)
+    Poly1305Number(ulong l0, ulong l1, ulong l2, ulong l3, ulong l4) => (_l0, _l1, _l2, _l3, _l4) = (l0, l1, l2, l3, l4);
+
+    /// <param name="top">How often 2^128: at most 4.</param>
+    public Poly1305Number(ulong low, ulong high, ulong top = 0)
+        : this(low & LimbMask, (low >> 26) & LimbMask, ((low >> 52) | (high << 12)) & LimbMask, (high >> 14) & LimbMask, (high >> 40) | (top << 24))
     {
-        Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H) = _l0;
-        Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 1) = _l1;
-        Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 2) = _l2;
-        Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 3) = _l3;
-        Poly1305Lanes.Word(ref rows, lane, Poly1305Lanes.H + 4) = _l4;
+    }
+
+    /// <summary>As <see cref="Poly1305"/> has its sum, in part reduced.</summary>
+    public (ulong Low, ulong High, ulong Top) Words
+    {
+        get
+        {
+            var sum = (UInt128)_l0 + ((UInt128)_l1 << 26) + ((UInt128)_l2 << 52) + ((UInt128)_l3 << 78);
+            var whole = sum + ((UInt128)_l4 << 104);
+            return ((ulong)whole, (ulong)(whole >> 64), (_l4 >> 24) + (whole < sum ? 1UL : 0));
+        }
     }
 
     /// <summary>The same steps whatever the number; the exponent, at least 1, is no secret.</summary>
@@ -53,8 +60,8 @@ readonly struct Poly1305Number(ulong l0, ulong l1, ulong l2, ulong l3, ulong l4)
         d2 += d1 >> 26;
         d3 += d2 >> 26;
         d4 += d3 >> 26;
-        d0 = (d0 & Poly1305Lanes.LimbMask) + 5 * (d4 >> 26);
-        d1 = (d1 & Poly1305Lanes.LimbMask) + (d0 >> 26);
-        return new(d0 & Poly1305Lanes.LimbMask, d1, d2 & Poly1305Lanes.LimbMask, d3 & Poly1305Lanes.LimbMask, d4 & Poly1305Lanes.LimbMask);
+        d0 = (d0 & LimbMask) + 5 * (d4 >> 26);
+        d1 = (d1 & LimbMask) + (d0 >> 26);
+        return new(d0 & LimbMask, d1, d2 & LimbMask, d3 & LimbMask, d4 & LimbMask);
     }
 }

@@ -13,8 +13,10 @@ readonly struct Poly1305x8 : IPoly1305Lanes
 
     public static void Absorb(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words, int lanes)
     {
-        for (var first = 0; first < lanes; first += Half)
-            AbsorbChunks(ref Unsafe.Add(ref rows, first), ref buffer, ref Unsafe.Add(ref texts, first), chunks, ref Unsafe.Add(ref words, first));
+        if (lanes > Half)
+            AbsorbChunksOfBoth(ref rows, ref buffer, ref texts, chunks, ref words);
+        else
+            AbsorbChunks(ref rows, ref buffer, ref texts, chunks, ref words);
     }
 
     public static void AbsorbWords(ref ulong rows, int blocks, ref ulong words, int lanes)
@@ -23,145 +25,77 @@ readonly struct Poly1305x8 : IPoly1305Lanes
             AbsorbBlocks(ref Unsafe.Add(ref rows, first), blocks, ref Unsafe.Add(ref words, first));
     }
 
+    /// <summary>Both halves step by step together: while the one carries, the other multiplies.</summary>
     // Compiled once and for all, not tier by tier; see ChaCha20.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    static void AbsorbChunks(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words)
+    static void AbsorbChunksOfBoth(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words)
     {
-        if (chunks < Poly1305Lanes.FewestChunksForPowers)
-        {
-            for (var at = 0; chunks > 0; chunks--, at += Poly1305Lanes.ChunkSize)
-            {
-                Transpose(ref Unsafe.Add(ref buffer, at), ref texts, ref words);
-                AbsorbBlocks(ref rows, Poly1305Lanes.BlocksInChunk, ref words);
-            }
-            return;
-        }
-        RaiseKeys(ref rows);
-        Load(ref rows, Poly1305Lanes.H, out var h0, out var h1, out var h2, out var h3, out var h4);
+        ref var rowsB = ref Unsafe.Add(ref rows, Half);
+        ref var wordsB = ref Unsafe.Add(ref words, Half);
+        Load(ref rows, out var a0, out var a1, out var a2, out var a3, out var a4);
+        Load(ref rowsB, out var b0, out var b1, out var b2, out var b3, out var b4);
         for (var at = 0; chunks > 0; chunks--, at += Poly1305Lanes.ChunkSize)
         {
             Transpose(ref Unsafe.Add(ref buffer, at), ref texts, ref words);
-            AddBlock(ref words, 0, ref h0, ref h1, ref h2, ref h3, ref h4);
-            Multiply(ref rows, Poly1305Lanes.Fourth, h0, h1, h2, h3, h4, out var d0, out var d1, out var d2, out var d3, out var d4);
-            AddProduct(ref words, 1, ref rows, Poly1305Lanes.Cube, ref d0, ref d1, ref d2, ref d3, ref d4);
-            AddProduct(ref words, 2, ref rows, Poly1305Lanes.Square, ref d0, ref d1, ref d2, ref d3, ref d4);
-            AddProduct(ref words, 3, ref rows, Poly1305Lanes.R, ref d0, ref d1, ref d2, ref d3, ref d4);
-            Carry(d0, d1, d2, d3, d4, out h0, out h1, out h2, out h3, out h4);
+            Transpose(ref Unsafe.Add(ref buffer, at), ref Unsafe.Add(ref texts, Half), ref wordsB);
+            for (var block = 0; block < Poly1305Lanes.BlocksInChunk; block++)
+            {
+                Step(ref words, block, ref rows, ref a0, ref a1, ref a2, ref a3, ref a4);
+                Step(ref wordsB, block, ref rowsB, ref b0, ref b1, ref b2, ref b3, ref b4);
+            }
         }
-        Store(ref rows, Poly1305Lanes.H, h0, h1, h2, h3, h4);
+        Store(ref rows, a0, a1, a2, a3, a4);
+        Store(ref rowsB, b0, b1, b2, b3, b4);
     }
 
-    /// <summary>One block after the other: h = (h + m) r.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    static void AbsorbChunks(ref ulong rows, ref byte buffer, ref int texts, int chunks, ref ulong words)
+    {
+        Load(ref rows, out var d0, out var d1, out var d2, out var d3, out var d4);
+        for (var at = 0; chunks > 0; chunks--, at += Poly1305Lanes.ChunkSize)
+        {
+            Transpose(ref Unsafe.Add(ref buffer, at), ref texts, ref words);
+            for (var block = 0; block < Poly1305Lanes.BlocksInChunk; block++)
+                Step(ref words, block, ref rows, ref d0, ref d1, ref d2, ref d3, ref d4);
+        }
+        Store(ref rows, d0, d1, d2, d3, d4);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     static void AbsorbBlocks(ref ulong rows, int blocks, ref ulong words)
     {
-        Load(ref rows, Poly1305Lanes.H, out var h0, out var h1, out var h2, out var h3, out var h4);
+        Load(ref rows, out var d0, out var d1, out var d2, out var d3, out var d4);
         for (var block = 0; block < blocks; block++)
-        {
-            AddBlock(ref words, block, ref h0, ref h1, ref h2, ref h3, ref h4);
-            Multiply(ref rows, Poly1305Lanes.R, h0, h1, h2, h3, h4, out var d0, out var d1, out var d2, out var d3, out var d4);
-            Carry(d0, d1, d2, d3, d4, out h0, out h1, out h2, out h3, out h4);
-        }
-        Store(ref rows, Poly1305Lanes.H, h0, h1, h2, h3, h4);
-    }
-
-    /// <summary>The second, third and fourth power of r, each with its limbs taken five times.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    static void RaiseKeys(ref ulong rows)
-    {
-        Load(ref rows, Poly1305Lanes.R, out var p0, out var p1, out var p2, out var p3, out var p4);
-        for (var power = Poly1305Lanes.Square; power <= Poly1305Lanes.Fourth; power += Poly1305Lanes.PowerRows)
-        {
-            Multiply(ref rows, Poly1305Lanes.R, p0, p1, p2, p3, p4, out var d0, out var d1, out var d2, out var d3, out var d4);
-            Carry(d0, d1, d2, d3, d4, out p0, out p1, out p2, out p3, out p4);
-            Store(ref rows, power, p0, p1, p2, p3, p4);
-            Store(ref rows, power + Poly1305Lanes.FiveR, p1 + (p1 << 2), p2 + (p2 << 2), p3 + (p3 << 2), p4 + (p4 << 2));
-        }
-    }
-
-    /// <summary>Adds 2^128 + a block.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void AddBlock(ref ulong words, int block, ref Vector256<ulong> h0, ref Vector256<ulong> h1, ref Vector256<ulong> h2, ref Vector256<ulong> h3, ref Vector256<ulong> h4)
-    {
-        Split(ref words, block, out var m0, out var m1, out var m2, out var m3, out var m4);
-        h0 += m0;
-        h1 += m1;
-        h2 += m2;
-        h3 += m3;
-        h4 += m4;
-    }
-
-    /// <summary>Adds the product of 2^128 + a block and a power of r. So many that the sums stay below 2^60, and then they are carried.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void AddProduct(ref ulong words, int block, ref ulong rows, int power, ref Vector256<ulong> d0, ref Vector256<ulong> d1, ref Vector256<ulong> d2, ref Vector256<ulong> d3, ref Vector256<ulong> d4)
-    {
-        Split(ref words, block, out var m0, out var m1, out var m2, out var m3, out var m4);
-        Multiply(ref rows, power, m0, m1, m2, m3, m4, out var e0, out var e1, out var e2, out var e3, out var e4);
-        d0 += e0;
-        d1 += e1;
-        d2 += e2;
-        d3 += e3;
-        d4 += e4;
-    }
-
-    /// <summary>2^128 + a block, in limbs.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Split(ref ulong words, int block, out Vector256<ulong> m0, out Vector256<ulong> m1, out Vector256<ulong> m2, out Vector256<ulong> m3, out Vector256<ulong> m4)
-    {
-        ref var at = ref Unsafe.Add(ref words, block * 2 * Poly1305Lanes.MostLanes);
-        var low = Vector256.LoadUnsafe(ref at);
-        var high = Vector256.LoadUnsafe(ref at, Poly1305Lanes.MostLanes);
-        var mask = Vector256.Create(Poly1305Lanes.LimbMask);
-        m0 = low & mask;
-        m1 = (low >>> 26) & mask;
-        m2 = ((low >>> 52) | (high << 12)) & mask;
-        m3 = (high >>> 14) & mask;
-        m4 = (high >>> 40) | Vector256.Create(Poly1305Lanes.BlockEnd);
-    }
-
-    /// <summary>The product with a power of r, not carried.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Multiply(
-        ref ulong rows, int power, Vector256<ulong> a0, Vector256<ulong> a1, Vector256<ulong> a2, Vector256<ulong> a3, Vector256<ulong> a4,
-        out Vector256<ulong> d0, out Vector256<ulong> d1, out Vector256<ulong> d2, out Vector256<ulong> d3, out Vector256<ulong> d4)
-    {
-        rows = ref Unsafe.Add(ref rows, power * Poly1305Lanes.MostLanes);
-        d0 = Multiply(a0, ref rows, R0) + Multiply(a1, ref rows, FiveR4) + (Multiply(a2, ref rows, FiveR3) + Multiply(a3, ref rows, FiveR2)) + Multiply(a4, ref rows, FiveR1);
-        d1 = Multiply(a0, ref rows, R1) + Multiply(a1, ref rows, R0) + (Multiply(a2, ref rows, FiveR4) + Multiply(a3, ref rows, FiveR3)) + Multiply(a4, ref rows, FiveR2);
-        d2 = Multiply(a0, ref rows, R2) + Multiply(a1, ref rows, R1) + (Multiply(a2, ref rows, R0) + Multiply(a3, ref rows, FiveR4)) + Multiply(a4, ref rows, FiveR3);
-        d3 = Multiply(a0, ref rows, R3) + Multiply(a1, ref rows, R2) + (Multiply(a2, ref rows, R1) + Multiply(a3, ref rows, R0)) + Multiply(a4, ref rows, FiveR4);
-        d4 = Multiply(a0, ref rows, R4) + Multiply(a1, ref rows, R3) + (Multiply(a2, ref rows, R2) + Multiply(a3, ref rows, R1)) + Multiply(a4, ref rows, R0);
+            Step(ref words, block, ref rows, ref d0, ref d1, ref d2, ref d3, ref d4);
+        Store(ref rows, d0, d1, d2, d3, d4);
     }
 
     /// <summary>
-    /// Brings the limbs back to 26 bits and little more, in two chains side by side, from limb 0 and from limb 3; what leaves limb 4 comes in again
-    /// five times at limb 0.
+    /// Takes in a block. The sum comes and goes as products that are not carried yet, each below 2^63; of the highest, what lies beyond 2^130 comes in
+    /// again five times at the lowest.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Carry(
-        Vector256<ulong> d0, Vector256<ulong> d1, Vector256<ulong> d2, Vector256<ulong> d3, Vector256<ulong> d4,
-        out Vector256<ulong> h0, out Vector256<ulong> h1, out Vector256<ulong> h2, out Vector256<ulong> h3, out Vector256<ulong> h4)
+    static void Step(ref ulong words, int block, ref ulong rows, ref Vector256<ulong> d0, ref Vector256<ulong> d1, ref Vector256<ulong> d2, ref Vector256<ulong> d3, ref Vector256<ulong> d4)
     {
+        var low = Row(ref words, 2 * block);
+        var high = Row(ref words, 2 * block + 1);
         var mask = Vector256.Create(Poly1305Lanes.LimbMask);
-        d1 += d0 >>> 26;
-        d4 += d3 >>> 26;
-        h0 = d0 & mask;
-        h3 = d3 & mask;
-        d2 += d1 >>> 26;
-        var beyond = d4 >>> 26;
-        h1 = d1 & mask;
-        h4 = d4 & mask;
-        h0 += beyond + (beyond << 2);
-        h3 += d2 >>> 26;
-        h2 = d2 & mask;
-        h1 += h0 >>> 26;
-        h0 &= mask;
-        h4 += h3 >>> 26;
-        h3 &= mask;
+        var top = Vector256.Create(Poly1305Lanes.TopMask);
+        var h0 = d0 + (low & mask) + ((d4 >>> 2) + Vector256.AndNot(d4, top));
+        var h1 = d1 + (low >>> 32) + (h0 >>> 32);
+        var h2 = d2 + (high & mask) + (h1 >>> 32);
+        var h3 = d3 + (high >>> 32) + (h2 >>> 32);
+        var h4 = (d4 & top) + Vector256<ulong>.One + (h3 >>> 32);
+        d0 = Multiply(h0, ref rows, R0) + Multiply(h1, ref rows, S3) + (Multiply(h2, ref rows, S2) + Multiply(h3, ref rows, S1));
+        d1 = Multiply(h0, ref rows, R1) + Multiply(h1, ref rows, R0) + (Multiply(h2, ref rows, S3) + Multiply(h3, ref rows, S2)) + Multiply(h4, ref rows, S1);
+        d2 = Multiply(h0, ref rows, R2) + Multiply(h1, ref rows, R1) + (Multiply(h2, ref rows, R0) + Multiply(h3, ref rows, S3)) + Multiply(h4, ref rows, S2);
+        d3 = Multiply(h0, ref rows, R3) + Multiply(h1, ref rows, R2) + (Multiply(h2, ref rows, R1) + Multiply(h3, ref rows, R0)) + Multiply(h4, ref rows, S3);
+        d4 = Multiply(h4, ref rows, R0);
     }
 
-    const int R0 = Poly1305Lanes.R, R1 = R0 + 1, R2 = R0 + 2, R3 = R0 + 3, R4 = R0 + 4;
-    const int FiveR1 = Poly1305Lanes.FiveR, FiveR2 = FiveR1 + 1, FiveR3 = FiveR1 + 2, FiveR4 = FiveR1 + 3;
+    const int R0 = Poly1305Lanes.R, R1 = R0 + 1, R2 = R0 + 2, R3 = R0 + 3;
+    const int S1 = Poly1305Lanes.FiveQuartersR, S2 = S1 + 1, S3 = S1 + 2;
+    const int H = Poly1305Lanes.H;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<ulong> Multiply(Vector256<ulong> limb, ref ulong rows, int row) =>
@@ -171,29 +105,31 @@ readonly struct Poly1305x8 : IPoly1305Lanes
     static Vector256<ulong> Row(ref ulong rows, int row) => Vector256.LoadUnsafe(ref rows, (nuint)(row * Poly1305Lanes.MostLanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Load(ref ulong rows, int row, out Vector256<ulong> l0, out Vector256<ulong> l1, out Vector256<ulong> l2, out Vector256<ulong> l3, out Vector256<ulong> l4)
+    static void Load(ref ulong rows, out Vector256<ulong> d0, out Vector256<ulong> d1, out Vector256<ulong> d2, out Vector256<ulong> d3, out Vector256<ulong> d4)
     {
-        l0 = Row(ref rows, row);
-        l1 = Row(ref rows, row + 1);
-        l2 = Row(ref rows, row + 2);
-        l3 = Row(ref rows, row + 3);
-        l4 = Row(ref rows, row + 4);
+        d0 = Row(ref rows, H);
+        d1 = Row(ref rows, H + 1);
+        d2 = Row(ref rows, H + 2);
+        d3 = Row(ref rows, H + 3);
+        d4 = Row(ref rows, H + 4);
     }
 
+    /// <summary>Carries the sum and puts it back: limbs of 32 bits, and a highest one below 2^32.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Store(ref ulong rows, int row, Vector256<ulong> l0, Vector256<ulong> l1, Vector256<ulong> l2, Vector256<ulong> l3)
+    static void Store(ref ulong rows, Vector256<ulong> d0, Vector256<ulong> d1, Vector256<ulong> d2, Vector256<ulong> d3, Vector256<ulong> d4)
     {
-        l0.StoreUnsafe(ref rows, (nuint)(row * Poly1305Lanes.MostLanes));
-        l1.StoreUnsafe(ref rows, (nuint)((row + 1) * Poly1305Lanes.MostLanes));
-        l2.StoreUnsafe(ref rows, (nuint)((row + 2) * Poly1305Lanes.MostLanes));
-        l3.StoreUnsafe(ref rows, (nuint)((row + 3) * Poly1305Lanes.MostLanes));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Store(ref ulong rows, int row, Vector256<ulong> l0, Vector256<ulong> l1, Vector256<ulong> l2, Vector256<ulong> l3, Vector256<ulong> l4)
-    {
-        Store(ref rows, row, l0, l1, l2, l3);
-        l4.StoreUnsafe(ref rows, (nuint)((row + 4) * Poly1305Lanes.MostLanes));
+        var mask = Vector256.Create(Poly1305Lanes.LimbMask);
+        var top = Vector256.Create(Poly1305Lanes.TopMask);
+        d0 += (d4 >>> 2) + Vector256.AndNot(d4, top);
+        d1 += d0 >>> 32;
+        d2 += d1 >>> 32;
+        d3 += d2 >>> 32;
+        d4 = (d4 & top) + (d3 >>> 32);
+        (d0 & mask).StoreUnsafe(ref rows, H * Poly1305Lanes.MostLanes);
+        (d1 & mask).StoreUnsafe(ref rows, (H + 1) * Poly1305Lanes.MostLanes);
+        (d2 & mask).StoreUnsafe(ref rows, (H + 2) * Poly1305Lanes.MostLanes);
+        (d3 & mask).StoreUnsafe(ref rows, (H + 3) * Poly1305Lanes.MostLanes);
+        d4.StoreUnsafe(ref rows, (H + 4) * Poly1305Lanes.MostLanes);
     }
 
     /// <summary>Turns 64 bytes of four texts into rows: the low words of block 0 of all, the high words of block 0, and so on.</summary>
