@@ -32,12 +32,6 @@ public static class Aead
 {
     public const int TagSize = AeadKey.TagSize;
 
-    /// <summary>
-    /// A lone text up to this length is opened by the library: the lanes would pass twice, for the key and for the text, and
-    /// stay mostly empty.
-    /// </summary>
-    const int LongestForLibrary = 256;
-
     /// <summary>How batches are computed on this processor: "AVX-512", "AVX2" or "libsodium".</summary>
     public static string Implementation => VectorPaths.Name(AeadPaths.Chosen);
 
@@ -51,8 +45,7 @@ public static class Aead
     public static void Seal(Span<byte> buffer, Span<AeadJob> jobs) => Seal(AeadPaths.Chosen, buffer, jobs);
 
     /// <exception cref="ArgumentOutOfRangeException">A text or its tag is not within the buffer; nothing was written.</exception>
-    public static void Open(Span<byte> buffer, Span<AeadJob> jobs) =>
-        Open(jobs is [{ Length: <= LongestForLibrary }] ? VectorPath.Library : AeadPaths.Chosen, buffer, jobs);
+    public static void Open(Span<byte> buffer, Span<AeadJob> jobs) => Open(AeadPaths.Chosen, buffer, jobs);
 
     internal static void Seal(VectorPath path, Span<byte> buffer, Span<AeadJob> jobs)
     {
@@ -60,10 +53,10 @@ public static class Aead
         switch (path)
         {
             case VectorPath.Avx512:
-                BatchAead<ChaCha20x16, Poly1305x16>.Seal(buffer, jobs);
+                BatchAead<ChaCha20x16, ChaCha20x8, Poly1305x16>.Seal(buffer, jobs);
                 break;
             case VectorPath.Avx2:
-                BatchAead<ChaCha20x8, Poly1305x8>.Seal(buffer, jobs);
+                BatchAead<ChaCha20x8, ChaCha20x8, Poly1305x8>.Seal(buffer, jobs);
                 break;
             case VectorPath.Library:
                 LibraryAead.Seal(buffer, jobs);
@@ -77,10 +70,10 @@ public static class Aead
         switch (path)
         {
             case VectorPath.Avx512:
-                BatchAead<ChaCha20x16, Poly1305x16>.Open(buffer, jobs);
+                BatchAead<ChaCha20x16, ChaCha20x8, Poly1305x16>.Open(buffer, jobs);
                 break;
             case VectorPath.Avx2:
-                BatchAead<ChaCha20x8, Poly1305x8>.Open(buffer, jobs);
+                BatchAead<ChaCha20x8, ChaCha20x8, Poly1305x8>.Open(buffer, jobs);
                 break;
             case VectorPath.Library:
                 LibraryAead.Open(buffer, jobs);

@@ -8,8 +8,12 @@ namespace Macro.Crypto.Batch;
 /// ChaCha20-Poly1305 (RFC 8439 2.8) over the lanes of vectors, a slice of texts at a time: few enough that they are still
 /// in the first-level cache when the second of the two algorithms comes to them.
 /// </summary>
-static class BatchAead<TChaCha20, TPoly1305>
+/// <typeparam name="TChaCha20">For many blocks.</typeparam>
+/// <typeparam name="TFew">For so few that its lanes are enough: half as many take half as long.</typeparam>
+/// <typeparam name="TPoly1305">For all.</typeparam>
+static class BatchAead<TChaCha20, TFew, TPoly1305>
     where TChaCha20 : struct, IChaCha20Lanes
+    where TFew : struct, IChaCha20Lanes
     where TPoly1305 : struct, IPoly1305Lanes
 {
     [InlineArray(BatchScratch.MostTexts)]
@@ -28,7 +32,10 @@ static class BatchAead<TChaCha20, TPoly1305>
         {
             var slice = jobs[..Math.Min(jobs.Length, TPoly1305.Lanes)];
             var count = TakeKeys(scratch, slice);
-            ChaCha20Batch<TChaCha20>.XorTexts(scratch, count, ref origin, keys: true);
+            if (Lanes(scratch, count) <= TFew.Lanes)
+                ChaCha20Batch<TFew>.XorTexts(scratch, count, ref origin, keys: true);
+            else
+                ChaCha20Batch<TChaCha20>.XorTexts(scratch, count, ref origin, keys: true);
             Poly1305Batch<TPoly1305>.MakeTags(scratch, count, ref origin, tags);
             for (var i = 0; i < count; i++)
                 tags[i].StoreUnsafe(ref Unsafe.Add(ref origin, scratch.Texts[i].Tag));
@@ -52,13 +59,43 @@ static class BatchAead<TChaCha20, TPoly1305>
         {
             var slice = jobs[..Math.Min(jobs.Length, TPoly1305.Lanes)];
             var count = TakeKeys(scratch, slice);
-            ChaCha20Batch<TChaCha20>.MakeKeys(scratch, count, ref origin);
-            Poly1305Batch<TPoly1305>.MakeTags(scratch, count, ref origin, tags);
-            count = DropForged(scratch, slice, count, ref origin, tags);
-            ChaCha20Batch<TChaCha20>.XorTexts(scratch, count, ref origin, keys: false);
+            if (Lanes(scratch, count) <= TFew.Lanes)
+                OpenFew(scratch, slice, count, ref origin, tags);
+            else
+                OpenMany(scratch, slice, count, ref origin, tags);
             jobs = jobs[slice.Length..];
         }
         scratch.Wipe();
+    }
+
+    static void OpenFew(BatchScratch scratch, Span<AeadJob> slice, int count, ref byte origin, Span<Vector128<byte>> tags)
+    {
+        ChaCha20Batch<TFew>.XorBeside(scratch, count, ref origin);
+        Poly1305Batch<TPoly1305>.MakeTags(scratch, count, ref origin, tags);
+        var lane = 0;
+        for (var i = 0; i < count; i++)
+        {
+            ref readonly var text = ref scratch.Texts[i];
+            if (slice[text.Job].Ok = Fits(text, tags[i], ref origin))
+                scratch.CopyTextFromSlots(text, lane + 1, ref origin);
+            lane += text.Lanes;
+        }
+    }
+
+    static void OpenMany(BatchScratch scratch, Span<AeadJob> slice, int count, ref byte origin, Span<Vector128<byte>> tags)
+    {
+        ChaCha20Batch<TChaCha20>.MakeKeys(scratch, count, ref origin);
+        Poly1305Batch<TPoly1305>.MakeTags(scratch, count, ref origin, tags);
+        count = DropForged(scratch, slice, count, ref origin, tags);
+        ChaCha20Batch<TChaCha20>.XorTexts(scratch, count, ref origin, keys: false);
+    }
+
+    static int Lanes(BatchScratch scratch, int count)
+    {
+        var lanes = 0;
+        foreach (ref readonly var text in scratch.Texts.AsSpan(0, count))
+            lanes += text.Lanes;
+        return lanes;
     }
 
     /// <summary>Lists the jobs whose key is still there, and takes a copy of it, since another thread may wipe it any time.</summary>
@@ -75,14 +112,18 @@ static class BatchAead<TChaCha20, TPoly1305>
         return count;
     }
 
-    /// <summary>Keeps the texts whose tag fits, and their keys. Takes the same time wherever a tag differs.</summary>
+    /// <summary>Takes the same time wherever the tag differs.</summary>
+    static bool Fits(in Text text, Vector128<byte> tag, ref byte buffer) =>
+        (tag ^ Vector128.LoadUnsafe(ref Unsafe.Add(ref buffer, text.Tag))) == Vector128<byte>.Zero;
+
+    /// <summary>Keeps the texts whose tag fits, and their keys.</summary>
     static int DropForged(BatchScratch scratch, Span<AeadJob> slice, int count, ref byte buffer, ReadOnlySpan<Vector128<byte>> tags)
     {
         var kept = 0;
         for (var i = 0; i < count; i++)
         {
             ref readonly var text = ref scratch.Texts[i];
-            var fits = (tags[i] ^ Vector128.LoadUnsafe(ref Unsafe.Add(ref buffer, text.Tag))) == Vector128<byte>.Zero;
+            var fits = Fits(text, tags[i], ref buffer);
             slice[text.Job].Ok = fits;
             if (!fits)
                 continue;

@@ -16,6 +16,9 @@ struct Text
 
     public readonly int Tag => Offset + Length;
 
+    /// <summary>Blocks of ChaCha20: its own, and the one of its one-time key.</summary>
+    public readonly int Lanes => 1 + (Length + ChaCha20Lanes.BlockSize - 1) / ChaCha20Lanes.BlockSize;
+
     /// <summary>What Poly1305 takes it for.</summary>
     public readonly int Blocks => (Length + Poly1305.BlockSize - 1) / Poly1305.BlockSize;
 }
@@ -85,6 +88,14 @@ sealed class BatchScratch
     public Span<byte> PolyKey(int text) => MemoryMarshal.CreateSpan(ref At(PolyKeysAt + text * AeadKey.Size), AeadKey.Size);
 
     public Span<byte> Slot(int lane, int length) => MemoryMarshal.CreateSpan(ref Unsafe.Add(ref Slots, lane * ChaCha20Lanes.BlockSize), length);
+
+    /// <summary>A text in the slots of as many lanes as it needs.</summary>
+    public void CopyTextToSlots(in Text text, int lane, ref byte buffer) =>
+        MemoryMarshal.CreateSpan(ref Unsafe.Add(ref buffer, text.Offset), text.Length).CopyTo(Slot(lane, text.Length));
+
+    /// <inheritdoc cref="CopyTextToSlots"/>
+    public void CopyTextFromSlots(in Text text, int lane, ref byte buffer) =>
+        Slot(lane, text.Length).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.Add(ref buffer, text.Offset), text.Length));
 
     public void Wipe() => CryptographicOperations.ZeroMemory(MemoryMarshal.CreateSpan(ref At(0), SecretBytes));
 

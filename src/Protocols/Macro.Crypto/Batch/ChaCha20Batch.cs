@@ -26,6 +26,29 @@ static class ChaCha20Batch<TLanes> where TLanes : struct, IChaCha20Lanes
     public static void MakeKeys(BatchScratch scratch, int count, ref byte buffer) =>
         Deal(scratch, count, ref buffer, 0, texts: false);
 
+    /// <summary>
+    /// Makes the one-time keys and decrypts in one pass, but beside the texts, in the slots: for an opener of few blocks. What has the right tag is then
+    /// to be copied to its place, see <see cref="BatchScratch.CopyTextFromSlots"/>.
+    /// </summary>
+    /// <param name="count">Texts whose blocks, with the ones for their keys, are no more than the lanes.</param>
+    public static void XorBeside(BatchScratch scratch, int count, ref byte buffer)
+    {
+        var lane = 0;
+        for (var i = 0; i < count; i++)
+        {
+            ref readonly var text = ref scratch.Texts[i];
+            TLanes.WriteKey(ref scratch.ChaChaRows, lane, ref Unsafe.As<byte, uint>(ref Unsafe.Add(ref scratch.Keys, i * AeadKey.Size)));
+            TLanes.WriteBlocks(ref scratch.ChaChaRows, lane, text.Counter, 0, 0);
+            scratch.Slot(lane, AeadKey.Size).Clear();
+            scratch.CopyTextToSlots(text, lane + 1, ref buffer);
+            lane += text.Lanes;
+        }
+        TLanes.Xor(ref scratch.ChaChaRows, uint.MaxValue, ref buffer, ref scratch.Slots);
+        lane = 0;
+        for (var i = 0; i < count; lane += scratch.Texts[i].Lanes, i++)
+            scratch.Slot(lane, AeadKey.Size).CopyTo(scratch.PolyKey(i));
+    }
+
     static void Deal(BatchScratch scratch, int count, ref byte buffer, int firstBlock, bool texts)
     {
         var lane = 0;

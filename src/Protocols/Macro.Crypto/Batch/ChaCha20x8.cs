@@ -101,6 +101,18 @@ readonly struct ChaCha20x8 : IChaCha20Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void QuarterRound(ref Vector256<uint> a, ref Vector256<uint> b, ref Vector256<uint> c, ref Vector256<uint> d)
     {
+        if (Avx512F.VL.IsSupported)
+        {
+            a += b;
+            d = Avx512F.VL.RotateLeft(d ^ a, 16);
+            c += d;
+            b = Avx512F.VL.RotateLeft(b ^ c, 12);
+            a += b;
+            d = Avx512F.VL.RotateLeft(d ^ a, 8);
+            c += d;
+            b = Avx512F.VL.RotateLeft(b ^ c, 7);
+            return;
+        }
         a += b;
         d = RotateBytes(d ^ a, Vector256.Create((byte)2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
         c += d;
@@ -113,7 +125,7 @@ readonly struct ChaCha20x8 : IChaCha20Lanes
         b = (b << 7) | (b >>> 25);
     }
 
-    /// <summary>AVX2 has no rotation, but by whole bytes a shuffle is one.</summary>
+    /// <summary>AVX2 alone has no rotation, but by whole bytes a shuffle is one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<uint> RotateBytes(Vector256<uint> words, Vector256<byte> order) => Avx2.Shuffle(words.AsByte(), order).AsUInt32();
 
