@@ -107,29 +107,28 @@ readonly struct ChaCha20x16 : IChaCha20Lanes
         ref Vector512<uint> c0, ref Vector512<uint> c1, ref Vector512<uint> c2, ref Vector512<uint> c3,
         ref Vector512<uint> d0, ref Vector512<uint> d1, ref Vector512<uint> d2, ref Vector512<uint> d3)
     {
-        Step(ref a0, b0, ref d0, 16);
-        Step(ref a1, b1, ref d1, 16);
-        Step(ref a2, b2, ref d2, 16);
-        Step(ref a3, b3, ref d3, 16);
-        Step(ref c0, d0, ref b0, 12);
-        Step(ref c1, d1, ref b1, 12);
-        Step(ref c2, d2, ref b2, 12);
-        Step(ref c3, d3, ref b3, 12);
-        Step(ref a0, b0, ref d0, 8);
-        Step(ref a1, b1, ref d1, 8);
-        Step(ref a2, b2, ref d2, 8);
-        Step(ref a3, b3, ref d3, 8);
-        Step(ref c0, d0, ref b0, 7);
-        Step(ref c1, d1, ref b1, 7);
-        Step(ref c2, d2, ref b2, 7);
-        Step(ref c3, d3, ref b3, 7);
+        Step(ref a0, ref a1, b0, b1, ref d0, ref d1, 16);
+        Step(ref a2, ref a3, b2, b3, ref d2, ref d3, 16);
+        Step(ref c0, ref c1, d0, d1, ref b0, ref b1, 12);
+        Step(ref c2, ref c3, d2, d3, ref b2, ref b3, 12);
+        Step(ref a0, ref a1, b0, b1, ref d0, ref d1, 8);
+        Step(ref a2, ref a3, b2, b3, ref d2, ref d3, 8);
+        Step(ref c0, ref c1, d0, d1, ref b0, ref b1, 7);
+        Step(ref c2, ref c3, d2, d3, ref b2, ref b3, 7);
     }
 
+    /// <summary>Of two quarter rounds, in turns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Step(ref Vector512<uint> sum, Vector512<uint> addend, ref Vector512<uint> turned, [ConstantExpected] byte bits)
+    static void Step(
+        ref Vector512<uint> sum0, ref Vector512<uint> sum1, Vector512<uint> addend0, Vector512<uint> addend1,
+        ref Vector512<uint> turned0, ref Vector512<uint> turned1, [ConstantExpected] byte bits)
     {
-        sum += addend;
-        turned = Avx512F.RotateLeft(turned ^ sum, bits);
+        sum0 += addend0;
+        sum1 += addend1;
+        turned0 ^= sum0;
+        turned1 ^= sum1;
+        turned0 = Avx512F.RotateLeft(turned0, bits);
+        turned1 = Avx512F.RotateLeft(turned1, bits);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
