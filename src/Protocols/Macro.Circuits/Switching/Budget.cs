@@ -5,16 +5,22 @@ namespace Macro.Circuits;
 /// <summary>So many in ten seconds. Not locked: where two threads spend at once, one more may pass.</summary>
 struct Budget
 {
-    static readonly TimeSpan s_window = TimeSpan.FromSeconds(10);
+    const long Window = 10_000;
+    const int CountBits = 16, CountMask = (1 << CountBits) - 1;
 
-    Instant _windowStart;
-    int _spent;
+    // A relay has many: the milliseconds since 1970 at which the window began, and behind them what was spent in it.
+    long _state;
 
-    /// <summary>Counts one; false when <paramref name="most"/> are used up in this window.</summary>
+    /// <summary>Counts one; false when <paramref name="most"/>, below 65 536, are used up in this window.</summary>
     public bool TrySpend(Instant now, int most)
     {
-        if (now - _windowStart >= s_window)
-            (_windowStart, _spent) = (now, 0);
-        return _spent < most && ++_spent <= most;
+        var state = _state;
+        var time = now.Ticks / TimeSpan.TicksPerMillisecond;
+        if (time - (state >> CountBits) >= Window)
+            state = time << CountBits;
+        if ((state & CountMask) >= most)
+            return false;
+        _state = state + 1;
+        return true;
     }
 }
