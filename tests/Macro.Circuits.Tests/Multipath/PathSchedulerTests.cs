@@ -53,6 +53,20 @@ public class PathSchedulerTests
         Assert.InRange(ends.Shares(offered: 35, seconds: 2)[0], 0.4, 0.6);
     }
 
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void A_thread_that_waits_for_its_processor_is_no_slow_path(int seed)
+    {
+        var ends = new Ends(this, (20, 10), (20, 10), (20, 10)) { Waits = new Random(seed) };
+        for (var i = 0; i < 300; i++)
+        {
+            ends.Send(offered: 0.2 + 0.1 * (i % 15), seconds: 0.1);
+            Assert.All(Enumerable.Range(0, 3), path => Assert.True(ends.Meter(path).IsUsed, $"path {path} after {i / 10.0} s"));
+        }
+    }
+
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 60)];
+
     [Fact]
     public void A_path_that_is_silent_gets_nothing()
     {
@@ -136,12 +150,14 @@ public class PathSchedulerTests
         readonly PathScheduler<int> _near = new();
         readonly Random _random = new(3);
         long _order, _packets;
+        Instant _waitsFrom, _waitsUntil;
 
         public Ends(PathSchedulerTests test, params (double, double)[] links)
         {
             (_test, _links, _idleAt) = (test, links, new Instant[links.Length]);
             _near.Set(links.Select((_, i) => new PathScheduler<int>.Path(i, new PathMeter((uint)i, test._now - TimeSpan.FromSeconds(1)))), test._now);
             Far.Set(links.Select((_, i) => new PathScheduler<int>.Path(i, new PathMeter((uint)i, test._now - TimeSpan.FromSeconds(77)))), test._now);
+            _waitsUntil = test._now;
             Send(offered: 0, seconds: 0.2);
         }
 
@@ -153,6 +169,9 @@ public class PathSchedulerTests
 
         /// <summary>What arrives is looked at so many milliseconds later, at most: the other machine is busy.</summary>
         public int MostLate { get; set; }
+
+        /// <summary>The other machine is busy: it runs for a moment, waits for a while, and then looks at all that has come.</summary>
+        public Random? Waits { get; set; }
 
         public PathMeter Meter(int path) => _near.Paths[path].Meter;
 
@@ -217,7 +236,20 @@ public class PathSchedulerTests
             if (leaves - _test._now > TimeSpan.FromMilliseconds(60))
                 return;
             _idleAt[path] = leaves;
-            At(_idleAt[path] + TimeSpan.FromMilliseconds(_links[path].Delay + _random.Next(MostLate + 1)), arrives);
+            At(Running(_idleAt[path] + TimeSpan.FromMilliseconds(_links[path].Delay + _random.Next(MostLate + 1))), arrives);
+        }
+
+        /// <summary>When the other end looks at what comes then.</summary>
+        Instant Running(Instant at)
+        {
+            if (Waits is null)
+                return at;
+            while (_waitsUntil <= at)
+            {
+                _waitsFrom = _waitsUntil + TimeSpan.FromMilliseconds(Waits.Next(1, 100));
+                _waitsUntil = _waitsFrom + TimeSpan.FromMilliseconds(Waits.Next(1, 150));
+            }
+            return at < _waitsFrom ? at : _waitsUntil;
         }
 
         void At(Instant when, Action action) => _events.Enqueue(action, (when.Ticks, _order++));

@@ -34,9 +34,6 @@ public sealed class PathMeter(uint id, Instant epoch)
     static readonly TimeSpan s_asideFor = TimeSpan.FromMinutes(1), s_afterQueue = TimeSpan.FromMilliseconds(200);
     const int MostDoublings = 3;
 
-    // A thread that waits for its processor looks like a full queue too, behind which little came; but not for so many reports in a row.
-    const int FullForSure = 2;
-
     long _sent, _received;
     PathReport _newest;
     long _newestAt, _newestReceived;
@@ -44,7 +41,6 @@ public sealed class PathMeter(uint id, Instant epoch)
     long _lastBytes;
     long _least, _leastOfWindow, _windowEnds;
     double _rate;
-    int _full;
 
     // Bytes that never came: those that count already, and those of the last report. What is overtaken by a report seems lost in one of them.
     long _lost, _lostBefore;
@@ -62,9 +58,6 @@ public sealed class PathMeter(uint id, Instant epoch)
 
     /// <summary>Bytes per second that its narrowest link lets through on the way from here; 0: it was never full.</summary>
     public double Rate => Volatile.Read(ref _rate);
-
-    /// <summary>The rate is not the guess of a moment: a queue stood there from one report to the next, several times.</summary>
-    internal bool IsRateSure => _full >= FullForSure;
 
     /// <summary>The other end has told how its datagrams come.</summary>
     public bool IsKnown => _last.SentAt > 0;
@@ -151,7 +144,9 @@ public sealed class PathMeter(uint id, Instant epoch)
         _last = (report.EchoAt, report.EchoSent, report.HeardAt, report.Heard, queue);
         FreshAt = epoch + TimeSpan.FromMicroseconds(report.EchoAt);
         _lastBytes = Math.Max(bytes, 0);
-        if (before.SentAt > 0 && time >= ShortestInterval && time <= LongestInterval && bytes >= 0)
+        // Reports that come much closer together than they went waited for a thread: what came between them tells no rate.
+        var isTelling = time >= (report.EchoAt - before.SentAt) / 2 && time >= ShortestInterval && time <= LongestInterval;
+        if (before.SentAt > 0 && isTelling && bytes >= 0)
         {
             var shorter = Math.Min(queue, before.Queue);
             var wasFull = shorter >= LeastQueue && shorter * (double)bytes / time >= LeastQueued;
@@ -181,7 +176,6 @@ public sealed class PathMeter(uint id, Instant epoch)
     void Learn(double came, bool wasFull)
     {
         var rate = _rate;
-        _full = wasFull ? _full + 1 : 0;
         if (wasFull)
             rate = rate > 0 ? rate + (came - rate) / 4 : came;
         else if (rate > 0 && came > rate)

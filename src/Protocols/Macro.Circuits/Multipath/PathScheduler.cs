@@ -117,7 +117,7 @@ public sealed class PathScheduler<TWay>
         var (earliest, latest) = (long.MaxValue, long.MinValue);
         foreach (var (_, meter) in _paths)
         {
-            if (meter.Rate > 0 && meter.IsRateSure && meter.Rate < LeastShare * fastest)
+            if (meter.Rate > 0 && meter.Rate < LeastShare * fastest)
                 meter.PutAside(now);
             meter.IsUsed = IsFresh(meter) && !(mayChoose && meter.IsAside(now)) && (!meter.IsKnown || meter.Delay - least <= MostDetour);
             if (IsFresh(meter) && meter.Lateness is { } late)
