@@ -44,6 +44,18 @@ public class PathSchedulerTests
     }
 
     [Fact]
+    public void A_queue_that_overflows_between_two_reports_tells_a_rate()
+    {
+        var ends = new Ends(this, (20, 10), (20, 10));
+        for (var i = 0; i < 20; i++)
+        {
+            ends.Send(offered: 0, seconds: 0.14);
+            ends.Send(offered: 100, seconds: 0.06);
+        }
+        Assert.All([0, 1], path => Assert.InRange(ends.Meter(path).Rate * 8 / 1e6, 10, 23));
+    }
+
+    [Fact]
     public void A_little_that_comes_late_tells_no_rate()
     {
         var ends = new Ends(this, (20, 10), (20, 10)) { MostLate = 40 };

@@ -19,8 +19,9 @@ public sealed class PathMeter(uint id, Instant epoch)
     const long LongQueue = 20_000;
     const long ShortestInterval = 5_000, LongestInterval = 2_000_000, BaseWindow = 30_000_000;
 
-    // What may go by a path of which nobody knows how much it carries before the other end has told something.
-    const long FirstBurst = 256_000;
+    // What may go by a path of which nobody knows how much it carries before the other end has told something, and what is lost of it
+    // only where it overflowed a queue: that may be over before a report comes, and reports are lost with it.
+    const long FirstBurst = 256_000, Overflow = FirstBurst / 8;
 
     // Times between two reports in which something was lost count against it, however much it was: what one full queue spills at one blow is one loss.
     // What arrives, and time, count for it. Together: one packet in two hundred and fifty may be lost, and nine such times are too many at once.
@@ -148,10 +149,10 @@ public sealed class PathMeter(uint id, Instant epoch)
         var isTelling = time >= (report.EchoAt - before.SentAt) / 2 && time >= ShortestInterval && time <= LongestInterval;
         if (before.SentAt > 0 && isTelling && bytes >= 0)
         {
-            var shorter = Math.Min(queue, before.Queue);
+            var (shorter, sent) = (Math.Min(queue, before.Queue), report.EchoSent - before.Sent);
             var wasFull = shorter >= LeastQueue && shorter * (double)bytes / time >= LeastQueued;
-            Learn(bytes * 1e6 / time, wasFull);
-            var sent = report.EchoSent - before.Sent;
+            var overflowed = _rate == 0 && sent - bytes >= Overflow;
+            Learn(bytes * 1e6 / time, wasFull || overflowed);
             // What is more than it lets through fills its queue, even if nothing stands there any more when the next report comes.
             var isLong = wasFull || queue >= LongQueue || (_rate > 0 && sent * 1e6 / time > _rate);
             Judge(report.EchoSent - report.Heard, sent, time, isLong, now);
@@ -170,7 +171,7 @@ public sealed class PathMeter(uint id, Instant epoch)
     }
 
     /// <summary>
-    /// Between two reports behind a queue the narrowest link never stood idle: what came is its rate. Without one it can do at least
+    /// Between two reports behind a queue, or one that overflowed, the narrowest link hardly stood idle: what came is its rate. Without one it can do at least
     /// that much, and it is tried whether it can do more.
     /// </summary>
     void Learn(double came, bool wasFull)
