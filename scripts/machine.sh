@@ -10,20 +10,21 @@ export MSBUILDDISABLENODEREUSE=1
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# The Debian packages that bring a command.
+# The Debian packages that bring a command or a file.
 declare -A package_of=(
   [nft]=nftables [wg]=wireguard-tools [wg-quick]=wireguard-tools [iperf3]=iperf3 [ping]=iputils-ping
   [tcpdump]=tcpdump [ip]=iproute2 [jq]=jq [curl]='curl ca-certificates' [python3]=python3 [ethtool]=ethtool [wireguard-go]=wireguard-go
   [gcc]='gcc libc6-dev' [zsh]=zsh [fish]=fish [tor]=tor [slirp4netns]=slirp4netns [pasta]=passt [chromium]=chromium [proxychains4]=proxychains4 [dig]=bind9-dnsutils [setpriv]=util-linux
   [unbound]=unbound [knotd]=knot [keymgr]=knot
   [turnserver]=coturn [turnutils_stunclient]=coturn [turnutils_natdiscovery]=coturn [miniupnpd]=miniupnpd-nftables [ss]=iproute2 [nstat]=iproute2
+  [/usr/share/tor/geoip]=tor-geoipdb
 )
 
-# need_commands COMMAND...: installs the packages of those that are missing, and fails with the remedy when it may not.
+# need_commands COMMAND|FILE...: installs the packages of those that are missing, and fails with the remedy when it may not.
 need_commands() {
   local command packages=()
   for command in "$@"; do
-    command -v "$command" >/dev/null || packages+=(${package_of[$command]})
+    command -v "$command" >/dev/null || [[ $command == /* && -r $command ]] || packages+=(${package_of[$command]})
   done
   [ ${#packages[@]} -gt 0 ] || return 0
   mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
