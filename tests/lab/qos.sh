@@ -88,8 +88,8 @@ tcp_segments() { in_ns "$1" nstat -asz TcpOutSegs TcpRetransSegs 2>/dev/null | a
 marked() { in_ns "$1" nft -j list counters | jq '[.nftables[].counter | select(.name? == "of_ce") | .packets] | add // 0'; }
 
 # keeps_low WHERE DIRECTION: added delay at most 15 ms (p95), and nothing of the call lost; the far end of the flows sees marks
-# of congestion, and less than 0.1 % of their segments are sent again. The way there and back takes 60 ms;
-# where it takes more than 75 ms while nothing else goes, the machine is too busy for the figures to mean anything.
+# of congestion, and less than 0.1 % of their segments are sent again. The way there and back takes 60 ms; where it takes more
+# than 75 ms while nothing else goes, the machine is busy or slow to wake, and what is added counts from those 60.
 keeps_low() {
   local idle busy sum sender=client receiver=web sent before after
   [ "$2" = up ] || { sender=web receiver=client; }
@@ -100,9 +100,9 @@ keeps_low() {
   busy=$(delays)
   sent="$sent $(tcp_segments $sender)" after=$(marked $receiver)
   bulk_end
-  sum=$(awk -v idle="$idle" -v busy="$busy" -v sent="$sent" -v marks=$((after - before)) 'BEGIN {split(idle, a); split(busy, b); split(sent, s); printf "%.1f %.1f %d %d %d %.3f", b[1] - a[1], b[2] - a[2], b[3], b[4], marks, 100 * (s[4] - s[2]) / (s[3] - s[1])}')
+  sum=$(awk -v idle="$idle" -v busy="$busy" -v sent="$sent" -v marks=$((after - before)) 'BEGIN {split(idle, a); split(busy, b); split(sent, s); for (i = 1; i <= 2; i++) if (a[i] > 75) a[i] = 60; printf "%.1f %.1f %d %d %d %.3f", b[1] - a[1], b[2] - a[2], b[3], b[4], marks, 100 * (s[4] - s[2]) / (s[3] - s[1])}')
   echo "$1 $2 $sum" >>"$lab_home/table"
-  awk -v s="$sum" -v idle="$idle" 'BEGIN {split(s, v); split(idle, i); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost; %d marks, %s %% sent again; idle %s and %s ms\n", v[1], v[2], v[3], v[4], v[5], v[6], i[1], i[2]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0 && v[5] > 0 && v[6] < 0.1 && i[1] <= 75 && i[2] <= 75)}'
+  awk -v s="$sum" -v idle="$idle" 'BEGIN {split(s, v); split(idle, i); printf "added p95: ping %s ms, call %s ms; of the call %d of %d lost; %d marks, %s %% sent again; idle %s and %s ms\n", v[1], v[2], v[3], v[4], v[5], v[6], i[1], i[2]; exit !(v[1] <= 15 && v[2] <= 15 && v[3] == 0 && v[5] > 0 && v[6] < 0.1)}'
 }
 
 received() { in_ns "$1" cat /sys/class/net/eth0/statistics/rx_bytes; }
