@@ -56,6 +56,22 @@ public class PathSchedulerTests
     }
 
     [Fact]
+    public void A_short_outage_is_no_queue_that_overflows()
+    {
+        var ends = new Ends(this, (20, 10), (100, 40));
+        ends.Send(offered: 35, seconds: 3);
+        for (var i = 0; i < 20; i++)
+        {
+            ends.Send(offered: 35, seconds: 0.002);
+            ends.Cut = 1;
+            ends.Send(offered: 35, seconds: 0.046);
+            ends.Cut = -1;
+            ends.Send(offered: 35, seconds: 1);
+            Assert.All([0, 1], path => Assert.True(ends.Meter(path).IsUsed, $"path {path} after outage {i}"));
+        }
+    }
+
+    [Fact]
     public void A_little_that_comes_late_tells_no_rate()
     {
         var ends = new Ends(this, (20, 10), (20, 10)) { MostLate = 40 };

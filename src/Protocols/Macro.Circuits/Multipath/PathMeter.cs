@@ -19,8 +19,8 @@ public sealed class PathMeter(uint id, Instant epoch)
     const long LongQueue = 20_000;
     const long ShortestInterval = 5_000, LongestInterval = 2_000_000, BaseWindow = 30_000_000;
 
-    // What may go by a path of which nobody knows how much it carries before the other end has told something, and what is lost of it
-    // only where it overflowed a queue: that may be over before a report comes, and reports are lost with it.
+    // What may go by a path of which nobody knows how much it carries before the other end has told something, and what is lost of it,
+    // while at least half of it comes, only where it overflowed a queue: that may be over before a report comes, and reports are lost with it.
     const long FirstBurst = 256_000, Overflow = FirstBurst / 8;
 
     // Times between two reports in which something was lost count against it, however much it was: what one full queue spills at one blow is one loss.
@@ -151,10 +151,10 @@ public sealed class PathMeter(uint id, Instant epoch)
         {
             var (shorter, sent) = (Math.Min(queue, before.Queue), report.EchoSent - before.Sent);
             var wasFull = shorter >= LeastQueue && shorter * (double)bytes / time >= LeastQueued;
-            var overflowed = _rate == 0 && sent - bytes >= Overflow;
+            var overflowed = _rate == 0 && bytes >= sent / 2 && sent - bytes >= Overflow;
             Learn(bytes * 1e6 / time, wasFull || overflowed);
             // What is more than it lets through fills its queue, even if nothing stands there any more when the next report comes.
-            var isLong = wasFull || queue >= LongQueue || (_rate > 0 && sent * 1e6 / time > _rate);
+            var isLong = wasFull || overflowed || queue >= LongQueue || (_rate > 0 && sent * 1e6 / time > _rate);
             Judge(report.EchoSent - report.Heard, sent, time, isLong, now);
         }
         // What went since then stands behind the queue that was there.
