@@ -23,13 +23,22 @@ public sealed class PumpThread
     // So few packets are no stream.
     public const int Few = 4;
 
+    // Longer than a program's: who waits for what a pump has passed reads it at once, not when it has filled the socket.
+    static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(5);
+
     readonly Thread _thread;
 
     /// <param name="run">One loop that ends when its device is disposed or gone.</param>
     public PumpThread(string name, Action run)
     {
-        _thread = new Thread(() => run(), 512 * 1024) { IsBackground = true, Name = name };
+        _thread = new Thread(Run, 512 * 1024) { IsBackground = true, Name = name };
         _thread.Start();
+
+        void Run()
+        {
+            TimeSlice.OfThisThread = s_slice;
+            run();
+        }
     }
 
     /// <summary>Most datagrams that a <see cref="DatagramHandler"/> gets at once.</summary>
