@@ -31,6 +31,43 @@ public sealed class TunDeviceTests
         Assert.True(v6.ExitCode == 0, v6.Output);
     }
 
+    [Fact]
+    public async Task Waits_for_a_port_beside_it_as_well()
+    {
+        using var tun = Open(offload: true);
+        using var port = UdpPort.Bind(0);
+        using var client = UdpPort.Bind(0);
+        Shell("ping -c 1 -W 1 10.77.0.2 || true");
+        while (tun.TryRead(_batch, Headroom, Tailroom))
+        {
+        }
+
+        var waits = Wait();
+        var datagram = new PacketBatch(64, 1);
+        datagram.TryCopy([1, 2, 3], new Endpoint(IpAddress.V4Loopback, port.Port));
+        client.Send(datagram);
+        Assert.True(await waits);
+        do
+            Assert.True(port.TryReceive(_batch));
+        while (_batch.Count == 0);
+
+        waits = Wait();
+        tun.Wake();
+        Assert.True(await waits);
+
+        waits = Wait();
+        port.Dispose();
+        Assert.True(await waits);
+        Assert.False(port.TryReceive(_batch));
+        Assert.True(await Wait());
+
+        tun.Dispose();
+        tun.Wake();
+        Assert.False(await Wait());
+
+        Task<bool> Wait() => Task.Run(() => tun.Wait(port)).WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

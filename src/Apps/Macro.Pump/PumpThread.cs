@@ -3,9 +3,6 @@ using Macro.Linux;
 
 namespace Macro.Pump;
 
-/// <summary>Turns datagrams that came in into packets for the TUN and datagrams to go out. Both lists are over the memory of the first.</summary>
-public delegate void DatagramHandler(PacketBatch received, PacketBatch toTun, PacketBatch toUdp, Instant now);
-
 /// <summary>
 /// A thread that moves packets: it waits for a batch at one device, has a plane work on it, and writes the results, all
 /// before it waits again. A queue in between would cost more than it hides. It ends when its device is disposed or gone.
@@ -19,9 +16,6 @@ public sealed class PumpThread
     // Two packets of 64 KiB as the kernel passes them, cut to 1420 bytes with room around, and some small ones; or
     // as many small ones as there are slots, each with the room of a full one, for circuits of constant size.
     public const int ReadBytes = 192 * 1024;
-
-    // So few packets are no stream.
-    public const int Few = 4;
 
     // Longer than a program's: who waits for what a pump has passed reads it at once, not when it has filled the socket.
     static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(5);
@@ -52,33 +46,6 @@ public sealed class PumpThread
     /// of the processors else, for the other half works in the kernel's network stack and on the TUN devices.
     /// </summary>
     public static int PumpsFor(int processors) => Math.Clamp(processors / 2, 1, 32);
-
-    /// <param name="udp">Read until it is disposed; not owned.</param>
-    /// <param name="tun">Where packets go; null where there is no TUN.</param>
-    /// <param name="answers">Takes at once what the kernel answers to a few of them; null: that waits for its thread.</param>
-    public static PumpThread FromUdp(IUdp udp, ITun? tun, DatagramHandler plane, BootClock clock, TunPump? answers = null)
-    {
-        ArgumentNullException.ThrowIfNull(udp);
-        return new PumpThread($"udp {udp.Port}", () =>
-        {
-            var received = new PacketBatch(ReceiveBytes, ReceiveSlots);
-            var toTun = new PacketBatch(received, ReceiveSlots);
-            var toUdp = new PacketBatch(received, ReceiveSlots);
-            while (udp.Receive(received))
-            {
-                toTun.Clear();
-                toUdp.Clear();
-                plane(received, toTun, toUdp, clock.Now);
-                if (toUdp.Count > 0)
-                    udp.Send(toUdp);
-                if (toTun.Count == 0)
-                    continue;
-                tun?.Write(toTun);
-                if (toTun.Count <= Few)
-                    answers?.TryPass();
-            }
-        });
-    }
 
     /// <summary>Waits until the thread has ended, which it does once its device is disposed.</summary>
     public void Join()

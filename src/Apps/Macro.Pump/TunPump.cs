@@ -7,12 +7,18 @@ namespace Macro.Pump;
 public delegate void PacketHandler(PacketBatch fromTun, PacketBatch toUdp, Instant now);
 
 /// <summary>
-/// The way from a TUN device to the UDP port. It has a thread that waits at the device; but the kernel answers some packets, pings and
-/// TCP segments among them, while they are written to it. Who wrote them may send the answers, too, which saves the time until this
-/// thread wakes up. Only one thread at a time is on the way, so that packets stay in order.
+/// The way from a TUN device to the UDP port, with a thread that waits at the device. While little comes it waits at a port, too, in
+/// place of that one's <see cref="UdpPump"/>: then a datagram wakes one thread, which finds at the device what the kernel answers
+/// to it, and no other. A stream, either way, has a thread for each direction.
 /// </summary>
 public sealed class TunPump
 {
+    /// <summary>So few at once are no stream.</summary>
+    public const int Few = 4;
+
+    // Where there was no stream for so long, little comes.
+    static readonly TimeSpan s_calm = TimeSpan.FromMilliseconds(50);
+
     readonly PacketBatch _fromTun = new(PumpThread.ReadBytes, PumpThread.MostPackets);
     readonly PacketBatch _toUdp;
     readonly ITun _tun;
@@ -21,9 +27,10 @@ public sealed class TunPump
     readonly BootClock _clock;
     readonly int _headroom, _tailroom;
     readonly Action? _ended;
-    readonly Lock _turn = new();
     readonly PumpThread _thread;
-    volatile int _latest;
+    UdpPump? _taken;
+    long _calmAt;
+    volatile bool _isOver;
 
     /// <param name="tun">Read until it is disposed or gone; not owned.</param>
     /// <param name="udp">The port to send from, asked for each batch, as it may be bound anew; null drops the batch.</param>
@@ -37,19 +44,20 @@ public sealed class TunPump
         _thread = new PumpThread($"{tun.Name} read", Run);
     }
 
-    /// <summary>Passes on what waits at the device, unless its thread is at it or has a stream to pass on, which goes on beside this one.</summary>
-    public void TryPass()
+    /// <summary>
+    /// Waits at that port from now on, unless there is a stream or it waits at another one. The port's thread, which asks after each batch,
+    /// must leave it alone until it is given back.
+    /// </summary>
+    internal bool TryTakeOver(UdpPump port, int datagrams, Instant now)
     {
-        if (_latest > PumpThread.Few || !_turn.TryEnter())
-            return;
-        try
-        {
-            Pass();
-        }
-        finally
-        {
-            _turn.Exit();
-        }
+        Note(datagrams, now);
+        if (!IsCalm(now) || Interlocked.CompareExchange(ref _taken, port, null) is not null)
+            return false;
+        if (_isOver)
+            GiveBack();
+        else
+            _tun.Wake();
+        return true;
     }
 
     /// <inheritdoc cref="PumpThread.Join"/>
@@ -59,24 +67,51 @@ public sealed class TunPump
     {
         do
         {
-            lock (_turn)
-                while (Pass())
-                {
-                }
+            bool hasPassed;
+            do
+            {
+                var now = _clock.Now;
+                hasPassed = PassTun(now) | PassUdp(now);
+                if (!IsCalm(now))
+                    GiveBack();
+            }
+            while (hasPassed);
         }
-        while (_tun.Wait());
+        while (_tun.Wait(Volatile.Read(ref _taken)?.Port));
+        _isOver = true;
+        GiveBack();
         _ended?.Invoke();
     }
 
-    bool Pass()
+    bool PassTun(Instant now)
     {
         if (!_tun.TryRead(_fromTun, _headroom, _tailroom))
             return false;
-        _latest = _fromTun.Count;
+        Note(_fromTun.Count, now);
         _toUdp.Clear();
-        _plane(_fromTun, _toUdp, _clock.Now);
+        _plane(_fromTun, _toUdp, now);
         if (_toUdp.Count > 0)
             _udp()?.Send(_toUdp);
         return true;
     }
+
+    bool PassUdp(Instant now)
+    {
+        if (Volatile.Read(ref _taken) is not { } port)
+            return false;
+        if (!port.TryPass(now, out var datagrams))
+            GiveBack();
+        Note(datagrams, now);
+        return datagrams > 0;
+    }
+
+    void Note(int packets, Instant now)
+    {
+        if (packets > Few)
+            Volatile.Write(ref _calmAt, (now + s_calm).Ticks);
+    }
+
+    bool IsCalm(Instant now) => now.Ticks >= Volatile.Read(ref _calmAt);
+
+    void GiveBack() => Interlocked.Exchange(ref _taken, null)?.GiveBack();
 }

@@ -7,7 +7,7 @@ namespace Macro.Wg;
 
 /// <summary>
 /// One WireGuard interface at work: the pure <see cref="Device"/> with its owner thread, the TUN device, the UDP port, and
-/// a pump thread for each direction. The port is bound while the interface is up.
+/// a pump for each direction. The port is bound while the interface is up.
 /// </summary>
 sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
 {
@@ -35,7 +35,7 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
     // Of the port, one for each pump; the first one sends for all other threads.
     IReadOnlyList<UdpPort> _sockets = [];
     volatile UdpPort? _port;
-    IReadOnlyList<PumpThread> _udpPumps = [];
+    IReadOnlyList<UdpPump> _udpPumps = [];
     bool _up;
 
     /// <param name="pumps">Threads that receive at the port; 0 for as many as the processors want.</param>
@@ -196,11 +196,7 @@ sealed class WireGuardInterface : IOwned, IDeviceSink, IDisposable
         }
     }
 
-    PumpThread Pump(UdpPort socket)
-    {
-        var opener = new Opener(_device, this, PumpThread.MostDatagrams);
-        return PumpThread.FromUdp(socket, _tun, (received, toTun, _, now) => opener.HandleDatagrams(received, toTun, now), _clock, _tunPump);
-    }
+    UdpPump Pump(UdpPort socket) => new(socket, _tun, new Opener(_device, this, PumpThread.MostDatagrams).HandleDatagrams, _clock, _tunPump);
 
     void ClosePort()
     {

@@ -21,8 +21,11 @@ public interface ITun : IDisposable
     /// <summary>As <see cref="Read"/>, but without waiting: false when nothing is there. By one thread at a time.</summary>
     bool TryRead(PacketBatch batch, int headroom, int tailroom);
 
-    /// <summary>Waits until there may be something to read. False when the device is gone or closed.</summary>
-    bool Wait();
+    /// <summary>Waits until there may be something to read, here or at the port, if there is one. False when the device is gone or closed.</summary>
+    bool Wait(IUdp? port = null);
+
+    /// <summary>Ends the <see cref="Wait"/> that goes on, or else the next one. Any thread.</summary>
+    void Wake();
 
     /// <summary>Hands all packets of the batch to the kernel; packets that it refuses are dropped. May change their bytes.</summary>
     void Write(PacketBatch batch);
@@ -36,6 +39,9 @@ public interface IUdp : IDisposable
 
     /// <summary>Waits for at least one datagram and takes what is there. False when the socket was closed.</summary>
     bool Receive(PacketBatch batch);
+
+    /// <summary>As <see cref="Receive"/>, but without waiting: the batch is empty when nothing is there.</summary>
+    bool TryReceive(PacketBatch batch);
 
     /// <summary>Sends every slot to its <see cref="PacketSlot.Remote"/>, in order. What cannot be sent is dropped.</summary>
     void Send(PacketBatch batch);

@@ -1,25 +1,35 @@
 namespace Macro.Linux;
 
 /// <summary>
-/// Waits until a descriptor is readable, or until <see cref="Stop"/> is called from another thread, once and for all.
+/// Waits until a descriptor is readable, or until another thread wants its attention: for once (<see cref="Nudge"/>), or once and for all
+/// (<see cref="Stop"/>).
 /// </summary>
 sealed unsafe class WakeUp : IDisposable
 {
-    readonly FileDescriptor _event = Interop.EventFd(0, Interop.EFD_CLOEXEC).Checked("make an eventfd");
+    readonly FileDescriptor _event = Interop.EventFd(0, Interop.EFD_CLOEXEC | Interop.EFD_NONBLOCK).Checked("make an eventfd");
     volatile bool _stopped;
 
     internal bool Stopped => _stopped;
 
     /// <summary>False when stopped, or when the descriptor reports an error or hang-up.</summary>
-    /// <exception cref="ObjectDisposedException">One of the two was closed before.</exception>
-    internal bool WaitReadable(FileDescriptor source)
+    /// <param name="beside">Another one to wait for. That it is closed, or in error, ends the wait as if it were readable.</param>
+    /// <exception cref="ObjectDisposedException">The first was closed before.</exception>
+    internal bool WaitReadable(FileDescriptor source, FileDescriptor? beside = null)
     {
-        bool holdsSource = false, holdsEvent = false;
+        bool holdsSource = false, holdsEvent = false, holdsBeside = false;
         try
         {
             source.DangerousAddRef(ref holdsSource);
             _event.DangerousAddRef(ref holdsEvent);
-            return Poll(source.Number);
+            try
+            {
+                beside?.DangerousAddRef(ref holdsBeside);
+            }
+            catch (ObjectDisposedException)
+            {
+                return true;
+            }
+            return Poll(source.Number, beside?.Number ?? -1);
         }
         finally
         {
@@ -27,31 +37,43 @@ sealed unsafe class WakeUp : IDisposable
                 source.DangerousRelease();
             if (holdsEvent)
                 _event.DangerousRelease();
+            if (holdsBeside)
+                beside!.DangerousRelease();
         }
+    }
+
+    /// <summary>Ends the wait that goes on, or else the next one.</summary>
+    internal void Nudge()
+    {
+        ulong one = 1;
+        _ = Interop.Write(_event, &one, sizeof(ulong));
     }
 
     internal void Stop()
     {
         _stopped = true;
-        ulong one = 1;
-        _ = Interop.Write(_event, &one, sizeof(ulong));
+        Nudge();
     }
 
     public void Dispose() => _event.Dispose();
 
-    bool Poll(int source)
+    bool Poll(int source, int beside)
     {
-        var both = stackalloc Interop.PollDescriptor[2];
+        var all = stackalloc Interop.PollDescriptor[3];
         while (!_stopped)
         {
-            both[0] = new() { Fd = source, Events = Interop.POLLIN };
-            both[1] = new() { Fd = _event.Number, Events = Interop.POLLIN };
-            if (Interop.Poll(both, 2, -1) < 0)
+            all[0] = new() { Fd = source, Events = Interop.POLLIN };
+            all[1] = new() { Fd = _event.Number, Events = Interop.POLLIN };
+            // The kernel passes over a negative one.
+            all[2] = new() { Fd = beside, Events = Interop.POLLIN };
+            if (Interop.Poll(all, 3, -1) < 0)
                 continue;
-            if ((both[0].Returned & (Interop.POLLERR | Interop.POLLHUP | Interop.POLLNVAL)) != 0)
+            if ((all[0].Returned & (Interop.POLLERR | Interop.POLLHUP | Interop.POLLNVAL)) != 0)
                 return false;
-            if ((both[0].Returned & Interop.POLLIN) != 0)
-                return true;
+            ulong nudges;
+            if (all[1].Returned != 0 && !_stopped)
+                _ = Interop.Read(_event, &nudges, sizeof(ulong));
+            return !_stopped;
         }
         return false;
     }

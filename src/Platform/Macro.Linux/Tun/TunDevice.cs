@@ -140,15 +140,28 @@ public sealed unsafe class TunDevice : ITun
         return batch.Count > 0;
     }
 
-    public bool Wait()
+    /// <param name="port">A <see cref="UdpPort"/>, or null.</param>
+    public bool Wait(IUdp? port = null)
     {
         try
         {
-            return !_wake.Stopped && _wake.WaitReadable(_tun);
+            return !_wake.Stopped && _wake.WaitReadable(_tun, ((UdpPort?)port)?.Descriptor);
         }
         catch (ObjectDisposedException)
         {
             return false;
+        }
+    }
+
+    public void Wake()
+    {
+        try
+        {
+            _wake.Nudge();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Nobody waits at a closed device.
         }
     }
 

@@ -149,20 +149,20 @@ public sealed class UdpPort : IUdp
         return false;
     }
 
-    /// <summary>Takes what is there without waiting. False when there is nothing, or when disposed.</summary>
-    internal bool TryReceive(PacketBatch batch)
+    public bool TryReceive(PacketBatch batch)
     {
+        ArgumentNullException.ThrowIfNull(batch);
+        batch.Clear();
         try
         {
-            batch.Clear();
             if (!_closed)
                 ReceiveVector.OfThread.Receive(_socket, batch, _joined, wait: false);
-            return batch.Count > 0;
         }
         catch (ObjectDisposedException)
         {
-            return false;
+            // Disposed between two calls.
         }
+        return !_closed;
     }
 
     public void Send(PacketBatch batch)

@@ -41,7 +41,7 @@ public sealed unsafe class UdpPortSet : IDisposable
         while (!_closed)
         {
             while (_ready.TryDequeue(out port!))
-                if (port.TryReceive(batch))
+                if (port.TryReceive(batch) && batch.Count > 0)
                     return true;
             Wait();
         }
