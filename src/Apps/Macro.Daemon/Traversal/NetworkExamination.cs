@@ -26,11 +26,17 @@ static class NetworkExamination
             _ = LanSocket.ReceiveAsync(socket, (datagram, source) => _ = threads.RunAsync(
                 () => threads.Node.Traversal.HandleProbe(examination, part, datagram, source, threads.Clock.Now)));
         var deadline = threads.Clock.Now + s_longest;
-        using var ticks = new PeriodicTimer(s_pace);
         try
         {
-            while (!await threads.RunAsync(() => Flush(examination, probes)) && threads.Clock.Now < deadline)
-                await ticks.WaitForNextTickAsync(cancel);
+            while (true)
+            {
+                var (isDone, silentUntil) = await threads.RunAsync(() => (Flush(examination, probes), examination.SilentUntil));
+                var now = threads.Clock.Now;
+                if (isDone || now >= deadline)
+                    break;
+                var silence = Instant.Min(silentUntil, deadline) - now;
+                await Task.Delay(silence > s_pace ? silence : s_pace, cancel);
+            }
         }
         finally
         {

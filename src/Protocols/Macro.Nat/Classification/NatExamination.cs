@@ -73,6 +73,9 @@ public sealed class NatExamination
         }
     }
 
+    /// <summary>Until then nothing is to be sent: a mapping is left alone to see how long it lives. Long ago, when there is none.</summary>
+    public Instant SilentUntil => _step == Step.Waiting && IsQuiet ? NextTimeout : default;
+
     /// <summary>To be sent from that socket.</summary>
     public Outbox OutboxOf(ProbeSocket socket) => _outboxes[(int)socket];
 
