@@ -26,6 +26,9 @@ sealed class FakeNat
     public int Liars { get; init; }
     public IpAddress Outside { get; init; } = IpAddress.Parse("44.128.1.1");
 
+    /// <summary>For how long the examination said that it sends nothing; it is held to that.</summary>
+    public TimeSpan Silence { get; private set; }
+
     public NatClass Examine(bool lifetime = false, bool servers5780 = true)
     {
         var now = Instant.FromUnixSeconds(1_000_000);
@@ -33,13 +36,18 @@ sealed class FakeNat
         classifier.SetOwn(Mapping == MappingBehaviour.NotTranslated ? [s_own[0] with { Address = Outside }] : [s_own[0]]);
         var servers = Enumerable.Range(1, 6).Select(i => Endpoint.Parse($"44.{128 + i}.0.1:3478")).ToArray();
         var examination = new NatExamination(servers, classifier, lifetime, new SeededRandom(1), now);
+        var silentUntil = now;
         for (var steps = 0; !examination.IsDone && steps < 10_000; steps++)
         {
-            if (!Deliver(examination, servers, servers5780, now))
+            if (Deliver(examination, servers, servers5780, now))
             {
-                now = Instant.Max(now, examination.NextTimeout);
-                examination.HandleTimeout(now);
+                Assert.True(now >= silentUntil);
+                continue;
             }
+            silentUntil = Instant.Max(now, examination.SilentUntil);
+            Silence += silentUntil - now;
+            now = Instant.Max(now, examination.NextTimeout);
+            examination.HandleTimeout(now);
         }
         Assert.True(examination.IsDone);
         return classifier.Class;

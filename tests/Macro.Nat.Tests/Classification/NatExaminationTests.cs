@@ -71,6 +71,16 @@ public class NatExaminationTests
     }
 
     [Fact]
+    public void Tells_how_long_it_leaves_a_mapping_alone()
+    {
+        var nat = new FakeNat { Timeout = TimeSpan.FromSeconds(120) };
+        nat.Examine();
+        Assert.Equal(TimeSpan.Zero, nat.Silence);
+        nat.Examine(lifetime: true);
+        Assert.InRange(nat.Silence.TotalSeconds, 60, 150);
+    }
+
+    [Fact]
     public void A_liar_among_the_servers_is_counted_and_not_believed()
     {
         var seen = new FakeNat { Liars = 1 }.Examine();
