@@ -16,26 +16,25 @@ public sealed class PumpTests : IDisposable
     readonly FakeUdp _udp;
     readonly TunPump _tunPump;
     readonly UdpPump _udpPump;
-    readonly ConcurrentQueue<(int Number, string? By)> _fromTun = new(), _fromUdp = new();
 
     public PumpTests()
     {
         (_tun, _udp) = (new FakeTun(_gate), new FakeUdp(_gate));
         var clock = new BootClock();
-        _tunPump = new TunPump(_tun, () => _udp, (fromTun, toUdp, _) => Note(fromTun, _fromTun), clock, headroom: 0, tailroom: 0);
-        _udpPump = new UdpPump(_udp, _tun, (received, toTun, _) =>
-        {
-            Note(received, _fromUdp);
-            if (BinaryPrimitives.ReadInt32BigEndian(received.Bytes(0)) is var number && number < 0)
-                _tun.Put(-number);
-        }, clock, _tunPump);
+        _tunPump = new TunPump(_tun, () => _udp, (fromTun, toUdp, _) => Move(fromTun, toUdp), clock, headroom: 0, tailroom: 0);
+        _udpPump = new UdpPump(_udp, _tun, (received, toTun, _) => Move(received, toTun), clock, _tunPump);
 
-        static void Note(PacketBatch batch, ConcurrentQueue<(int, string?)> seen)
+        static void Move(PacketBatch from, PacketBatch to)
         {
-            for (var i = 0; i < batch.Count; i++)
-                seen.Enqueue((BinaryPrimitives.ReadInt32BigEndian(batch.Bytes(i)), Thread.CurrentThread.Name));
+            foreach (ref readonly var slot in from.Slots)
+                to.TryAdd(slot.Offset, slot.Length, slot.Remote);
         }
     }
+
+    /// <summary>What came out at the other end, and by which thread.</summary>
+    ConcurrentQueue<(int Number, string? By)> FromTun => _udp.Sent;
+
+    ConcurrentQueue<(int Number, string? By)> FromUdp => _tun.Sent;
 
     public void Dispose()
     {
@@ -59,7 +58,7 @@ public sealed class PumpTests : IDisposable
     {
         Calm();
         Pass(_udp, -2);
-        Await(() => _fromTun.Contains((2, DeviceThread)));
+        Await(() => FromTun.Contains((2, DeviceThread)));
     }
 
     [Theory]
@@ -68,8 +67,9 @@ public sealed class PumpTests : IDisposable
     public void A_stream_has_a_thread_for_each_direction(bool fromTun)
     {
         Calm();
-        Put(fromTun ? _tun : _udp, [.. Enumerable.Range(100, TunPump.Few + 1)]);
-        Await(() => (fromTun ? _fromTun : _fromUdp).Any(seen => seen.Number == 100 + TunPump.Few));
+        Numbers device = fromTun ? _tun : _udp;
+        device.Put([.. Enumerable.Range(100, TunPump.Few + 1)]);
+        Await(() => (fromTun ? FromTun : FromUdp).Any(seen => seen.Number == 100 + TunPump.Few));
         Assert.Equal((200, PortThread), Pass(_udp, 200));
     }
 
@@ -79,15 +79,15 @@ public sealed class PumpTests : IDisposable
         const int count = 20_000;
         for (var i = 0; i < count; i++)
         {
-            Put(_udp, i);
-            Put(_tun, i);
+            _udp.Put(i);
+            _tun.Put(i);
             if (i % 1000 == 0)
                 Thread.Sleep(55);
         }
-        Await(() => _fromTun.Count == count && _fromUdp.Count == count);
-        Assert.Equal(Enumerable.Range(0, count), _fromTun.Select(seen => seen.Number));
-        Assert.Equal(Enumerable.Range(0, count), _fromUdp.Select(seen => seen.Number));
-        Assert.Equal([PortThread, DeviceThread], _fromUdp.Select(seen => seen.By).Distinct().OrderByDescending(name => name));
+        Await(() => FromTun.Count == count && FromUdp.Count == count);
+        Assert.Equal(Enumerable.Range(0, count), FromTun.Select(seen => seen.Number));
+        Assert.Equal(Enumerable.Range(0, count), FromUdp.Select(seen => seen.Number));
+        Assert.Equal([PortThread, DeviceThread], FromUdp.Select(seen => seen.By).Distinct().OrderByDescending(name => name));
     }
 
     [Fact]
@@ -139,13 +139,11 @@ public sealed class PumpTests : IDisposable
 
     (int, string?) Pass(Numbers device, int number)
     {
-        Put(device, number);
-        var seen = device == _tun ? _fromTun : _fromUdp;
+        device.Put(number);
+        var seen = device == _tun ? FromTun : FromUdp;
         Await(() => seen.Any(one => one.Number == number));
         return seen.Single(one => one.Number == number);
     }
-
-    static void Put(Numbers device, params int[] numbers) => device.Put(numbers);
 
     static void Await(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, s_patience));
 
@@ -154,6 +152,8 @@ public sealed class PumpTests : IDisposable
         readonly Queue<int> _numbers = new();
 
         protected object Gate => gate;
+
+        public ConcurrentQueue<(int Number, string? By)> Sent { get; } = new();
 
         public bool IsClosed { get; private set; }
 
@@ -176,6 +176,12 @@ public sealed class PumpTests : IDisposable
                 IsClosed = true;
                 Monitor.PulseAll(gate);
             }
+        }
+
+        protected void Note(PacketBatch batch)
+        {
+            for (var i = 0; i < batch.Count; i++)
+                Sent.Enqueue((BinaryPrimitives.ReadInt32BigEndian(batch.Bytes(i)), Thread.CurrentThread.Name));
         }
 
         protected void Take(PacketBatch batch)
@@ -229,7 +235,13 @@ public sealed class PumpTests : IDisposable
 
         public bool Read(PacketBatch batch, int headroom, int tailroom) => throw new NotSupportedException();
 
-        public void Write(PacketBatch batch) => throw new NotSupportedException();
+        /// <summary>Answers a negative number as the kernel answers a ping: before it returns.</summary>
+        public void Write(PacketBatch batch)
+        {
+            Note(batch);
+            if (BinaryPrimitives.ReadInt32BigEndian(batch.Bytes(0)) is var number && number < 0)
+                Put(-number);
+        }
     }
 
     sealed class FakeUdp(object gate) : Numbers(gate), IUdp
@@ -252,6 +264,6 @@ public sealed class PumpTests : IDisposable
             return !IsClosed;
         }
 
-        public void Send(PacketBatch batch) => throw new NotSupportedException();
+        public void Send(PacketBatch batch) => Note(batch);
     }
 }

@@ -65,19 +65,15 @@ public sealed class TunPump
 
     void Run()
     {
+        bool hasPassed;
         do
         {
-            bool hasPassed;
-            do
-            {
-                var now = _clock.Now;
-                hasPassed = PassTun(now) | PassUdp(now);
-                if (!IsCalm(now))
-                    GiveBack();
-            }
-            while (hasPassed);
+            var now = _clock.Now;
+            hasPassed = PassTun(now) | PassUdp(now);
+            if (!IsCalm(now))
+                GiveBack();
         }
-        while (_tun.Wait(Volatile.Read(ref _taken)?.Port));
+        while (hasPassed || _tun.Wait(Volatile.Read(ref _taken)?.Port));
         _isOver = true;
         GiveBack();
         _ended?.Invoke();
