@@ -30,7 +30,7 @@ public sealed class PumpThread
 
         void Run()
         {
-            TimeSlice.OfThisThread = s_slice;
+            Scheduling.Slice = s_slice;
             run();
         }
     }

@@ -12,7 +12,8 @@ namespace Macro.Daemon.Pump;
 /// The node's threads: one owner for all control state, one pump for each socket of the UDP port, one for each TUN device
 /// that is there.
 /// What comes by TCP goes through one more plane, on the threads that read it.
-/// Pumps see the shared tables and the devices of the moment; they never wait for the owner.
+/// Pumps see the shared tables and the devices of the moment; they never wait for the owner. What works only for others interrupts no
+/// program of this machine (<see cref="Scheduling.GivesWay"/>).
 /// </summary>
 sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 {
@@ -38,6 +39,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     volatile ExitPlane[] _exitPlanes = [];
     readonly ShapedLink? _onward, _back, _own;
     readonly PacketBatch? _packets;
+    volatile bool _isClient;
 
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
     /// <param name="spare">Of sockets beside that port.</param>
@@ -130,6 +132,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         var plane = MakeExitPlane(leases, PumpThread.MostPackets);
         return new PumpThread($"{exit.Name} read", () =>
         {
+            Scheduling.GivesWay = true;
             var batch = new PacketBatch(PumpThread.ReadBytes, PumpThread.MostPackets);
             while (exit.Read(batch, ExitPlane.Headroom, ExitPlane.Tailroom))
             {
@@ -217,6 +220,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             released.Clear();
         }
         _spare.Flush();
+        _isClient = Node.Controller.Main is not null;
         _stepped();
     }
 
@@ -252,7 +256,10 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     void PumpDatagrams(UdpPort udp, PacketBatch received, DatagramPlane plane)
     {
         while (udp.Receive(received))
+        {
+            Scheduling.GivesWay = !_isClient;
             Deliver(udp, udp, plane);
+        }
     }
 
     /// <param name="onward">By which others' datagrams go on.</param>

@@ -4,7 +4,7 @@ namespace Macro.Linux;
 
 static unsafe partial class Interop
 {
-    internal const uint SCHED_OTHER = 0;
+    internal const uint SCHED_OTHER = 0, SCHED_BATCH = 3;
 
     /// <summary>struct sched_attr as Linux has had it since 3.14 (SCHED_ATTR_SIZE_VER0); later fields are left out.</summary>
     [StructLayout(LayoutKind.Sequential)]
