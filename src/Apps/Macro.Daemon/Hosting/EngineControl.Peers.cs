@@ -40,6 +40,6 @@ sealed partial class EngineControl
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "guards and blocklist could not be written: {kind}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "the data folder could not be written: {kind}")]
     partial void LogNotSaved(string kind);
 }

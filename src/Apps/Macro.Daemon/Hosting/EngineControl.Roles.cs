@@ -58,30 +58,29 @@ sealed partial class EngineControl
             await _devices.RunAsync(_exit!.Close, cancel);
     }
 
-    /// <summary>Relay and exit rest while the allowance says so; those who are served are told to go elsewhere.</summary>
-    async Task KeepAllowanceAsync(CancellationToken cancel)
+    void FollowAllowance()
     {
         allowance.Decide(Threads.ForOthers, Threads.Clock.Now);
         if (allowance.Pause is null && allowance.Rate != _rate)
             Threads.LimitOthers(RelayAllowance.BitsPerSecond(_rate = allowance.Rate));
-        if (allowance.Pause == _pause)
-            return;
-        await TryAsync(() => ChangeRolesAsync(
-            async () =>
-            {
-                _pause = allowance.Pause;
-                if (_pause is not null)
-                {
-                    LogPaused(_pause);
-                    allowance.Save();
-                    await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
-                }
-                if (_wantsRelay)
-                    await ServeRelayAsync(_pause is null);
-                if (_wantsExit)
-                    await ServeExitAsync(_pause is null, cancel);
-            }, cancel));
     }
+
+    /// <summary>Relay and exit rest while the allowance says so; those who are served are told to go elsewhere.</summary>
+    Task PauseAsync(CancellationToken cancel) => TryAsync(() => ChangeRolesAsync(
+        async () =>
+        {
+            _pause = allowance.Pause;
+            if (_pause is not null)
+            {
+                LogPaused(_pause);
+                allowance.Save();
+                await Threads.RunAsync(() => Node.Relay.CloseAll(Threads.Clock.Now));
+            }
+            if (_wantsRelay)
+                await ServeRelayAsync(_pause is null);
+            if (_wantsExit)
+                await ServeExitAsync(_pause is null, cancel);
+        }, cancel));
 
     Status WithAllowance(Status status) => status with
     {

@@ -25,7 +25,7 @@ sealed partial class EngineControl(
     /// <summary>Mark of the node's own datagrams, by which they pass beside the client's routes.</summary>
     const uint Mark = Linux.ClientRouteOptions.DefaultMark;
 
-    static readonly TimeSpan s_publishEvery = TimeSpan.FromSeconds(1);
+    // Of a second each.
     const int TicksBetweenRefreshes = 60, TicksBeforeFirstSave = 20, TicksBetweenSaves = 600;
 
     readonly DeviceChanges _devices = new();
@@ -39,7 +39,9 @@ sealed partial class EngineControl(
     ExitSide? _exit;
     NetworkSide? _network;
     TcpSide? _tcp;
-    Task _publishing = Task.CompletedTask;
+    Task _tending = Task.CompletedTask;
+    bool _hasStarted;
+    int _tick, _refreshAt = TicksBetweenRefreshes, _saveAt = TicksBeforeFirstSave;
     Nat.Reachability.Standing? _seenStanding;
     long _seenChanges;
     long _sentBefore, _receivedBefore, _coverBefore;
@@ -66,7 +68,7 @@ sealed partial class EngineControl(
         var endpoints = OwnEndpoints(sockets[0].Port);
         _verifier = new HopVerifier(
             directory.Rules, keys.Identity.Id, endpoint => endpoints.Contains(endpoint) || Node.Traversal.Possible.Contains(endpoint), sockets[0].HasV6);
-        _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped,
+        _threads = new NodeThreads(sockets, OptionsOf(settings.Node) with { Offload = false, SocketBuffer = 1 << 18 }, _verifier, Stepped, Ticked,
             limits: (allowance.LargestRate, settings.Client.UploadLimit * 1_000_000L));
         _ends = new CircuitEnds(Threads, settings.Network.Static || settings.Network.Local);
         _client = new ClientSide(settings, Threads, _ends, Mark);
@@ -92,14 +94,14 @@ sealed partial class EngineControl(
             Announce();
         });
         directory.Changed += () => _ = _threads?.RunAsync(RefreshCandidates);
-        _publishing = PublishAsync(_stopping.Token);
+        allowance.Decide(0, Threads.Clock.Now);
+        _pause = allowance.Pause;
+        await Threads.RunAsync(() => _hasStarted = true);
 
         // First of all: from here on, what the device takes in waits for a circuit instead of going out in clear. No relay
         // need be known yet; the controller goes on trying.
         if (wanted.Up)
             await ConnectAsync(new ConnectRequest { Mode = Words.ToEngine(wanted.Mode), ExitRegion = wanted.ExitRegion });
-        allowance.Decide(0, Threads.Clock.Now);
-        _pause = allowance.Pause;
         if (wanted.Relay)
             await SetRelayAsync(true, cancel);
         // What was wanted and cannot be had now must not keep the node from starting: the API says why.
@@ -122,7 +124,7 @@ sealed partial class EngineControl(
             await _tcp.DisposeAsync();
         await SavePeersAsync(cancel);
         await _stopping.CancelAsync();
-        await _publishing;
+        await await Threads.RunAsync(() => _tending);
         _ends?.Dispose();
         _threads.Dispose();
         _threads = null;
@@ -277,25 +279,41 @@ sealed partial class EngineControl(
             Node.SetCandidates(HopTargets.ToCandidates(known, keys.Identity.Id, Threads.HasV6, presharedKey: null));
     }
 
-    async Task PublishAsync(CancellationToken cancel)
+    /// <summary>On the owner thread, once a second. What takes its time is done beside it.</summary>
+    void Ticked()
+    {
+        if (!_hasStarted || _stopping.IsCancellationRequested)
+            return;
+        _tick++;
+        FollowAllowance();
+        Publish();
+        var (refreshes, saves) = (_tick >= _refreshAt, _tick >= _saveAt);
+        if (!_tending.IsCompleted || !(refreshes || saves || allowance.Pause != _pause || memory.IsStale(Node.Controller)))
+            return;
+        if (refreshes)
+            _refreshAt = _tick + TicksBetweenRefreshes;
+        if (saves)
+            _saveAt = _tick + TicksBetweenSaves;
+        _tending = Task.Run(() => TendAsync(refreshes, saves, _stopping.Token));
+    }
+
+    async Task TendAsync(bool refreshes, bool saves, CancellationToken cancel)
     {
         try
         {
-            using var timer = new PeriodicTimer(s_publishEvery);
-            for (var tick = 1; await timer.WaitForNextTickAsync(cancel); tick++)
-            {
-                // Descriptors expire by themselves; what is imported is taken in at once.
-                if (tick % TicksBetweenRefreshes == 0)
-                {
-                    await Threads.RunAsync(RefreshCandidates);
-                    allowance.Save();
-                }
-                if (tick % TicksBetweenSaves == TicksBeforeFirstSave)
-                    await SaveAsync();
-                await KeepAllowanceAsync(cancel);
-                await Threads.RunAsync(Publish);
-                await SavePeersAsync(cancel);
-            }
+            // Descriptors expire by themselves; what is imported is taken in at once.
+            if (refreshes)
+                await Threads.RunAsync(RefreshCandidates);
+            allowance.Save();
+            if (saves)
+                await SaveAsync();
+            if (allowance.Pause != _pause)
+                await PauseAsync(cancel);
+            await SavePeersAsync(cancel);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogNotSaved(e.GetType().Name);
         }
         catch (OperationCanceledException)
         {

@@ -11,7 +11,7 @@ namespace Macro.Daemon.Hosting;
 /// How much the node does for others now: its rate by the hour, and what is left of the month. What was used is kept in the file
 /// "allowance", sealed: the month, and one number of bytes.
 /// </summary>
-/// <remarks>Belongs to one caller at a time.</remarks>
+/// <remarks>One thread decides; any reads and saves, one at a time.</remarks>
 public sealed class RelayAllowance
 {
     const string Name = "allowance";

@@ -28,13 +28,16 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
 
     const int TcpBytes = 128 * 1024, TcpMessages = 128;
 
+    static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1);
+
     readonly IReadOnlyList<UdpPort> _sockets;
     readonly UdpPort _udp;
     readonly SparePorts _spare;
     readonly OwnerThread _owner;
     readonly PumpThread[] _udpPumps;
     readonly DatagramPlane[] _datagrams;
-    readonly Action _stepped;
+    readonly Action _stepped, _ticked;
+    Instant _nextTick;
     volatile Action<PacketBatch>? _toExit, _toResolver;
     volatile ExitPlane[] _exitPlanes = [];
     readonly ShapedLink? _onward, _back, _own;
@@ -44,12 +47,12 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
     /// <param name="sockets">Of the node's UDP port, one for each pump; owned.</param>
     /// <param name="spare">Of sockets beside that port.</param>
     /// <param name="verifier">Of next hops.</param>
-    /// <param name="stepped">Called on the owner thread after each of its steps.</param>
+    /// <param name="stepped">Called on the owner thread after each of its steps, and <paramref name="ticked"/> once a second.</param>
     /// <param name="limits">Bits per second that go through for others, each way, and that the client's device sends; 0: no limit.</param>
-    public NodeThreads(IReadOnlyList<UdpPort> sockets, UdpOptions spare, IHopVerifier verifier, Action stepped, (long Others, long Own) limits = default)
+    public NodeThreads(IReadOnlyList<UdpPort> sockets, UdpOptions spare, IHopVerifier verifier, Action stepped, Action ticked, (long Others, long Own) limits = default)
     {
         (_sockets, _udp) = (sockets, sockets[0]);
-        _stepped = stepped;
+        (_stepped, _ticked, _nextTick) = (stepped, ticked, Clock.Now + s_tick);
         Node = new Node(verifier, SystemRandom.Shared);
         PacketBatch[] received = [.. sockets.Select(_ => new PacketBatch(PumpThread.ReceiveBytes, PumpThread.MostDatagrams))];
         var byTcp = new PacketBatch(TcpBytes, TcpMessages);
@@ -182,7 +185,7 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
             pump.Join();
     }
 
-    Instant IOwned.NextTimeout => Node.NextTimeout;
+    Instant IOwned.NextTimeout => Instant.Min(Node.NextTimeout, _nextTick);
 
     void IOwned.HandleLetter(in Letter letter, int waiting, Instant now)
     {
@@ -206,7 +209,16 @@ sealed class NodeThreads : IOwned, IPlaneOwner, IDisposable
         }
     }
 
-    void IOwned.HandleTimeout(Instant now) => Node.HandleTimeout(now);
+    void IOwned.HandleTimeout(Instant now)
+    {
+        if (Node.NextTimeout <= now)
+            Node.HandleTimeout(now);
+        if (now < _nextTick)
+            return;
+        _nextTick = now + s_tick;
+        Links.Sweep(now);
+        _ticked();
+    }
 
     void IOwned.Flush(Instant now)
     {

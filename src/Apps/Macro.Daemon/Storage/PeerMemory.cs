@@ -25,10 +25,13 @@ public sealed class PeerMemory(SealedFolder vault)
         _seen = Version(controller);
     }
 
+    /// <summary>On the owner thread: whether <see cref="Changed"/> has something.</summary>
+    public bool IsStale(Controller controller) => _seen != Version(controller);
+
     /// <summary>On the owner thread: what has changed and is to be given to <see cref="Save"/>; null when nothing has.</summary>
     public IReadOnlyDictionary<string, string>? Changed(Controller controller, Instant now)
     {
-        if (_seen == Version(controller))
+        if (!IsStale(controller))
             return null;
         _seen = Version(controller);
         return new Dictionary<string, string> { [Guards] = controller.Guards.Write(), [Blocklist] = controller.Blocklist.Write(now) };

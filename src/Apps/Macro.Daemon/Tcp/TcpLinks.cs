@@ -15,7 +15,7 @@ namespace Macro.Daemon.Tcp;
 /// <param name="lost">A connection that this node had dialled has ended.</param>
 sealed class TcpLinks(PacketBatch received, Action handle, Action<Endpoint> lost, TcpLimits limits, IRandom random, Func<Instant> clock) : IDisposable
 {
-    static readonly TimeSpan s_sweepEvery = TimeSpan.FromSeconds(1), s_window = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan s_window = TimeSpan.FromSeconds(10);
 
     readonly ConcurrentDictionary<Endpoint, TcpLink> _links = new();
     readonly Lock _gate = new(), _admission = new();
@@ -119,21 +119,6 @@ sealed class TcpLinks(PacketBatch received, Action handle, Action<Endpoint> lost
         foreach (var link in _links.Values)
             if (link.IsOverdue(limits, now))
                 link.Close();
-    }
-
-    /// <summary>Sweeps until it is disposed.</summary>
-    public async Task RunAsync()
-    {
-        try
-        {
-            using var timer = new PeriodicTimer(s_sweepEvery);
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
-                Sweep(clock());
-        }
-        catch (OperationCanceledException)
-        {
-            // The node stops.
-        }
     }
 
     public void Dispose()

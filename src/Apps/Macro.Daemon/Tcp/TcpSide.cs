@@ -16,16 +16,11 @@ sealed class TcpSide : IAsyncDisposable
     readonly IpAddress? _bind;
     readonly uint _mark;
     readonly CancellationTokenSource _stopping = new();
-    readonly Task _sweeping;
     Socket? _listener;
     Task _accepting = Task.CompletedTask;
 
     /// <param name="bind">The node's one address; null: any.</param>
-    public TcpSide(NodeThreads threads, IpAddress? bind, uint mark)
-    {
-        (_threads, _bind, _mark) = (threads, bind, Machine.MayConfigureNetworks ? mark : 0);
-        _sweeping = threads.Links.RunAsync();
-    }
+    public TcpSide(NodeThreads threads, IpAddress? bind, uint mark) => (_threads, _bind, _mark) = (threads, bind, Machine.MayConfigureNetworks ? mark : 0);
 
     public bool IsListening => _listener is not null;
 
@@ -61,7 +56,6 @@ sealed class TcpSide : IAsyncDisposable
         await _stopping.CancelAsync();
         await StopListeningAsync();
         _threads.Links.Dispose();
-        await _sweeping;
         _stopping.Dispose();
     }
 
