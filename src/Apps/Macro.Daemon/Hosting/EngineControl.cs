@@ -301,14 +301,17 @@ sealed partial class EngineControl(
     {
         try
         {
-            // Descriptors expire by themselves; what is imported is taken in at once.
-            if (refreshes)
-                await Threads.RunAsync(RefreshCandidates);
-            allowance.Save();
-            if (saves)
-                await SaveAsync();
+            // First: what cannot be written must not keep the node at work.
             if (allowance.Pause != _pause)
                 await PauseAsync(cancel);
+            // Descriptors expire by themselves; what is imported is taken in at once.
+            if (refreshes)
+            {
+                await Threads.RunAsync(RefreshCandidates);
+                allowance.Save();
+            }
+            if (saves)
+                await SaveAsync();
             await SavePeersAsync(cancel);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

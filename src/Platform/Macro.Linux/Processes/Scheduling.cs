@@ -17,7 +17,7 @@ public static class Scheduling
         get => Interop.TryGetScheduling(out var scheduling) ? TimeSpan.FromTicks((long)scheduling.Runtime / TimeSpan.NanosecondsPerTick) : default;
         set
         {
-            if (!Interop.TryGetScheduling(out var scheduling) || scheduling.Policy is not (Interop.SCHED_OTHER or Interop.SCHED_BATCH))
+            if (!Interop.TryGetScheduling(out var scheduling) || scheduling.Policy != Interop.SCHED_OTHER)
                 return;
             scheduling.Runtime = (ulong)(value.Ticks * TimeSpan.NanosecondsPerTick);
             _ = Interop.TrySetScheduling(scheduling);
