@@ -170,6 +170,37 @@ public sealed class TcpLinksTests : IAsyncDisposable
         Assert.Equal(0, _relay.Links.Count);
     }
 
+    [Fact]
+    public async Task What_waits_behind_a_slow_write_is_sent_before_the_end_whatever_the_far_end_says_meanwhile()
+    {
+        await using var slow = await TlsAsync();
+        await slow.WriteAsync(Framed(Data(5, 32)));
+        var (_, source) = await _relay.NextAsync();
+        var link = _relay.Links.Find(source)!;
+        var accepted = 0;
+        for (var full = false; !full; await Task.Yield())
+        {
+            // A write is stuck, and behind it the queue is full.
+            link.Send(Data(accepted, TcpFrame.MaxMessage));
+            full = link.Dropped > 100;
+            accepted++;
+        }
+        accepted -= (int)link.Dropped;
+        _relay.Links.Close(source);
+        link.Send(Data(0, 32));
+        await slow.WriteAsync(Framed(Data(6, 32)));
+
+        var arrived = await ReadToEndAsync(slow);
+        Assert.Equal(accepted * Framed(Data(0, TcpFrame.MaxMessage)).Length, arrived);
+        Assert.Equal(1, _relay.Links.Count);
+
+        // The far end does not hang up: it has as long as for taking a write.
+        _relay.Now += TimeSpan.FromSeconds(21);
+        _relay.Links.Sweep(_relay.Now);
+        await Task.WhenAll(_served);
+        Assert.Equal(0, _relay.Links.Count);
+    }
+
     public async ValueTask DisposeAsync()
     {
         _client.Links.Dispose();
@@ -245,6 +276,15 @@ public sealed class TcpLinksTests : IAsyncDisposable
         {
             return true;
         }
+    }
+
+    /// <returns>Bytes until the proper end.</returns>
+    static async Task<int> ReadToEndAsync(SslStream stream)
+    {
+        var (buffer, total) = (new byte[4096], 0);
+        while (await stream.ReadAsync(buffer) is > 0 and var count)
+            total += count;
+        return total;
     }
 
     static byte[] Framed(byte[] message)

@@ -53,7 +53,7 @@ sealed class TcpLink : IDisposable
     {
         lock (_gate)
         {
-            if (_closed || !TcpFrame.TryWrite(message, _filling.AsSpan(_filled, QueueBytes - _filled), out var size))
+            if (_closed || _isFinishing || !TcpFrame.TryWrite(message, _filling.AsSpan(_filled, QueueBytes - _filled), out var size))
             {
                 Dropped++;
                 return;
@@ -88,7 +88,7 @@ sealed class TcpLink : IDisposable
         Socket.Dispose();
     }
 
-    /// <summary>Ends it when all that waits is sent.</summary>
+    /// <summary>Takes no more, and ends it when all that waits is sent and the other end has ended it too.</summary>
     public void Finish()
     {
         lock (_gate)
@@ -145,18 +145,23 @@ sealed class TcpLink : IDisposable
             {
                 await _wake.WaitAsync();
                 int count;
+                bool isLast;
                 lock (_gate)
                 {
                     (_filling, _sending, count, _filled) = (_sending, _filling, _filled, 0);
+                    isLast = _isFinishing;
                 }
                 if (_closed)
                     return;
                 Volatile.Write(ref _writingSince, clock().Ticks);
                 await stream.WriteAsync(_sending.AsMemory(0, count));
-                if (_isFinishing)
+                if (isLast)
                 {
+                    // Closing it now could reset it, and what the other end has not read yet would be lost: ReadAsync waits for its end,
+                    // within the time of a write.
                     await stream.ShutdownAsync();
-                    Close();
+                    Socket.Shutdown(SocketShutdown.Send);
+                    return;
                 }
                 Volatile.Write(ref _writingSince, 0);
             }
