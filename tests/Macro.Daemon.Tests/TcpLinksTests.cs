@@ -168,6 +168,7 @@ public sealed class TcpLinksTests : IAsyncDisposable
             Assert.Equal(Data(i, 1000), (await _relay.NextAsync()).Message);
         await Task.WhenAll(_served);
         Assert.Equal(0, _relay.Links.Count);
+        Assert.Equal(link, await _client.LostAsync());
     }
 
     [Fact]
@@ -215,13 +216,17 @@ public sealed class TcpLinksTests : IAsyncDisposable
         readonly PacketBatch _received = new(16 * 1024, 8);
         readonly Channel<(byte[] Message, Endpoint Source)> _messages = System.Threading.Channels.Channel.CreateUnbounded<(byte[], Endpoint)>();
 
-        public Side(TcpLimits limits) => Links = new TcpLinks(_received, Take, _ => { }, limits, SystemRandom.Shared, () => Now);
+        readonly Channel<Endpoint> _lost = System.Threading.Channels.Channel.CreateUnbounded<Endpoint>();
+
+        public Side(TcpLimits limits) => Links = new TcpLinks(_received, Take, link => _lost.Writer.TryWrite(link), limits, SystemRandom.Shared, () => Now);
 
         public TcpLinks Links { get; }
 
         public Instant Now { get; set; } = Instant.FromUnixSeconds(1_800_000_000);
 
         public ValueTask<(byte[] Message, Endpoint Source)> NextAsync() => _messages.Reader.ReadAsync(TestContext.Current.CancellationToken);
+
+        public ValueTask<Endpoint> LostAsync() => _lost.Reader.ReadAsync(TestContext.Current.CancellationToken);
 
         public void Send(Endpoint link, byte[] message)
         {

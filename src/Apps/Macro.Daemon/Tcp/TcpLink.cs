@@ -127,7 +127,7 @@ sealed class TcpLink : IDisposable
                 filled -= taken;
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException or SocketException)
+        catch (Exception e) when (TcpTls.IsEnd(e))
         {
             // Gone; whose fault does not matter.
         }
@@ -158,15 +158,14 @@ sealed class TcpLink : IDisposable
                 if (isLast)
                 {
                     // Closing it now could reset it, and what the other end has not read yet would be lost: ReadAsync waits for its end,
-                    // within the time of a write.
-                    await stream.ShutdownAsync();
+                    // within the time of a write. Without TLS's own end: SslStream cannot make it while it reads.
                     Socket.Shutdown(SocketShutdown.Send);
                     return;
                 }
                 Volatile.Write(ref _writingSince, 0);
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException or SocketException)
+        catch (Exception e) when (TcpTls.IsEnd(e))
         {
             Close();
         }

@@ -168,8 +168,7 @@ sealed class TcpLinks(PacketBatch received, Action handle, Action<Endpoint> lost
             await link.RunAsync(tls, this, clock);
             return true;
         }
-        catch (Exception e) when (e is IOException or System.Security.Authentication.AuthenticationException or OperationCanceledException
-            or ObjectDisposedException or InvalidOperationException or SocketException)
+        catch (Exception e) when (TcpTls.IsEnd(e))
         {
             return false;
         }

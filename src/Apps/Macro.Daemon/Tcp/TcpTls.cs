@@ -1,4 +1,6 @@
 using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Macro.Core;
@@ -38,6 +40,13 @@ static class TcpTls
         RemoteCertificateValidationCallback = static (_, _, _, _) => true,
 #pragma warning restore CA5359
     };
+
+    /// <summary>
+    /// A connection ends with it, by whosever fault: the network's, the other end's, ours that closed it, or OpenSSL's, whose errors
+    /// <see cref="SslStream"/> does not always wrap.
+    /// </summary>
+    public static bool IsEnd(Exception e) => e is IOException or SocketException or AuthenticationException or CryptographicException
+        or OperationCanceledException or InvalidOperationException;
 
     static string Name(IRandom random) => string.Create(LeastLetters + random.NextInt(MostLetters - LeastLetters + 1) + 8, random, (name, random) =>
     {
