@@ -53,7 +53,7 @@ public static class Aead
         switch (path)
         {
             case VectorPath.Avx512:
-                BatchAead<ChaCha20x16, ChaCha20x8, Poly1305x16>.Seal(buffer, jobs);
+                BatchAead<ChaCha20x32, ChaCha20x8, Poly1305x16>.Seal(buffer, jobs);
                 break;
             case VectorPath.Avx2:
                 BatchAead<ChaCha20x8, ChaCha20x8, Poly1305x8>.Seal(buffer, jobs);
@@ -70,7 +70,7 @@ public static class Aead
         switch (path)
         {
             case VectorPath.Avx512:
-                BatchAead<ChaCha20x16, ChaCha20x8, Poly1305x16>.Open(buffer, jobs);
+                BatchAead<ChaCha20x32, ChaCha20x8, Poly1305x16>.Open(buffer, jobs);
                 break;
             case VectorPath.Avx2:
                 BatchAead<ChaCha20x8, ChaCha20x8, Poly1305x8>.Open(buffer, jobs);

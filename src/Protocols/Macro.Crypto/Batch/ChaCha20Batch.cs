@@ -43,7 +43,7 @@ static class ChaCha20Batch<TLanes> where TLanes : struct, IChaCha20Lanes
             scratch.CopyTextToSlots(text, lane + 1, ref buffer);
             lane += text.Lanes;
         }
-        TLanes.Xor(ref scratch.ChaChaRows, uint.MaxValue, ref buffer, ref scratch.Slots);
+        TLanes.Xor(ref scratch.ChaChaRows, lane, uint.MaxValue, ref buffer, ref scratch.Slots);
         lane = 0;
         for (var i = 0; i < count; lane += scratch.Texts[i].Lanes, i++)
             scratch.Slot(lane, AeadKey.Size).CopyTo(scratch.PolyKey(i));
@@ -112,7 +112,7 @@ static class ChaCha20Batch<TLanes> where TLanes : struct, IChaCha20Lanes
     static void Pass(BatchScratch scratch, int lanes, uint staged, ref byte buffer)
     {
         var unused = uint.MaxValue << (lanes - 1) << 1;
-        TLanes.Xor(ref scratch.ChaChaRows, staged | unused, ref buffer, ref scratch.Slots);
+        TLanes.Xor(ref scratch.ChaChaRows, lanes, staged | unused, ref buffer, ref scratch.Slots);
         for (; staged != 0; staged &= staged - 1)
         {
             var lane = BitOperations.TrailingZeroCount(staged);

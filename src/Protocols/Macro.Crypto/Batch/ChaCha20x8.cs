@@ -28,7 +28,7 @@ readonly struct ChaCha20x8 : IChaCha20Lanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Xor(ref uint rows, uint staged, ref byte buffer, ref byte slots)
+    public static void Xor(ref uint rows, int lanes, uint staged, ref byte buffer, ref byte slots)
     {
         var x0 = Vector256.Create(ChaCha20Lanes.Sigma0);
         var x1 = Vector256.Create(ChaCha20Lanes.Sigma1);

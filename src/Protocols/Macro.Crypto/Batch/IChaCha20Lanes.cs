@@ -21,7 +21,8 @@ interface IChaCha20Lanes
 
     /// <summary>XORs each lane's block of key stream (64 bytes) to where it belongs, see <see cref="ChaCha20Lanes.Place"/>.</summary>
     /// <param name="rows">See <see cref="ChaCha20Lanes"/>.</param>
-    static abstract void Xor(ref uint rows, uint staged, ref byte buffer, ref byte slots);
+    /// <param name="lanes">The first so many at least; the others' blocks go to their places as well, if they are computed.</param>
+    static abstract void Xor(ref uint rows, int lanes, uint staged, ref byte buffer, ref byte slots);
 }
 
 /// <summary>
@@ -30,7 +31,7 @@ interface IChaCha20Lanes
 /// </summary>
 static class ChaCha20Lanes
 {
-    public const int MostLanes = 16, BlockBits = 6, BlockSize = 1 << BlockBits;
+    public const int MostLanes = 32, BlockBits = 6, BlockSize = 1 << BlockBits;
 
     /// <summary>The rows: eight words of key, the block counter, two words of nonce; and where in the buffer the block goes.</summary>
     public const int Key = 0, BlockCounter = 8, NonceLow = 9, NonceHigh = 10, Target = 11, Rows = 12;
