@@ -102,36 +102,38 @@ public sealed class ExitPolicy
         return ExitVerdict.DeniedByRule;
     }
 
+    /// <inheritdoc cref="Decide(in IpView)"/>
+    public ExitVerdict Decide(ReadOnlySpan<byte> ipPacket) => IpView.TryParse(ipPacket, out var packet) ? Decide(packet) : ExitVerdict.Malformed;
+
     /// <summary>Judges one IP packet on its way from a client to the Internet. Its source is not looked at: see <see cref="SourceRewrite"/>.</summary>
-    public ExitVerdict Decide(ReadOnlySpan<byte> ipPacket)
+    public ExitVerdict Decide(in IpView packet)
     {
-        if (!IpView.TryParse(ipPacket, out var packet))
-            return ExitVerdict.Malformed;
+        var destination = packet.Destination;
         // An IPv6 packet to an IPv4-mapped address: IPv4 in disguise, not to be judged as the IPv4 address.
-        if (packet.IsV4 != packet.Destination.IsV4)
+        if (packet.IsV4 != destination.IsV4)
             return ExitVerdict.DeniedRange;
         if (packet.IsSourceRouted)
             return ExitVerdict.SourceRouted;
         if (!IsSupported(packet.Protocol, packet.IsV4))
             return ExitVerdict.UnsupportedProtocol;
         if (packet.IsLaterFragment)
-            return packet.Protocol == IpProtocol.Tcp && packet.FragmentOffset == 8 ? ExitVerdict.UnsafeFragment : DecideAddress(packet.Destination);
+            return packet.Protocol == IpProtocol.Tcp && packet.FragmentOffset == 8 ? ExitVerdict.UnsafeFragment : DecideAddress(destination);
         if (packet.MoreFragments && packet.HasExtensionsInFragment)
             return ExitVerdict.UnsafeFragment;
 
         switch (packet.Protocol)
         {
             case IpProtocol.Tcp:
-                return TcpView.TryParse(packet.Payload, out var tcp) ? Decide(IpProtocol.Tcp, packet.Destination, tcp.DestinationPort) : ExitVerdict.Malformed;
+                return TcpView.TryParse(packet.Payload, out var tcp) ? Decide(IpProtocol.Tcp, destination, tcp.DestinationPort) : ExitVerdict.Malformed;
             case IpProtocol.Udp:
                 // The datagram of a first fragment is longer than the fragment.
                 return packet.Payload.Length >= UdpView.HeaderLength && (packet.MoreFragments || UdpView.TryParse(packet.Payload, out _))
-                    ? Decide(IpProtocol.Udp, packet.Destination, UdpView.DestinationPortOf(packet.Payload))
+                    ? Decide(IpProtocol.Udp, destination, UdpView.DestinationPortOf(packet.Payload))
                     : ExitVerdict.Malformed;
             default:
                 if (!IcmpView.TryParse(packet.Payload, !packet.IsV4, out var icmp))
                     return ExitVerdict.Malformed;
-                return icmp.IsEchoRequest || icmp.IsError ? Decide(packet.Protocol, packet.Destination, 0) : ExitVerdict.UnsupportedProtocol;
+                return icmp.IsEchoRequest || icmp.IsError ? Decide(packet.Protocol, destination, 0) : ExitVerdict.UnsupportedProtocol;
         }
     }
 

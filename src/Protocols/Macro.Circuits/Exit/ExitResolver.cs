@@ -7,15 +7,14 @@ namespace Macro.Circuits;
 public static class ExitResolver
 {
     const ushort Port = 53;
-    const int V4Source = 12, V4Destination = 16, V6Source = 8, V6Destination = 24;
+    const int V4Source = 12, V4Destination = 16, V6Source = 8;
 
     /// <summary>100.64.0.53 and fd6d:6163:726f::35.</summary>
     public static readonly AddressPair Address = new(IpAddress.Parse("100.64.0.53"), IpAddress.Parse("fd6d:6163:726f::35"));
 
     /// <summary>A whole UDP datagram or TCP segment to port 53 there. Fragments are none: no query is that long.</summary>
-    public static bool IsFor(ReadOnlySpan<byte> ipPacket) => IsAddressed(ipPacket)
-        && IpView.TryParse(ipPacket, out var packet)
-        && packet.Destination == Address.OfFamily(packet.IsV4)
+    public static bool IsFor(in IpView packet) =>
+        packet.Destination == Address.OfFamily(packet.IsV4)
         && !packet.IsSourceRouted && !packet.IsLaterFragment && !packet.MoreFragments
         && packet.Protocol switch
         {
@@ -35,14 +34,6 @@ public static class ExitResolver
         return ipPacket[0] >> 4 == 4
             ? (IpProtocol)ipPacket[9] is not (IpProtocol.Udp or IpProtocol.Tcp) && IsAt(ipPacket, V4Source, V4)
             : (IpProtocol)ipPacket[6] is not (IpProtocol.Udp or IpProtocol.Tcp) && IsAt(ipPacket, V6Source, V6);
-    }
-
-    /// <summary>One comparison for all the packets that go elsewhere.</summary>
-    static bool IsAddressed(ReadOnlySpan<byte> ipPacket)
-    {
-        if (ipPacket.Length < V6Destination + 16)
-            return ipPacket.Length >= V4Destination + 4 && IsAt(ipPacket, V4Destination, V4);
-        return ipPacket[0] >> 4 == 4 ? IsAt(ipPacket, V4Destination, V4) : IsAt(ipPacket, V6Destination, V6);
     }
 
     static bool IsAt(ReadOnlySpan<byte> ipPacket, int offset, ReadOnlySpan<byte> address) => ipPacket.Slice(offset, address.Length).SequenceEqual(address);

@@ -13,14 +13,6 @@ namespace Macro.Circuits;
 /// <remarks>A packet that is refused is left as it was.</remarks>
 public static class SourceRewrite
 {
-    /// <summary>The length of the IP packet at the start of a payload, whose padding follows it. False: not a whole packet.</summary>
-    public static bool TryTrim(ReadOnlySpan<byte> payload, out int length)
-    {
-        var whole = IpView.TryParse(payload, out var view);
-        length = whole ? view.Bytes.Length : 0;
-        return whole;
-    }
-
     /// <summary>False: not a whole packet.</summary>
     public static bool TryReadDestination(ReadOnlySpan<byte> packet, out IpAddress destination)
     {
@@ -34,9 +26,12 @@ public static class SourceRewrite
     /// not a whole packet, a source other than the inner address, or an ICMP error about a packet that never went to
     /// this client.
     /// </summary>
-    public static bool Outbound(Span<byte> packet, IpAddress v4, IpAddress v6) =>
-        IpView.TryParse(packet, out var view)
-        && view.Source == AddressPair.Inner.OfFamily(view.IsV4)
+    public static bool Outbound(Span<byte> packet, IpAddress v4, IpAddress v6) => IpView.TryParse(packet, out var view) && Outbound(packet, view, v4, v6);
+
+    /// <inheritdoc cref="Outbound(Span{byte}, IpAddress, IpAddress)"/>
+    /// <param name="view">Of this very packet.</param>
+    public static bool Outbound(Span<byte> packet, in IpView view, IpAddress v4, IpAddress v6) =>
+        view.Source == AddressPair.Inner.OfFamily(view.IsV4)
         && Rewrite(packet, view, view.Source, view.IsV4 ? v4 : v6, outbound: true);
 
     /// <summary>
@@ -48,7 +43,7 @@ public static class SourceRewrite
         IpView.TryParse(packet, out var view)
         && Rewrite(packet, view, view.Destination, AddressPair.Inner.OfFamily(view.IsV4), outbound: false);
 
-    static bool Rewrite(Span<byte> packet, IpView view, IpAddress before, IpAddress after, bool outbound)
+    static bool Rewrite(Span<byte> packet, in IpView view, IpAddress before, IpAddress after, bool outbound)
     {
         var (v4, protocol, at, laterFragment) = (view.IsV4, view.Protocol, view.PayloadOffset, view.IsLaterFragment);
         // An IPv4-mapped address in an IPv6 header is no address of ours.

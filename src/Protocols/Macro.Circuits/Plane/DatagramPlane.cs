@@ -352,17 +352,19 @@ public sealed partial class DatagramPlane
             Ask(inbound, payload, arrival.Source, now);
             return 0;
         }
-        if (!SourceRewrite.TryTrim(payload, out var length))
+        if (!IpView.TryParse(payload, out var view))
         {
             Counters.Malformed++;
             return 0;
         }
+        // Without the padding.
+        var length = view.Bytes.Length;
         var packet = payload[..length];
         // The resolver's address lies in a range that is always denied: it is no destination outside.
-        var isQuery = ExitResolver.IsFor(packet);
-        if (!isQuery && policy.Decide(packet) is not ExitVerdict.Accept and var verdict)
+        var isQuery = ExitResolver.IsFor(view);
+        if (!isQuery && policy.Decide(view) is not ExitVerdict.Accept and var verdict)
             Deny(inbound, packet, verdict, now);
-        else if (!EcnField.TryMark(packet, arrival.Ecn) || !SourceRewrite.Outbound(packet, lease.V4, lease.V6) || (isQuery && !ToResolver.TryAdd(offset, length, default)))
+        else if (!EcnField.TryMark(packet, arrival.Ecn) || !SourceRewrite.Outbound(packet, view, lease.V4, lease.V6) || (isQuery && !ToResolver.TryAdd(offset, length, default)))
             Counters.Unroutable++;
         else
         {

@@ -6,6 +6,7 @@ namespace Macro.Core.Packets;
 public readonly ref struct IpView
 {
     readonly ReadOnlySpan<byte> _bytes;
+    readonly bool _v6RoutingHeader;
 
     IpView(Ipv4View packet)
     {
@@ -14,11 +15,6 @@ public readonly ref struct IpView
         Protocol = packet.Protocol;
         FragmentOffset = packet.FragmentOffset;
         MoreFragments = packet.MoreFragments;
-        Source = packet.Source;
-        Destination = packet.Destination;
-        TrafficClass = packet.TrafficClass;
-        // Loose and strict source route (RFC 791 3.1); a packet with one goes elsewhere than its destination says.
-        IsSourceRouted = HasSourceRoute(packet.Options);
     }
 
     IpView(Ipv6View packet)
@@ -28,24 +24,25 @@ public readonly ref struct IpView
         Protocol = packet.Protocol;
         FragmentOffset = packet.FragmentOffset;
         MoreFragments = packet.MoreFragments;
-        Source = packet.Source;
-        Destination = packet.Destination;
-        IsSourceRouted = packet.HasRoutingHeader;
+        _v6RoutingHeader = packet.HasRoutingHeader;
         HasExtensionsInFragment = packet.HasExtensionsInFragment;
-        TrafficClass = packet.TrafficClass;
     }
 
     /// <summary>False when the bytes are not one whole IPv4 or IPv6 packet.</summary>
     public static bool TryParse(ReadOnlySpan<byte> packet, out IpView view)
     {
-        view = default;
         if (Ipv4View.TryParse(packet, out var v4))
+        {
             view = new IpView(v4);
-        else if (Ipv6View.TryParse(packet, out var v6))
+            return true;
+        }
+        if (Ipv6View.TryParse(packet, out var v6))
+        {
             view = new IpView(v6);
-        else
-            return false;
-        return true;
+            return true;
+        }
+        view = default;
+        return false;
     }
 
     /// <summary>Where a packet goes, without a look at the rest of it: for routing, where the far end judges the packet.</summary>
@@ -86,12 +83,12 @@ public readonly ref struct IpView
     public bool IsV4 => _bytes[0] >> 4 == 4;
 
     /// <summary>As the packet says, an IPv6 packet with an IPv4-mapped address included.</summary>
-    public IpAddress Source { get; }
+    public IpAddress Source => IsV4 ? IpAddress.Read(_bytes.Slice(12, 4)) : IpAddress.Read(_bytes.Slice(8, 16));
 
-    public IpAddress Destination { get; }
+    public IpAddress Destination => IsV4 ? IpAddress.Read(_bytes.Slice(16, 4)) : IpAddress.Read(_bytes.Slice(24, 16));
 
     /// <summary>Differentiated services and ECN.</summary>
-    public byte TrafficClass { get; }
+    public byte TrafficClass => IsV4 ? _bytes[1] : (byte)(BinaryPrimitives.ReadUInt16BigEndian(_bytes) >> 4);
 
     /// <summary>Both addresses as they lie in the header, 8 or 32 bytes: for the pseudo-header of checksums.</summary>
     public ReadOnlySpan<byte> Addresses => IsV4 ? _bytes.Slice(12, 8) : _bytes.Slice(8, 32);
@@ -119,7 +116,10 @@ public readonly ref struct IpView
     /// <summary>A fragment that does not begin with the transport header.</summary>
     public bool IsLaterFragment => FragmentOffset != 0;
 
-    public bool IsSourceRouted { get; }
+    /// <summary>
+    /// It goes elsewhere than its destination says: an IPv4 packet with a loose or strict source route (RFC 791 3.1), an IPv6 packet with a routing header.
+    /// </summary>
+    public bool IsSourceRouted => _v6RoutingHeader || (IsV4 && PayloadOffset > Ipv4View.SmallestHeader && HasSourceRoute(_bytes[Ipv4View.SmallestHeader..PayloadOffset]));
 
     /// <summary>See <see cref="Ipv6View.HasExtensionsInFragment"/>.</summary>
     public bool HasExtensionsInFragment { get; }
