@@ -53,10 +53,10 @@ public static class Aead
         switch (path)
         {
             case VectorPath.Avx512:
-                BatchAead<ChaCha20x32, ChaCha20x8, Poly1305x16>.Seal(buffer, jobs);
+                BatchAead<ChaCha20x32, Poly1305x16>.Seal(buffer, jobs);
                 break;
             case VectorPath.Avx2:
-                BatchAead<ChaCha20x8, ChaCha20x8, Poly1305x8>.Seal(buffer, jobs);
+                BatchAead<ChaCha20x8, Poly1305x8>.Seal(buffer, jobs);
                 break;
             case VectorPath.Library:
                 LibraryAead.Seal(buffer, jobs);
@@ -70,10 +70,10 @@ public static class Aead
         switch (path)
         {
             case VectorPath.Avx512:
-                BatchAead<ChaCha20x32, ChaCha20x8, Poly1305x16>.Open(buffer, jobs);
+                BatchAead<ChaCha20x32, Poly1305x16>.Open(buffer, jobs);
                 break;
             case VectorPath.Avx2:
-                BatchAead<ChaCha20x8, ChaCha20x8, Poly1305x8>.Open(buffer, jobs);
+                BatchAead<ChaCha20x8, Poly1305x8>.Open(buffer, jobs);
                 break;
             case VectorPath.Library:
                 LibraryAead.Open(buffer, jobs);

@@ -8,12 +8,8 @@ namespace Macro.Crypto.Batch;
 /// ChaCha20-Poly1305 (RFC 8439 2.8) over the lanes of vectors, a slice of texts at a time: few enough that they are still
 /// in the first-level cache when the second of the two algorithms comes to them.
 /// </summary>
-/// <typeparam name="TChaCha20">For many blocks.</typeparam>
-/// <typeparam name="TFew">For so few that its lanes are enough: half as many take half as long.</typeparam>
-/// <typeparam name="TPoly1305">For all.</typeparam>
-static class BatchAead<TChaCha20, TFew, TPoly1305>
+static class BatchAead<TChaCha20, TPoly1305>
     where TChaCha20 : struct, IChaCha20Lanes
-    where TFew : struct, IChaCha20Lanes
     where TPoly1305 : struct, IPoly1305Lanes
 {
     [InlineArray(BatchScratch.MostTexts)]
@@ -32,10 +28,7 @@ static class BatchAead<TChaCha20, TFew, TPoly1305>
         {
             var slice = jobs[..Math.Min(jobs.Length, TPoly1305.Lanes)];
             var count = TakeKeys(scratch, slice);
-            if (Lanes(scratch, count) <= TFew.Lanes)
-                ChaCha20Batch<TFew>.XorTexts(scratch, count, ref origin, keys: true);
-            else
-                ChaCha20Batch<TChaCha20>.XorTexts(scratch, count, ref origin, keys: true);
+            ChaCha20Batch<TChaCha20>.XorTexts(scratch, count, ref origin, keys: true);
             Poly1305Batch<TPoly1305>.MakeTags(scratch, count, ref origin, tags);
             for (var i = 0; i < count; i++)
                 tags[i].StoreUnsafe(ref Unsafe.Add(ref origin, scratch.Texts[i].Tag));
@@ -59,7 +52,7 @@ static class BatchAead<TChaCha20, TFew, TPoly1305>
         {
             var slice = jobs[..Math.Min(jobs.Length, TPoly1305.Lanes)];
             var count = TakeKeys(scratch, slice);
-            if (Lanes(scratch, count) <= TFew.Lanes)
+            if (Lanes(scratch, count) <= TChaCha20.Lanes)
                 OpenFew(scratch, slice, count, ref origin, tags);
             else
                 OpenMany(scratch, slice, count, ref origin, tags);
@@ -70,7 +63,7 @@ static class BatchAead<TChaCha20, TFew, TPoly1305>
 
     static void OpenFew(BatchScratch scratch, Span<AeadJob> slice, int count, ref byte origin, Span<Vector128<byte>> tags)
     {
-        ChaCha20Batch<TFew>.XorBeside(scratch, count, ref origin);
+        ChaCha20Batch<TChaCha20>.XorBeside(scratch, count, ref origin);
         Poly1305Batch<TPoly1305>.MakeTags(scratch, count, ref origin, tags);
         var lane = 0;
         for (var i = 0; i < count; i++)

@@ -31,7 +31,9 @@ readonly struct ChaCha20x32 : IChaCha20Lanes
 
     public static void Xor(ref uint rows, int lanes, uint staged, ref byte buffer, ref byte slots)
     {
-        if (lanes <= Half)
+        if (lanes <= ChaCha20x8.Lanes)
+            ChaCha20x8.Xor(ref rows, lanes, staged, ref buffer, ref slots);
+        else if (lanes <= Half)
             ChaCha20x16.Xor(ref rows, staged, ref buffer, ref slots);
         else
             XorBoth(ref rows, staged, ref buffer, ref slots);
