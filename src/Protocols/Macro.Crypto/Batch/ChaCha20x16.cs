@@ -9,9 +9,33 @@ namespace Macro.Crypto.Batch;
 /// Sixteen ChaCha20 blocks at once with AVX-512: vector w holds word w of the state (RFC 8439 2.3) of all sixteen, block
 /// i in lane i. So the rounds need no shuffles, and a lane's key, nonce and counter owe nothing to its neighbours'.
 /// </summary>
-static class ChaCha20x16
+struct ChaCha20x16
 {
     public const int Lanes = 16;
+
+    Vector512<uint> x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15;
+
+    /// <summary>The state before the rounds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ChaCha20x16(ref uint rows)
+    {
+        x0 = Vector512.Create(ChaCha20Lanes.Sigma0);
+        x1 = Vector512.Create(ChaCha20Lanes.Sigma1);
+        x2 = Vector512.Create(ChaCha20Lanes.Sigma2);
+        x3 = Vector512.Create(ChaCha20Lanes.Sigma3);
+        x4 = Row(ref rows, ChaCha20Lanes.Key);
+        x5 = Row(ref rows, ChaCha20Lanes.Key + 1);
+        x6 = Row(ref rows, ChaCha20Lanes.Key + 2);
+        x7 = Row(ref rows, ChaCha20Lanes.Key + 3);
+        x8 = Row(ref rows, ChaCha20Lanes.Key + 4);
+        x9 = Row(ref rows, ChaCha20Lanes.Key + 5);
+        x10 = Row(ref rows, ChaCha20Lanes.Key + 6);
+        x11 = Row(ref rows, ChaCha20Lanes.Key + 7);
+        x12 = Row(ref rows, ChaCha20Lanes.BlockCounter);
+        x13 = Vector512<uint>.Zero; // the first word of WireGuard's nonce
+        x14 = Row(ref rows, ChaCha20Lanes.NonceLow);
+        x15 = Row(ref rows, ChaCha20Lanes.NonceHigh);
+    }
 
     /// <inheritdoc cref="IChaCha20Lanes.WriteKey"/>
     /// <param name="lane">Below zero: before the first, and so all.</param>
@@ -35,55 +59,19 @@ static class ChaCha20x16
         Write(ref rows, ChaCha20Lanes.Target, lanes, (Vector512<uint>.Indices << ChaCha20Lanes.BlockBits) + Vector512.Create((uint)(target - lane * ChaCha20Lanes.BlockSize)));
     }
 
-    // Compiled once and for all, not tier by tier: half of the first tier's work would be done five times slower.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Xor(ref uint rows, uint staged, ref byte buffer, ref byte slots)
-    {
-        Load(ref rows, out var x0, out var x1, out var x2, out var x3, out var x4, out var x5, out var x6, out var x7, out var x8, out var x9, out var x10, out var x11, out var x12, out var x13, out var x14, out var x15);
-        for (var round = 0; round < 10; round++)
-        {
-            QuarterRounds(ref x0, ref x1, ref x2, ref x3, ref x4, ref x5, ref x6, ref x7, ref x8, ref x9, ref x10, ref x11, ref x12, ref x13, ref x14, ref x15);
-            QuarterRounds(ref x0, ref x1, ref x2, ref x3, ref x5, ref x6, ref x7, ref x4, ref x10, ref x11, ref x8, ref x9, ref x15, ref x12, ref x13, ref x14);
-        }
-        Finish(ref rows, x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, staged, ref buffer, ref slots);
-    }
-
-    /// <summary>The state before the rounds.</summary>
+    /// <summary>A round over the columns of the state.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Load(
-        ref uint rows,
-        out Vector512<uint> x0, out Vector512<uint> x1, out Vector512<uint> x2, out Vector512<uint> x3,
-        out Vector512<uint> x4, out Vector512<uint> x5, out Vector512<uint> x6, out Vector512<uint> x7,
-        out Vector512<uint> x8, out Vector512<uint> x9, out Vector512<uint> x10, out Vector512<uint> x11,
-        out Vector512<uint> x12, out Vector512<uint> x13, out Vector512<uint> x14, out Vector512<uint> x15)
-    {
-        x0 = Vector512.Create(ChaCha20Lanes.Sigma0);
-        x1 = Vector512.Create(ChaCha20Lanes.Sigma1);
-        x2 = Vector512.Create(ChaCha20Lanes.Sigma2);
-        x3 = Vector512.Create(ChaCha20Lanes.Sigma3);
-        x4 = Row(ref rows, ChaCha20Lanes.Key);
-        x5 = Row(ref rows, ChaCha20Lanes.Key + 1);
-        x6 = Row(ref rows, ChaCha20Lanes.Key + 2);
-        x7 = Row(ref rows, ChaCha20Lanes.Key + 3);
-        x8 = Row(ref rows, ChaCha20Lanes.Key + 4);
-        x9 = Row(ref rows, ChaCha20Lanes.Key + 5);
-        x10 = Row(ref rows, ChaCha20Lanes.Key + 6);
-        x11 = Row(ref rows, ChaCha20Lanes.Key + 7);
-        x12 = Row(ref rows, ChaCha20Lanes.BlockCounter);
-        x13 = Vector512<uint>.Zero; // the first word of WireGuard's nonce
-        x14 = Row(ref rows, ChaCha20Lanes.NonceLow);
-        x15 = Row(ref rows, ChaCha20Lanes.NonceHigh);
-    }
+    public void Columns() =>
+        QuarterRounds(ref x0, ref x1, ref x2, ref x3, ref x4, ref x5, ref x6, ref x7, ref x8, ref x9, ref x10, ref x11, ref x12, ref x13, ref x14, ref x15);
 
-    /// <summary>Adds the state before the rounds to the one after, and XORs each lane's block to its place.</summary>
+    /// <summary>A round over the diagonals of the state.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Finish(
-        ref uint rows,
-        Vector512<uint> x0, Vector512<uint> x1, Vector512<uint> x2, Vector512<uint> x3,
-        Vector512<uint> x4, Vector512<uint> x5, Vector512<uint> x6, Vector512<uint> x7,
-        Vector512<uint> x8, Vector512<uint> x9, Vector512<uint> x10, Vector512<uint> x11,
-        Vector512<uint> x12, Vector512<uint> x13, Vector512<uint> x14, Vector512<uint> x15,
-        uint staged, ref byte buffer, ref byte slots)
+    public void Diagonals() =>
+        QuarterRounds(ref x0, ref x1, ref x2, ref x3, ref x5, ref x6, ref x7, ref x4, ref x10, ref x11, ref x8, ref x9, ref x15, ref x12, ref x13, ref x14);
+
+    /// <summary>Adds the state before the rounds, and XORs each lane's block to its place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Finish(ref uint rows, uint staged, ref byte buffer, ref byte slots)
     {
         x0 += Vector512.Create(ChaCha20Lanes.Sigma0);
         x1 += Vector512.Create(ChaCha20Lanes.Sigma1);
@@ -128,7 +116,7 @@ static class ChaCha20x16
     /// four chains to work on, where one after the other it would find one and a part of the next.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void QuarterRounds(
+    static void QuarterRounds(
         ref Vector512<uint> a0, ref Vector512<uint> a1, ref Vector512<uint> a2, ref Vector512<uint> a3,
         ref Vector512<uint> b0, ref Vector512<uint> b1, ref Vector512<uint> b2, ref Vector512<uint> b3,
         ref Vector512<uint> c0, ref Vector512<uint> c1, ref Vector512<uint> c2, ref Vector512<uint> c3,

@@ -34,25 +34,37 @@ readonly struct ChaCha20x32 : IChaCha20Lanes
         if (lanes <= ChaCha20x8.Lanes)
             ChaCha20x8.Xor(ref rows, lanes, staged, ref buffer, ref slots);
         else if (lanes <= Half)
-            ChaCha20x16.Xor(ref rows, staged, ref buffer, ref slots);
+            XorHalf(ref rows, staged, ref buffer, ref slots);
         else
             XorBoth(ref rows, staged, ref buffer, ref slots);
+    }
+
+    // Compiled once and for all, not tier by tier: half of the first tier's work would be done five times slower.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    static void XorHalf(ref uint rows, uint staged, ref byte buffer, ref byte slots)
+    {
+        var blocks = new ChaCha20x16(ref rows);
+        for (var round = 0; round < 10; round++)
+        {
+            blocks.Columns();
+            blocks.Diagonals();
+        }
+        blocks.Finish(ref rows, staged, ref buffer, ref slots);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     static void XorBoth(ref uint rows, uint staged, ref byte buffer, ref byte slots)
     {
-        ref var others = ref Unsafe.Add(ref rows, Half);
-        ChaCha20x16.Load(ref rows, out var x0, out var x1, out var x2, out var x3, out var x4, out var x5, out var x6, out var x7, out var x8, out var x9, out var x10, out var x11, out var x12, out var x13, out var x14, out var x15);
-        ChaCha20x16.Load(ref others, out var y0, out var y1, out var y2, out var y3, out var y4, out var y5, out var y6, out var y7, out var y8, out var y9, out var y10, out var y11, out var y12, out var y13, out var y14, out var y15);
+        ref var otherRows = ref Unsafe.Add(ref rows, Half);
+        var (blocks, others) = (new ChaCha20x16(ref rows), new ChaCha20x16(ref otherRows));
         for (var round = 0; round < 10; round++)
         {
-            ChaCha20x16.QuarterRounds(ref x0, ref x1, ref x2, ref x3, ref x4, ref x5, ref x6, ref x7, ref x8, ref x9, ref x10, ref x11, ref x12, ref x13, ref x14, ref x15);
-            ChaCha20x16.QuarterRounds(ref y0, ref y1, ref y2, ref y3, ref y4, ref y5, ref y6, ref y7, ref y8, ref y9, ref y10, ref y11, ref y12, ref y13, ref y14, ref y15);
-            ChaCha20x16.QuarterRounds(ref x0, ref x1, ref x2, ref x3, ref x5, ref x6, ref x7, ref x4, ref x10, ref x11, ref x8, ref x9, ref x15, ref x12, ref x13, ref x14);
-            ChaCha20x16.QuarterRounds(ref y0, ref y1, ref y2, ref y3, ref y5, ref y6, ref y7, ref y4, ref y10, ref y11, ref y8, ref y9, ref y15, ref y12, ref y13, ref y14);
+            blocks.Columns();
+            others.Columns();
+            blocks.Diagonals();
+            others.Diagonals();
         }
-        ChaCha20x16.Finish(ref rows, x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, staged, ref buffer, ref slots);
-        ChaCha20x16.Finish(ref others, y0, y1, y2, y3, y4, y5, y6, y7, y8, y9, y10, y11, y12, y13, y14, y15, staged >> Half, ref buffer, ref Unsafe.Add(ref slots, Half * ChaCha20Lanes.BlockSize));
+        others.Finish(ref otherRows, staged >> Half, ref buffer, ref Unsafe.Add(ref slots, Half * ChaCha20Lanes.BlockSize));
+        blocks.Finish(ref rows, staged, ref buffer, ref slots);
     }
 }
