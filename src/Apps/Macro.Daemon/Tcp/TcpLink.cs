@@ -93,6 +93,8 @@ sealed class TcpLink : IDisposable
     {
         lock (_gate)
         {
+            if (_closed)
+                return;
             _isFinishing = true;
             Wake();
         }
