@@ -271,10 +271,7 @@ public sealed class TcpLinksTests : IAsyncDisposable
     {
         try
         {
-            var buffer = new byte[4096];
-            while (await stream.ReadAsync(buffer) > 0)
-            {
-            }
+            await ReadToEndAsync(stream);
             return true;
         }
         catch (IOException)
@@ -284,7 +281,7 @@ public sealed class TcpLinksTests : IAsyncDisposable
     }
 
     /// <returns>Bytes until the proper end.</returns>
-    static async Task<int> ReadToEndAsync(SslStream stream)
+    static async Task<int> ReadToEndAsync(Stream stream)
     {
         var (buffer, total) = (new byte[4096], 0);
         while (await stream.ReadAsync(buffer) is > 0 and var count)
